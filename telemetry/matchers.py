@@ -1,0 +1,153 @@
+"""Alertmanager's label matchers, with comparisons on numbers; parsed once, run on columns or on a label set.
+
+Syntax: ``name="value"``, ``!=``, ``=~``, ``!~`` (regular expressions anchored at both ends), and ``<``, ``<=``,
+``>``, ``>=`` against a number. Quotes may be left out. A missing label equals the empty string, as in
+Alertmanager; a missing number satisfies no comparison.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telemetry.columns import Columns
+from telemetry.errors import MatcherError
+from telemetry.schema import FIELD_BY_NAME
+
+_MATCHER: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.\-]*)\s*(=~|!~|!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ESCAPE: Final = re.compile(r'\\(["\\n])')
+_COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+_REMEDY: Final = 'write name="value" with one of = != =~ !~, or a number after < <= > >='
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One condition: ``name`` ``op`` ``value``; ``op`` is one of ``= != =~ !~ < <= > >=``."""
+
+    name: str
+    op: str
+    value: str
+
+    def __post_init__(self) -> None:
+        if self.op in ("=~", "!~"):
+            try:
+                re.compile(self.value)
+            except re.error as error:
+                raise MatcherError(f"{self.value!r} is not a regular expression: {error}", remedy=_REMEDY) from None
+        if self.op in _COMPARE:
+            try:
+                number = float(self.value)
+            except ValueError:
+                number = math.nan
+            if math.isnan(number):
+                raise MatcherError(
+                    f"{self.name} {self.op} {self.value!r} does not compare with a number", remedy=_REMEDY
+                )
+
+    def __str__(self) -> str:
+        if self.op in _COMPARE:
+            return f"{self.name}{self.op}{self.value}"
+        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'{self.name}{self.op}"{escaped}"'
+
+    def accepts(self, text: str) -> bool:
+        """Whether a label with this text (``""`` when missing) satisfies the condition."""
+        if self.op == "=":
+            return text == self.value
+        if self.op == "!=":
+            return text != self.value
+        if self.op in _COMPARE:
+            try:
+                return _COMPARE[self.op](float(text), float(self.value))
+            except ValueError:
+                return False
+        found = re.fullmatch(self.value, text) is not None
+        return found if self.op == "=~" else not found
+
+    def mask(self, columns: Columns) -> NDArray[np.bool_]:
+        """(n,) bool: the records that satisfy the condition."""
+        if self.op in _COMPARE or self._is_numeric(columns):
+            return self._number_mask(columns)
+        column = columns.string(self.name)
+        return column.mask([self.accepts(value) for value in column.values], missing=self.accepts(""))
+
+    def _is_numeric(self, columns: Columns) -> bool:
+        field = FIELD_BY_NAME.get(self.name)
+        if field is not None:
+            return field.kind == "number"
+        return self.name in columns.numbers and self.name not in columns.strings
+
+    def _number_mask(self, columns: Columns) -> NDArray[np.bool_]:
+        if self.name in columns.strings and self.name not in columns.numbers:
+            column = columns.string(self.name)
+            return column.mask([self.accepts(value) for value in column.values], missing=False)
+        numbers = columns.number(self.name)
+        if self.op in _COMPARE:
+            with np.errstate(invalid="ignore"):
+                verdict: NDArray[np.bool_] = np.asarray(_COMPARE[self.op](numbers, float(self.value)))  # type: ignore[arg-type]  # NumPy broadcasts
+            return verdict
+        texts = ["" if math.isnan(number) else f"{number:g}" for number in numbers]
+        return np.fromiter((self.accepts(text) for text in texts), dtype=np.bool_, count=len(texts))
+
+
+@dataclass(frozen=True, slots=True)
+class Matchers:
+    """Conditions that must all hold; an empty set accepts everything."""
+
+    items: tuple[Matcher, ...] = ()
+
+    def __str__(self) -> str:
+        return "{" + ", ".join(str(item) for item in self.items) + "}"
+
+    def accepts(self, labels: Mapping[str, str]) -> bool:
+        """Whether a label set satisfies every condition."""
+        return all(item.accepts(labels.get(item.name, "")) for item in self.items)
+
+    def mask(self, columns: Columns) -> NDArray[np.bool_]:
+        """(n,) bool: the records that satisfy every condition."""
+        verdict = np.ones(len(columns), dtype=np.bool_)
+        for item in self.items:
+            verdict &= item.mask(columns)
+        return verdict
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The labels that the conditions speak of."""
+        return frozenset(item.name for item in self.items)
+
+
+def parse_matcher(text: str) -> Matcher:
+    """One condition from its text.
+
+    Raises:
+        MatcherError: the text is not a matcher.
+    """
+    found = _MATCHER.fullmatch(text)
+    if found is None:
+        raise MatcherError(f"{text!r} is not a matcher", remedy=_REMEDY)
+    name, op, value = found.groups()
+    if value.startswith('"') or value.endswith('"'):
+        quoted = _QUOTED.fullmatch(value)
+        if quoted is None:
+            raise MatcherError(f"the quotes in {text!r} do not close", remedy=_REMEDY)
+        value = _ESCAPE.sub(lambda escape: "\n" if escape[1] == "n" else escape[1], quoted[1])
+    return Matcher(name, op, value)
+
+
+def parse_matchers(texts: Iterable[str]) -> Matchers:
+    """Conditions from their texts, one a text.
+
+    Raises:
+        MatcherError: a text is not a matcher.
+    """
+    return Matchers(tuple(parse_matcher(text) for text in texts))

@@ -1,0 +1,58 @@
+"""Durations and time buckets as 64-bit nanoseconds; calendar windows are the SLO engine's."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from telemetry.errors import DurationError
+
+NANOS: Final = 1_000_000_000
+"""Nanoseconds in a second."""
+
+BUCKET_NS: Final = 10 * NANOS
+"""Width of the buckets of event time in which SLIs are counted: 10 s."""
+
+_UNIT_SECONDS: Final = {
+    "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0,
+}  # fmt: skip
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+
+
+def parse_duration(text: str | float) -> int:
+    """Nanoseconds in a duration such as ``500ms``, ``5m``, ``1h30m``, ``30d``; a bare number is seconds.
+
+    Raises:
+        DurationError: the text is not a duration, or is negative.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        if text < 0:
+            raise DurationError(f"{text} is negative", remedy="write a duration such as 30s, 5m or 30d")
+        return round(text * NANOS)
+    cleaned = str(text).strip()
+    if cleaned == "0":
+        return 0
+    if not cleaned or _DURATION.sub("", cleaned):
+        raise DurationError(
+            f"{text!r} is not a duration", remedy="write a number and a unit: 500ms, 30s, 5m, 6h, 30d, 4w"
+        )
+    return sum(round(float(number) * _UNIT_SECONDS[unit] * NANOS) for number, unit in _DURATION.findall(cleaned))
+
+
+def format_duration(duration_ns: int) -> str:
+    """The shortest text that :func:`parse_duration` reads back as ``duration_ns``: ``30d``, ``1h30m``, ``500ms``."""
+    if duration_ns == 0:
+        return "0s"
+    parts: list[str] = []
+    rest = duration_ns
+    for unit in ("d", "h", "m", "s", "ms"):
+        width = round(_UNIT_SECONDS[unit] * NANOS)
+        count, rest = divmod(rest, width)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def bucket_start(time_ns: int, width_ns: int = BUCKET_NS) -> int:
+    """Start of the bucket that holds ``time_ns``; buckets are aligned to the epoch."""
+    return time_ns - time_ns % width_ns
