@@ -37,7 +37,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """Prices in order of precedence: of those in effect at a record's time, the latest effective wins, then the first."""
+    """Prices: of those in effect at a record's time the latest effective wins, and of equals the first listed."""
 
     prices: tuple[Price, ...] = ()
 

@@ -1,0 +1,214 @@
+"""Settings, from the environment (``TAILWATCH_*``) and from tailwatch.yaml; it reads and checks, and starts nothing.
+
+The environment wins over the file. Documented in docs/settings.md, which a test holds against this module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from alerting.config import AlertingConfig
+from telemetry.errors import ConfigError, TailwatchError
+from telemetry.windows import NANOS, parse_duration
+
+CONFIG_FILE = "tailwatch.yaml"
+ENV_PREFIX = "TAILWATCH_"
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            return parse_duration(value)
+        except TailwatchError as error:
+            raise ValueError(error.sentence()) from None
+    return value
+
+
+DurationNs = Annotated[int, BeforeValidator(_duration)]
+"""Nanoseconds, written as a duration: ``30s``, ``7d``, ``0``."""
+
+
+class Address(str):
+    """``host:port``; an IPv6 host stands in brackets."""
+
+    __slots__ = ()
+
+    @property
+    def host(self) -> str:
+        """The host without brackets."""
+        return self.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port, 0 for any free one."""
+        return int(self.rpartition(":")[2])
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; each field's description is its documentation."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    http: str = Field("127.0.0.1:4318", description="Address of OTLP/HTTP, the API and /metrics, as host:port.")
+    grpc: str = Field("127.0.0.1:4317", description="Address of OTLP/gRPC, as host:port; empty switches it off.")
+    data_dir: Path = Field(Path("tailwatch-data"), description="Folder of the embedded database and of reports.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of a PostgreSQL (postgresql+psycopg://...); unset: SQLite in data_dir."
+    )
+    raw_retention: DurationNs = Field(
+        7 * 86400 * NANOS,
+        description="How long spans and inference logs are kept; 0 keeps none and counts just as exactly.",
+    )
+    rollup_retention: DurationNs = Field(
+        400 * 86400 * NANOS, description="How long counters and sketches are kept; longer than any SLO window."
+    )
+    slos: tuple[str, ...] = Field((), description="SLO files, as paths or globs relative to the configuration file.")
+    prices: Path | None = Field(None, description="Price table, relative to the configuration file.")
+    runbooks: Path | None = Field(None, description="Folder of your own runbooks, which win over the shipped ones.")
+    evaluation_interval: DurationNs = Field(NANOS, description="Time between evaluations of all SLOs.")
+    max_body_mib: int = Field(64, ge=1, description="Largest request after decompression, in MiB.")
+    queue_mib: int = Field(256, ge=1, description="Bytes that may wait to be committed, in MiB; beyond it: 503.")
+    max_groups: int = Field(
+        2000, ge=1, description="Groups an SLO may have before further ones are counted as __overflow__."
+    )
+    dashboard_url: str = Field("http://127.0.0.1:8501", description="Where notifications link to.")
+    alerting: AlertingConfig = Field(
+        default_factory=AlertingConfig, description="Receivers and the routing tree; see docs/alerting.md."
+    )
+
+    @field_validator("http", "grpc")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if value and not (colon and host and port.isdigit() and int(port) <= 65535):
+            raise ValueError(f"{value!r} is not host:port; write for example 127.0.0.1:4318")
+        return value
+
+    @field_validator("evaluation_interval")
+    @classmethod
+    def _positive(cls, value: int) -> int:
+        if value < NANOS // 10:
+            raise ValueError("the evaluation interval must be at least 100ms")
+        return value
+
+    @property
+    def http_address(self) -> Address:
+        """Where HTTP listens."""
+        return Address(self.http)
+
+    @property
+    def grpc_address(self) -> Address | None:
+        """Where gRPC listens; None when it is off."""
+        return Address(self.grpc) if self.grpc else None
+
+    @property
+    def url(self) -> str:
+        """The database's SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'tailwatch.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose content arrives as initial values."""
+        return env_settings, init_settings
+
+
+def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Settings from ``config`` (else ``TAILWATCH_CONFIG``, else ./tailwatch.yaml if it exists) and the environment.
+
+    ``overrides`` (command-line options) win over the file but not over the environment.
+
+    Raises:
+        ConfigError: the file is missing, not YAML, has an unknown key, or a value cannot be used.
+    """
+    named = config or (Path(os.environ["TAILWATCH_CONFIG"]) if os.environ.get("TAILWATCH_CONFIG") else None)
+    path = named or Path(CONFIG_FILE)
+    document = _read(path) if named or path.exists() else {}
+    base = path.parent
+    document["slos"] = [str(base / pattern) for pattern in _list(document.get("slos", []), path)]
+    for key in ("prices", "runbooks", "data_dir"):
+        if isinstance(document.get(key), str):
+            document[key] = base / document[key]
+    try:
+        return Settings(**{**document, **(overrides or {})})
+    except ValidationError as error:
+        _explain(error, document, path)
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Sentences about ``TAILWATCH_*`` variables that look like misspelt settings.
+
+    Others are let pass: container platforms inject variables with the service's own name as prefix.
+    """
+    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | {"TAILWATCH_CONFIG"}
+    sentences = []
+    for name in sorted(environment):
+        if not name.startswith(ENV_PREFIX) or name in known:
+            continue
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        if close:
+            sentences.append(f"environment variable {name} is not a setting; did you mean {close[0]}?")
+    return sentences
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            "the configuration file does not exist", where=str(path), remedy="check --config or TAILWATCH_CONFIG"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the configuration file cannot be read: {error}", where=str(path), remedy="check path and permissions"
+        ) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(
+            f"not YAML: {error.problem}", where=f"{path}:{line}", remedy="check indentation and quotes on that line"
+        ) from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigError("the configuration must be a mapping", where=str(path), remedy="write keys such as slos:")
+    return document
+
+
+def _list(value: object, path: Path) -> list[str]:
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ConfigError("slos must be a list of paths", where=str(path), remedy="write slos: [slos/*.yaml]")
+    return items
+
+
+def _explain(error: ValidationError, document: Mapping[str, Any], path: Path) -> NoReturn:
+    """Raise one clear sentence a fault."""
+    sentences = []
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"])
+        top = str(fault["loc"][0]) if fault["loc"] else ""
+        variable = f"{ENV_PREFIX}{top.upper()}"
+        where = variable if variable in os.environ else str(path) if top in document else "command line"
+        if fault["type"] == "extra_forbidden":
+            names = list(Settings.model_fields) if len(fault["loc"]) == 1 else []
+            close = difflib.get_close_matches(key, names, n=1)
+            hint = f"did you mean {close[0]}?" if close else "see docs/settings.md for the keys there are"
+            sentences.append(f"{where}: unknown key {key}. {hint}")
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            sentences.append(f"{where}: {key}: {message}")
+    raise ConfigError("\n".join(sentences)) from None
