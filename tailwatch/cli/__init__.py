@@ -1,0 +1,59 @@
+"""The command line. Each command lives in a module of its own that is imported when the command runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+import tailwatch
+from telemetry.errors import ConfigError, TailwatchError
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "serve": "tailwatch.cli.serve",
+    "demo": "tailwatch.cli.demo",
+    "slo": "tailwatch.cli.slo",
+    "import": "tailwatch.cli.import_",
+    "db": "tailwatch.cli.db",
+    "settings": "tailwatch.cli.settings",
+}
+"""Command names, in the order of ``--help``, and the module whose ``command`` they are."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the library's signature
+        """Names of the commands, in order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
+        """The command of that name, if there is one."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error raised on purpose becomes its sentence and exit status 2 (settings) or 1."""
+        try:
+            return super().invoke(ctx)
+        except TailwatchError as error:
+            click.echo(f"tailwatch: {error}", err=True)
+            sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(tailwatch.__version__, prog_name="tailwatch")
+@click.option(
+    "--config", type=click.Path(dir_okay=False, path_type=Path),
+    help="Configuration file (else TAILWATCH_CONFIG, else ./tailwatch.yaml if it exists).",
+)  # fmt: skip
+@click.pass_context
+def main(ctx: click.Context, config: Path | None) -> None:
+    """Observability and SLO monitoring for AI inference."""
+    ctx.obj = config
