@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -60,10 +60,10 @@ class DDSketch:
         low, high: smallest and largest value seen (inf, -inf when empty).
     """
 
-    keys: NDArray[np.int32] = _NO_KEYS
-    counts: NDArray[np.int64] = _NO_COUNTS
-    negative_keys: NDArray[np.int32] = _NO_KEYS
-    negative_counts: NDArray[np.int64] = _NO_COUNTS
+    keys: NDArray[np.int32] = field(default_factory=lambda: _NO_KEYS)
+    counts: NDArray[np.int64] = field(default_factory=lambda: _NO_COUNTS)
+    negative_keys: NDArray[np.int32] = field(default_factory=lambda: _NO_KEYS)
+    negative_counts: NDArray[np.int64] = field(default_factory=lambda: _NO_COUNTS)
     zero_count: int = 0
     total: float = 0.0
     low: float = math.inf
