@@ -1,0 +1,111 @@
+"""The database: transactions to read and to write, and its schema kept up to date; it knows no table's meaning."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Literal, Self, cast
+
+from sqlalchemy import Connection
+
+from storage.engines import BUSY_TIMEOUT_S, display_name, open_engine, parse_url, reading
+from storage.failures import explained
+from storage.versions import check_version, upgrade
+from telemetry.errors import StorageError
+
+Dialect = Literal["sqlite", "postgresql"]
+
+
+class Database:
+    """One SQLite file or PostgreSQL database, for use by many threads.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql+psycopg://USER@HOST/DATABASE``. Nothing is opened before the
+            first transaction, but the folder of a SQLite file is made.
+
+    Raises:
+        StorageError: the URL, the folder or the driver is unusable.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = parse_url(url)
+        self.name = display_name(parsed)
+        """The database as logs may show it."""
+        self._writer = open_engine(parsed)
+        self._reader = reading(self._writer)
+        self.dialect = cast("Dialect", self._writer.dialect.name)
+        self._turn = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database from its first statement on, and changes nothing.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        with explained(self.name), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is committed, durably, when the block ends, and undone when it raises.
+
+        On SQLite it holds the only write lock from the start: keep it short, and do not nest.
+
+        Raises:
+            StorageError: the database cannot be used, or stays locked.
+        """
+        with self._in_turn(), explained(self.name), self._writer.begin() as connection:
+            yield connection
+
+    def check_schema(self) -> None:
+        """Raise unless this Tailwatch can work with the stored schema, once upgraded.
+
+        Raises:
+            SchemaError: a newer Tailwatch wrote it.
+            StorageError: the database cannot be used.
+        """
+        with self.read() as connection:
+            check_version(connection, self.name)
+
+    def upgrade(self) -> None:
+        """Bring the schema up to date, creating it if need be; processes that start together take turns.
+
+        Raises:
+            SchemaError: a newer Tailwatch wrote it.
+            StorageError: the database cannot be used.
+        """
+        with self.read() as connection:
+            if check_version(connection, self.name):
+                return
+        with self.write() as connection:
+            upgrade(connection, self.name)
+
+    def close(self) -> None:
+        """Close every connection; the database can be used again afterwards."""
+        self._writer.dispose()
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Let this process's writers of SQLite queue up: its own waiting is a poll, and unfair."""
+        if self.dialect != "sqlite":
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT_S):
+            raise StorageError(
+                "the database is locked", where=self.name, remedy="another thread holds a long transaction: wait for it"
+            )
+        try:
+            yield
+        finally:
+            self._turn.release()

@@ -1,0 +1,195 @@
+"""The tables of telemetry and counters, as SQLAlchemy Core; the migrations create them, and a test holds both equal.
+
+Conventions: times are int64 nanoseconds since the epoch (``*_ns``), durations seconds, money US dollars. A
+canonical field (``telemetry.schema``) is a column of the field's name. A missing value is NULL.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+from telemetry.schema import FIELDS
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Every table of Tailwatch is declared on this."""
+
+BigId: Final = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit row number: SQLite makes one for ``INTEGER PRIMARY KEY`` only."""
+
+STORED_STRINGS: Final = tuple(field.name for field in FIELDS if field.stored and field.kind == "string")
+STORED_NUMBERS: Final = tuple(field.name for field in FIELDS if field.stored and field.kind == "number")
+
+
+def _record_columns() -> list[Column[Any]]:
+    """What spans and inference logs have in common."""
+    return [
+        Column("id", BigId, primary_key=True, autoincrement=True),
+        Column("time_ns", BigInteger, nullable=False),
+        Column("trace_id", LargeBinary),
+        Column("span_id", LargeBinary),
+        Column("name", Text),
+        Column("is_inference", Boolean, nullable=False),
+        Column("resource_id", BigInteger),
+        *(Column(name, Text) for name in STORED_STRINGS),
+        *(Column(name, Double) for name in STORED_NUMBERS),
+        Column("extras", Text),
+        Column("raw", LargeBinary),
+    ]
+
+
+payloads: Final = Table(
+    "payloads",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("received_ns", BigInteger, nullable=False),
+    Index("ix_payloads_received_ns", "received_ns"),
+)
+"""Digests of the request bodies that were counted: a repeat is found here."""
+
+resources: Final = Table(
+    "resources",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("seen_ns", BigInteger, nullable=False),
+    Index("ix_resources_seen_ns", "seen_ns"),
+)
+"""Serialised OTLP resources; the id is a hash of the body, so writers agree on it without asking."""
+
+spans: Final = Table(
+    "spans",
+    metadata,
+    *_record_columns(),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("parent_span_id", LargeBinary),
+    Index("ix_spans_trace_id", "trace_id"),
+    Index("ix_spans_time_ns", "time_ns"),
+    Index("ix_spans_service_time_ns", "service", "time_ns"),
+)
+"""Spans: ``time_ns`` is the end; ``extras`` a JSON object of features and other wanted attributes; ``raw`` OTLP."""
+
+inference_logs: Final = Table(
+    "inference_logs",
+    metadata,
+    *_record_columns(),
+    Column("embedding", LargeBinary),
+    Index("ix_inference_logs_trace_id", "trace_id"),
+    Index("ix_inference_logs_time_ns", "time_ns"),
+    Index("ix_inference_logs_service_time_ns", "service", "time_ns"),
+)
+"""Inference logs; ``embedding`` is little-endian float32."""
+
+feedback: Final = Table(
+    "feedback",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("trace_id", LargeBinary, nullable=False),
+    Column("span_id", LargeBinary, nullable=False),
+    Column("label", Text),
+    Column("correct", Boolean),
+    Column("score", Double),
+    Index("ix_feedback_trace_id", "trace_id"),
+    Index("ix_feedback_time_ns", "time_ns"),
+)
+"""Labels that arrive after the request that they judge."""
+
+
+def _delta_columns() -> list[Column[Any]]:
+    """Key and provenance of a counter's increment."""
+    return [
+        Column("id", BigId, primary_key=True, autoincrement=True),
+        Column("transaction_id", BigInteger, nullable=False, server_default=text("0")),
+        Column("level", SmallInteger, nullable=False, server_default=text("0")),
+        Column("rule", Text, nullable=False),
+        Column("group_key", Text, nullable=False),
+        Column("bucket_ns", BigInteger, nullable=False),
+        Column("width_ns", BigInteger, nullable=False),
+    ]
+
+
+def _delta_indices(table: str) -> list[Index]:
+    return [
+        Index(f"ix_{table}_rule_bucket_ns", "rule", "bucket_ns"),
+        Index(f"ix_{table}_level_bucket_ns", "level", "bucket_ns"),
+        Index(f"ix_{table}_transaction_id", "transaction_id", postgresql_where=text("level = 0")).ddl_if(
+            dialect="postgresql"
+        ),
+    ]
+
+
+sli_deltas: Final = Table(
+    "sli_deltas",
+    metadata,
+    *_delta_columns(),
+    Column("good", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    *_delta_indices("sli_deltas"),
+    sqlite_autoincrement=True,
+)
+"""Increments of good and total events; ``level`` counts how often a row was folded into a wider bucket."""
+
+distribution_deltas: Final = Table(
+    "distribution_deltas",
+    metadata,
+    *_delta_columns(),
+    Column("field", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    *_delta_indices("distribution_deltas"),
+    sqlite_autoincrement=True,
+)
+"""Increments of distributions: ``kind`` is ``sketch`` (DDSketch bytes) or ``counts`` (a JSON object)."""
+
+slo_revisions: Final = Table(
+    "slo_revisions",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("meaning", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("backfilled_ns", BigInteger),
+    PrimaryKeyConstraint("name", "revision"),
+)
+"""Every meaning that an SLO ever had, and when its counters were filled from stored rows."""
+
+slo_statuses: Final = Table(
+    "slo_statuses",
+    metadata,
+    Column("slo", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("evaluated_ns", BigInteger, nullable=False),
+)
+"""The last evaluation of every SLO as JSON, shown until the first one after a start."""
+
+settings: Final = Table(
+    "settings",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What an installation must remember about itself."""

@@ -1,0 +1,86 @@
+"""Fixtures for all tests: a fresh database of each kind, empty or with Tailwatch's schema."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.database import Database
+from tests.postgres import PrivatePostgres, find_binaries
+
+ENGINES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """A PostgreSQL server for the session; without one installed its tests are skipped, but fail where CI is set."""
+    binaries = find_binaries()
+    if binaries is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed, and CI must test on it")
+        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    server = PrivatePostgres(binaries)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'tailwatch.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres: PrivatePostgres) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    name = postgres.create_database()
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(params=ENGINES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database: the test runs once on SQLite and once on PostgreSQL."""
+    url: str = request.getfixturevalue(f"{'sqlite' if request.param == 'sqlite' else 'postgres'}_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the schema, to be copied: migrating anew for every test would take most of its time."""
+    path = tmp_path_factory.mktemp("migrated") / "tailwatch.db"
+    with Database(f"sqlite:///{path}") as database:
+        database.upgrade()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: PrivatePostgres) -> str:
+    """The name of a PostgreSQL database with the schema, to be used as a template."""
+    name = postgres.create_database()
+    with Database(postgres.url(name)) as database:
+        database.upgrade()
+    return name
+
+
+@pytest.fixture(params=ENGINES)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh database with the schema: the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        path = tmp_path / "tailwatch.db"
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
+        with Database(f"sqlite:///{path}") as opened:
+            yield opened
+        return
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    name = server.create_database(template=request.getfixturevalue("migrated_postgres"))
+    with Database(server.url(name)) as opened:
+        yield opened
+    server.drop_database(name)
