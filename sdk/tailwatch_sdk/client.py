@@ -1,0 +1,123 @@
+"""One configured SDK: the providers, their batch processors and their ways to the collector.
+
+It owns nothing global; `tailwatch_sdk.runtime` decides which client is in use.
+"""
+
+from __future__ import annotations
+
+from opentelemetry import trace
+from opentelemetry._logs import LoggerProvider as ApiLoggerProvider
+from opentelemetry._logs import NoOpLoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import TracerProvider as ApiTracerProvider
+
+from tailwatch_sdk import exporters, providers
+from tailwatch_sdk.configuration import Settings
+from tailwatch_sdk.delivery import Delivery
+from tailwatch_sdk.identifiers import PrivateIdGenerator
+from tailwatch_sdk.recording import RecordAll, RecordingProcessor
+from tailwatch_sdk.worker import Worker
+
+
+class Client:
+    """What `configure` returns.
+
+    Attributes:
+        tracer_provider: for instrumentation libraries whose spans should reach Tailwatch too, e.g.
+            `FastAPIInstrumentor.instrument_app(app, tracer_provider=client.tracer_provider)`.
+        logger_provider: the same for log records.
+        settings: what was configured; None when telemetry is off.
+    """
+
+    def __init__(
+        self,
+        tracer_provider: ApiTracerProvider,
+        logger_provider: ApiLoggerProvider,
+        settings: Settings | None = None,
+        deliveries: tuple[Delivery, ...] = (),
+    ) -> None:
+        self.tracer_provider = tracer_provider
+        self.logger_provider = logger_provider
+        self.settings = settings
+        self._deliveries = deliveries
+        self._worker = Worker("tailwatch-flush") if deliveries else None
+
+    @classmethod
+    def off(cls) -> Client:
+        """A client that records nothing and costs next to nothing."""
+        return cls(trace.NoOpTracerProvider(), NoOpLoggerProvider())
+
+    @classmethod
+    def open(cls, settings: Settings) -> Client:
+        """A client that batches and exports with OpenTelemetry's defaults (OTEL_BSP_*, OTEL_BLRP_*, OTEL_SPAN_*).
+
+        Raises:
+            ConfigurationError: gRPC is asked for and its extra is not installed.
+            ValueError: OpenTelemetry refuses one of its environment variables.
+        """
+        headers = dict(settings.headers)
+        spans = exporters.span_delivery(settings.traces, headers)
+        logs = exporters.log_delivery(settings.logs, headers)
+        resource = Resource.create(dict(settings.resource))
+        # shutdown_on_exit=False: the stock handlers wait up to 30 s each for a collector that may be gone.
+        tracer_provider = TracerProvider(
+            sampler=None if settings.sample else RecordAll(),
+            resource=resource,
+            id_generator=PrivateIdGenerator(),
+            shutdown_on_exit=False,
+        )
+        logger_provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+        tracer_provider.add_span_processor(RecordingProcessor(exporters.DeliveringSpanExporter(spans)))
+        logger_provider.add_log_record_processor(BatchLogRecordProcessor(exporters.DeliveringLogExporter(logs)))
+        return cls(tracer_provider, logger_provider, settings, (spans, logs))
+
+    def providers(self) -> providers.Providers:
+        """The tracer and the logger of this client."""
+        return providers.of(self.tracer_provider, self.logger_provider)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Send what has ended, waiting at most `timeout_s` seconds.
+
+        Returns:
+            Whether the collector took all of it in time. What it did not take is retried by the exporter only as long
+            as its own timeout lasts (OTEL_EXPORTER_OTLP_TIMEOUT, 10 s) and then lost.
+        """
+        if self._worker is None:
+            return True
+        return self._worker.run(self._flush, max(0.0, timeout_s))
+
+    def shutdown(self, timeout_s: float) -> bool:
+        """Flush, then stop; takes at most `timeout_s` seconds and a fifth. See `flush` for the result."""
+        if self._worker is None:
+            return True
+        delivered = self.flush(timeout_s)
+        # Cuts short the wait for a retry of a batch in flight; without it a dead collector would hold the exit up.
+        for delivery in self._deliveries:
+            delivery.close()
+        self._worker.run(self._stop, max(0.0, timeout_s) / 5)
+        self._worker.stop()
+        return delivered
+
+    def after_fork(self) -> None:
+        """Bring the flushing thread back in a forked child; OpenTelemetry's processors see to their own."""
+        if self._worker is not None:
+            self._worker.restart()
+
+    def _flush(self) -> bool:
+        failures = self._failures()
+        for provider in (self.tracer_provider, self.logger_provider):
+            if isinstance(provider, TracerProvider | LoggerProvider):
+                provider.force_flush()
+        return self._failures() == failures
+
+    def _stop(self) -> bool:
+        for provider in (self.tracer_provider, self.logger_provider):
+            if isinstance(provider, TracerProvider | LoggerProvider):
+                provider.shutdown()
+        return True
+
+    def _failures(self) -> int:
+        return sum(delivery.failures for delivery in self._deliveries)
