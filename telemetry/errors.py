@@ -65,6 +65,10 @@ class NotFoundError(TailwatchError):
     """Something was asked for by a name or id that does not exist."""
 
 
+class ConflictError(TailwatchError):
+    """Something was asked for that the present state does not allow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault in a user's file: 1-based ``line``, dotted ``field``, what is wrong and the remedy."""

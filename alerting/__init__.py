@@ -1,0 +1,1 @@
+"""From findings to people: alert states, incidents, runbooks and notifications; it detects nothing itself."""

@@ -1,0 +1,87 @@
+"""Which incident an alert belongs to, and what that incident is then said to be about; pure.
+
+An alert joins, in this order of preference, an incident
+
+1. of the same budget (the labels without ``alertname`` and ``severity``), while that is open or only just resolved;
+2. of the same service, while it is open and the onsets lie within the correlation window of each other;
+3. of the same diagnosed cause in another service, under the same condition, unless the slices contradict.
+
+Onsets are compared, not the moments of detection: a slow burn is found long after a fast one that the same fault
+has caused. Two faults of one service that begin within the window are taken for one; that is the price of never
+splitting one fault that several SLOs see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from alerting.incidents import Alert, Incident
+from telemetry.findings import Diagnosis
+
+UNKNOWN: Final = "unknown"
+
+BETTER_BY: Final = 0.1
+"""How much surer a later diagnosis must be to replace a known one, so that close calls do not alternate."""
+
+
+def budget_key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What all alerts of one budget have in common."""
+    return tuple(sorted((name, value) for name, value in labels.items() if name not in ("alertname", "severity")))
+
+
+def incident_for(
+    alert: Alert,
+    incidents: Iterable[Incident],
+    members: Mapping[int, Sequence[Alert]],
+    *,
+    now_ns: int,
+    window_ns: int,
+    reopen_within_ns: int,
+) -> Incident | None:
+    """The incident that a newly firing alert joins; None when it is the first of a new one."""
+    ranked: list[tuple[int, int, int, Incident]] = []
+    for incident in incidents:
+        rank = _rank(alert, incident, members.get(incident.number, ()), now_ns, window_ns, reopen_within_ns)
+        if rank is not None:
+            ranked.append((rank, _distance(alert.onset_ns, incident), incident.number, incident))
+    return min(ranked)[3] if ranked else None
+
+
+def _rank(
+    alert: Alert, incident: Incident, members: Sequence[Alert], now_ns: int, window_ns: int, reopen_within_ns: int
+) -> int | None:
+    is_open = incident.status != "resolved"
+    recent = is_open or now_ns - (incident.resolved_ns or 0) <= reopen_within_ns
+    if recent and any(budget_key(alert.labels) == budget_key(member.labels) for member in members):
+        return 0
+    if not is_open or _distance(alert.onset_ns, incident) > window_ns:
+        return None
+    if incident.service == alert.labels.get("service", ""):
+        return 1
+    diagnosis = alert.diagnosis
+    if diagnosis is None or diagnosis.cause in (UNKNOWN, "") or diagnosis.cause != incident.cause:
+        return None
+    return 2 if _agree(diagnosis.slice, incident.slice) else None
+
+
+def _distance(onset_ns: int, incident: Incident) -> int:
+    """How far an onset lies outside the span of the incident's onsets."""
+    return max(incident.onset_ns - onset_ns, onset_ns - incident.last_onset_ns, 0)
+
+
+def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return all(other.get(name, value) == value for name, value in one.items())
+
+
+def precedence(alert: Alert) -> tuple[bool, int, int, str]:
+    """Sorts the alert that speaks for an incident first: pages before tickets, then the earliest."""
+    fired_ns = alert.state.since_ns if alert.state.fired_ns is None else alert.state.fired_ns
+    return alert.severity != "page", fired_ns, alert.onset_ns, alert.fingerprint
+
+
+def is_better(candidate: Diagnosis, cause: str, confidence: float | None) -> bool:
+    """Whether a diagnosis should replace a cause that was found earlier, with this confidence."""
+    if candidate.cause == UNKNOWN:
+        return False
+    return cause == UNKNOWN or (candidate.confidence or 0.0) >= (confidence or 0.0) + BETTER_BY

@@ -1,0 +1,88 @@
+"""What an incident shows for itself: one JSON document, complete in its keys; it judges nothing.
+
+Findings and diagnoses come from elsewhere and may lack parts, or hold numbers that JSON cannot (NaN, NumPy's).
+Whoever reads the document, a template, a receiver or the dashboard, finds every key there, of the right shape.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, Final
+
+from telemetry.findings import Diagnosis
+
+_LISTS: Final = ("burn", "attribution", "tail", "changes", "exemplars", "drift")
+_MAX_ENTRIES: Final = 50
+_MAX_DEPTH: Final = 12
+_MAX_TEXT: Final = 4000
+
+
+def assemble(
+    summary: str, finding_evidence: Mapping[str, Any], diagnosis: Diagnosis | None, *, cause: str
+) -> dict[str, Any]:
+    """The evidence document; the diagnosis's entries win over the finding's of the same name.
+
+    Args:
+        summary: the finding's sentence, used when there is no diagnosis.
+        finding_evidence: ``budget``, ``burn``, ``objective`` and facts of the kind of SLO.
+        diagnosis: why; None when it is not known.
+        cause: a key of ``telemetry.findings.CAUSES``.
+    """
+    document = clean({**finding_evidence, **(diagnosis.evidence if diagnosis else {})})
+    for name in _LISTS:
+        value = document.get(name)
+        document[name] = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    budget = document.get("budget")
+    budget = budget if isinstance(budget, dict) else {}
+    document["budget"] = {"remaining": None, "objective": document.get("objective"), **budget}
+    document["summary"] = clean(diagnosis.summary if diagnosis and diagnosis.summary else summary)
+    document["cause"] = cause
+    document["confidence"] = clean(diagnosis.confidence) if diagnosis else None
+    document["slice"] = clean(dict(diagnosis.slice)) if diagnosis else {}
+    report = document.get("report")
+    document["report"] = report if isinstance(report, str) else None
+    return document
+
+
+def refreshed(document: Mapping[str, Any], finding_evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with budget and burn as they are now, and everything that explains the onset as it was."""
+    now = clean({name: finding_evidence[name] for name in ("budget", "burn") if name in finding_evidence})
+    fresh = dict(document)
+    if isinstance(now.get("budget"), dict):
+        fresh["budget"] = {**document.get("budget", {}), **now["budget"]}
+    if isinstance(now.get("burn"), list):
+        fresh["burn"] = [entry for entry in now["burn"] if isinstance(entry, dict)]
+    return fresh
+
+
+def clean(value: Any, depth: int = 0) -> Any:
+    """The value as JSON can hold it: finite numbers or None, texts and lists cut, other objects as their text.
+
+    NUL is dropped from texts, since PostgreSQL cannot store it; so are lone surrogates, which UTF-8 cannot write.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value[:_MAX_TEXT].replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    if depth >= _MAX_DEPTH:
+        return None
+    if isinstance(value, Mapping):
+        return {clean(str(name)): clean(entry, depth + 1) for name, entry in value.items()}
+    if hasattr(value, "tolist"):  # an array or a number of NumPy's
+        return clean(value.tolist(), depth + 1)
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
+        return [clean(entry, depth + 1) for entry in list(value)[:_MAX_ENTRIES]]
+    return clean(str(value))
+
+
+def dumps(value: Any) -> str:
+    """The cleaned value as compact JSON."""
+    return json.dumps(clean(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)

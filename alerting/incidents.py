@@ -1,0 +1,162 @@
+"""Alerts and incidents as values, and what people and findings do to an incident; nothing is stored here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+from alerting.state import AlertState
+from telemetry.errors import ConflictError
+from telemetry.findings import Diagnosis, Severity
+
+IncidentStatus = Literal["open", "acknowledged", "resolved"]
+EventKind = Literal[
+    "opened", "joined", "ended", "diagnosed", "escalated", "acknowledged", "assigned", "commented", "resolved",
+    "reopened", "notified", "superseded", "undelivered",
+]  # fmt: skip
+
+MACHINE: Final = "tailwatch"
+"""The author of everything that no person did."""
+
+_PREFIX: Final = "INC-"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert: its labels, its state, what was found and why.
+
+    Attributes:
+        id: the stored row; None before it is stored.
+        onset_ns: when the condition is estimated to have begun.
+        suppressed_by: fingerprint of the alert that keeps this one quiet.
+        incident: number of the incident that it belongs to; None before it has fired.
+    """
+
+    fingerprint: str
+    labels: Mapping[str, str]
+    severity: Severity
+    state: AlertState
+    onset_ns: int
+    summary: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    runbook: str | None = None
+    diagnosis: Diagnosis | None = None
+    suppressed_by: str | None = None
+    incident: int | None = None
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """Something that happened to an incident, by whom, in words; ``at_ns`` is nanoseconds since the epoch."""
+
+    at_ns: int
+    kind: EventKind
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Alerts that belong together, told and handled as one.
+
+    Attributes:
+        number: unique; people write it ``INC-7``.
+        severity: the highest that any of its alerts has had.
+        primary: fingerprint of the alert that speaks for the incident.
+        cause: a key of ``telemetry.findings.CAUSES``; ``confidence`` and ``slice`` belong to it.
+        evidence: JSON document, complete in its keys (``alerting.evidence``).
+        onset_ns: the earliest onset of its alerts; ``last_onset_ns`` the latest.
+        resolved_by: who resolved it; ``MACHINE`` when its alerts had all ended.
+    """
+
+    number: int
+    title: str
+    status: IncidentStatus
+    severity: Severity
+    service: str
+    slo: str
+    primary: str
+    cause: str
+    confidence: float | None
+    slice: Mapping[str, str]
+    runbook: str
+    evidence: Mapping[str, Any]
+    opened_ns: int
+    onset_ns: int
+    last_onset_ns: int
+    acknowledged_ns: int | None = None
+    acknowledged_by: str | None = None
+    assignee: str | None = None
+    resolved_ns: int | None = None
+    resolved_by: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The number as people write it."""
+        return format_id(self.number)
+
+
+def format_id(number: int) -> str:
+    """``7`` as ``INC-7``."""
+    return f"{_PREFIX}{number}"
+
+
+def parse_id(text: str) -> int | None:
+    """The number in ``INC-7``; None when the text is no incident's id."""
+    digits = text.removeprefix(_PREFIX)
+    return int(digits) if text.startswith(_PREFIX) and digits.isascii() and digits.isdigit() and len(digits) < 16 else None
+
+
+def acknowledge(incident: Incident, author: str, comment: str, now_ns: int) -> tuple[Incident, TimelineEvent]:
+    """Somebody works on it: reminders stop.
+
+    Raises:
+        ConflictError: it is resolved.
+    """
+    if incident.status == "resolved":
+        raise ConflictError(f"{incident.id} is resolved", remedy="re-open it before acknowledging it")
+    event = TimelineEvent(now_ns, "acknowledged", author, comment or "Acknowledged")
+    if incident.status == "acknowledged":
+        return incident, event
+    return replace(incident, status="acknowledged", acknowledged_ns=now_ns, acknowledged_by=author), event
+
+
+def assign(incident: Incident, author: str, assignee: str, now_ns: int) -> tuple[Incident, TimelineEvent]:
+    """Somebody is put in charge."""
+    return replace(incident, assignee=assignee), TimelineEvent(now_ns, "assigned", author, f"Assigned to {assignee}")
+
+
+def comment_on(incident: Incident, author: str, comment: str, now_ns: int) -> tuple[Incident, TimelineEvent]:
+    """Somebody says something."""
+    return incident, TimelineEvent(now_ns, "commented", author, comment)
+
+
+def resolve(incident: Incident, author: str, comment: str, now_ns: int) -> tuple[Incident, TimelineEvent]:
+    """It is over.
+
+    Raises:
+        ConflictError: it is resolved already.
+    """
+    if incident.status == "resolved":
+        raise ConflictError(f"{incident.id} is resolved already", remedy="add a comment instead")
+    event = TimelineEvent(now_ns, "resolved", author, comment or "Resolved")
+    return replace(incident, status="resolved", resolved_ns=now_ns, resolved_by=author), event
+
+
+def reopen(
+    incident: Incident, author: str, comment: str, now_ns: int, *, keep_acknowledged: bool = False
+) -> tuple[Incident, TimelineEvent]:
+    """It is not over after all; whoever had acknowledged it is asked again unless ``keep_acknowledged``.
+
+    Raises:
+        ConflictError: it is not resolved.
+    """
+    if incident.status != "resolved":
+        raise ConflictError(f"{incident.id} is not resolved", remedy="add a comment instead")
+    event = TimelineEvent(now_ns, "reopened", author, comment or "Re-opened")
+    incident = replace(incident, resolved_ns=None, resolved_by=None)
+    if keep_acknowledged and incident.acknowledged_ns is not None:
+        return replace(incident, status="acknowledged"), event
+    return replace(incident, status="open", acknowledged_ns=None, acknowledged_by=None), event
