@@ -1,0 +1,32 @@
+"""The script that `streamlit run` executes: declares the pages and draws the one that the address names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import navigation
+from dashboard.views import incidents, overview, services, slo, traces
+
+STYLE = (Path(__file__).parent / "views" / "style.css").read_text("utf-8")
+
+
+def main() -> None:
+    """Draw the dashboard."""
+    st.set_page_config(page_title="Tailwatch", page_icon=":material/monitoring:", layout="wide")
+    st.html(f"<style>{STYLE}</style>")
+    pages = {
+        "": st.Page(overview.render, title="Overview", icon=":material/dashboard:", url_path="overview", default=True),
+        "slo": st.Page(slo.render, title="SLO", icon=":material/show_chart:", url_path="slo"),
+        "incidents": st.Page(
+            incidents.render, title="Incidents", icon=":material/notifications:", url_path="incidents"
+        ),
+        "traces": st.Page(traces.render, title="Traces", icon=":material/account_tree:", url_path="traces"),
+        "services": st.Page(services.render, title="Services", icon=":material/dns:", url_path="services"),
+    }
+    navigation.publish(pages)
+    st.navigation(list(pages.values())).run()
+
+
+main()

@@ -1,0 +1,197 @@
+"""The typed HTTP client of the service's API; every failure leaves it as one clear sentence, nothing is retried."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import ValidationError
+
+from dashboard import documents
+from dashboard.settings import Settings
+
+TIMEOUT_S = 10.0
+
+D = TypeVar("D", bound=documents.Document)
+
+
+class ServiceError(Exception):
+    """The service could not be reached or understood; the message is a sentence for the page."""
+
+
+class Client:
+    """Reads and changes what the service knows.
+
+    One client may be shared by threads: httpx pools its connections safely. Every method raises ServiceError.
+    """
+
+    def __init__(self, settings: Settings, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = settings.url
+        headers = {"Accept": "application/json"}
+        if settings.token:
+            headers["Authorization"] = f"Bearer {settings.token}"
+        # trust_env off: a proxy variable meant for the internet must not swallow calls to the loopback
+        self._http = httpx.Client(headers=headers, timeout=TIMEOUT_S, transport=transport, trust_env=False)
+
+    def status(self) -> documents.Status:
+        """Health and clock of the service."""
+        return self._get(documents.Status, "/api/v1/status")
+
+    def slos(self) -> list[documents.Slo]:
+        """Every SLO with its budgets."""
+        return self._get(documents.Slos, "/api/v1/slos").slos
+
+    def slo(self, name: str) -> documents.Slo:
+        """One SLO with its budgets."""
+        return self._get(documents.Slo, f"/api/v1/slos/{quote(name, safe='')}")
+
+    def history(
+        self, name: str, *, start: float, end: float, step: float, group: Mapping[str, str] | None = None
+    ) -> list[documents.HistoryPoint]:
+        """One budget's course between two times (seconds since the epoch) in steps of `step` seconds."""
+        params = {"start": start, "end": end, "step": step}
+        chosen = {"group": json.dumps(dict(group), sort_keys=True)} if group else {}
+        path = f"/api/v1/slos/{quote(name, safe='')}/history"
+        return self._get(documents.History, path, {**params, **chosen}).points
+
+    def series(
+        self,
+        measure: str,
+        *,
+        start: float,
+        end: float,
+        step: float,
+        service: str | None = None,
+        operation: str | None = None,
+        by: str | None = None,
+    ) -> list[documents.OneSeries]:
+        """Counts and percentiles of a measure over time, one series for each value of the label `by`."""
+        params = {"measure": measure, "start": start, "end": end, "step": step}
+        optional = {"service": service, "operation": operation, "by": by}
+        return self._get(documents.Series, "/api/v1/series", {**params, **optional}).series
+
+    def heatmap(
+        self,
+        measure: str,
+        *,
+        start: float,
+        end: float,
+        step: float,
+        service: str | None = None,
+        operation: str | None = None,
+    ) -> documents.Heatmap:
+        """Counts of a measure per time step and bin."""
+        params = {"measure": measure, "start": start, "end": end, "step": step}
+        return self._get(documents.Heatmap, "/api/v1/heatmap", {**params, "service": service, "operation": operation})
+
+    def incidents(self, status: str | None = None) -> list[documents.IncidentSummary]:
+        """Incidents, all of them or those with one status."""
+        return self._get(documents.Incidents, "/api/v1/incidents", {"status": status}).incidents
+
+    def incident(self, incident_id: str) -> documents.Incident:
+        """One incident with evidence, timeline and runbook."""
+        return self._get(documents.Incident, f"/api/v1/incidents/{quote(incident_id, safe='')}")
+
+    def act(self, incident_id: str, action: str, *, author: str, comment: str) -> documents.IncidentSummary:
+        """Acknowledge, resolve or comment on an incident (`action` is the last part of the address)."""
+        path = f"/api/v1/incidents/{quote(incident_id, safe='')}/{action}"
+        body = self._request("POST", path, body={"author": author, "comment": comment})
+        return self._parse(documents.IncidentSummary, path, body)
+
+    def traces(self, **filters: str | float | bool | None) -> list[documents.TraceSummary]:
+        """Traces that match the filters: service, operation, error, min_duration, start, end, limit."""
+        return self._get(documents.Traces, "/api/v1/traces", filters).traces
+
+    def trace(self, trace_id: str) -> documents.Trace:
+        """Every stored span of a trace."""
+        return self._get(documents.Trace, f"/api/v1/traces/{quote(trace_id, safe='')}")
+
+    def services(self) -> list[documents.Service]:
+        """Services that sent telemetry lately."""
+        return self._get(documents.Services, "/api/v1/services").services
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    def _get(self, document: type[D], path: str, params: Mapping[str, Any] | None = None) -> D:
+        sent = {key: _query_value(value) for key, value in (params or {}).items() if value is not None}
+        return self._parse(document, path, self._request("GET", path, params=sent))
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, str] | None = None,
+    ) -> bytes:
+        try:
+            answer = self._http.request(method, self.url + path, params=params, json=body)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+            raise ServiceError(
+                f"TAILWATCH_URL is '{self.url}', which is not an http address; "
+                "set it to where the service listens, for example http://127.0.0.1:4318."
+            ) from None
+        except httpx.TimeoutException:
+            raise ServiceError(
+                f"The Tailwatch service at {self.url} did not answer {path} within {TIMEOUT_S:.0f} s; "
+                "it may be overloaded, so check its log."
+            ) from None
+        except httpx.TransportError as error:
+            raise ServiceError(
+                f"No Tailwatch service answers at {self.url} ({_reason(error)}); "
+                "start it, or set TAILWATCH_URL to where it listens."
+            ) from None
+        if not answer.is_success:
+            raise ServiceError(refusal(self.url, path, answer.status_code, answer.content))
+        return answer.content
+
+    def _parse(self, document: type[D], path: str, body: bytes) -> D:
+        try:
+            return document.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = _where(first["loc"])
+            problem = f"{where}: {first['msg']}" if where else first["msg"]
+            raise ServiceError(
+                f"The answer of {self.url} to {path} is not what this dashboard expects ({problem}); "
+                "check that TAILWATCH_URL names a Tailwatch service of this dashboard's version."
+            ) from None
+
+
+def refusal(url: str, path: str, code: int, body: bytes) -> str:
+    """Turn an HTTP error into a sentence, in the service's own words where it gave some."""
+    if code in {401, 403}:
+        return f"The Tailwatch service at {url} refused {path} (HTTP {code}); set TAILWATCH_TOKEN to a token that may."
+    try:
+        error = json.loads(body)["error"]
+        what, where, remedy = (str(error.get(key) or "").strip() for key in ("what", "where", "remedy"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        what = where = remedy = ""
+    if not what:
+        return f"The Tailwatch service at {url} answered {path} with HTTP {code}; its log says why."
+    sentence = what.rstrip(".") + (f" ({where})" if where else "")
+    return f"{sentence}; {remedy.rstrip('.')}." if remedy else f"{sentence}."
+
+
+def _query_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _reason(error: httpx.TransportError) -> str:
+    if isinstance(error, httpx.ConnectError):
+        return "the connection was refused" if "refused" in str(error).lower() else "it cannot be reached"
+    return "the connection broke off"
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")

@@ -1,0 +1,108 @@
+"""The service's points as data frames for charts; times become instants in UTC, and nothing is interpolated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from dashboard.documents import Attribution, Heatmap, HistoryPoint, OneSeries, TailPart
+
+_SERIES_COLUMNS = [
+    *("series", "time", "count", "errors", "ok", "per_minute", "ok_per_minute", "errors_per_minute"),
+    *("error_share", "sum_per_minute", "p50", "p90", "p95", "p99"),
+]
+
+
+def history(points: Sequence[HistoryPoint]) -> pd.DataFrame:
+    """Columns time, sli, burn, budget_remaining, bad, total; absent values are missing."""
+    frame = pd.DataFrame(
+        {
+            "time": [point.t for point in points],
+            "sli": [point.sli for point in points],
+            "burn": [point.burn for point in points],
+            "budget_remaining": [point.budget_remaining for point in points],
+            "bad": [
+                None if point.total is None or point.good is None else point.total - point.good for point in points
+            ],
+            "total": [point.total for point in points],
+        },
+    )
+    return _typed(frame, text=())
+
+
+def series(every: Sequence[OneSeries], name: Callable[[OneSeries], str], step_s: float) -> pd.DataFrame:
+    """Columns series, time, count, errors, ok, per_minute, error_share, p50 ... p99, sum_per_minute."""
+    rows = [
+        {
+            "series": name(one),
+            "time": point.t,
+            "count": point.count,
+            "errors": point.errors,
+            "ok": point.count - point.errors,
+            "per_minute": point.count * 60 / step_s,
+            "ok_per_minute": (point.count - point.errors) * 60 / step_s,
+            "errors_per_minute": point.errors * 60 / step_s,
+            "error_share": point.errors / point.count if point.count else None,
+            "sum_per_minute": None if point.sum is None else point.sum * 60 / step_s,
+            "p50": point.p50,
+            "p90": point.p90,
+            "p95": point.p95,
+            "p99": point.p99,
+        }
+        for one in every
+        for point in one.points
+    ]
+    return _typed(pd.DataFrame(rows, columns=_SERIES_COLUMNS), text=("series",))
+
+
+def heatmap(heat: Heatmap, step_s: float) -> pd.DataFrame:
+    """Columns time, until, low, high, count: one row for each bin that holds something.
+
+    A first edge of zero or below is moved to half of the next one, for a logarithmic axis has no zero.
+    """
+    edges = list(heat.edges)
+    if len(edges) > 1 and edges[0] <= 0:
+        edges[0] = edges[1] / 2
+    rows = [
+        {"time": t, "until": t + step_s, "low": edges[j], "high": edges[j + 1], "count": number}
+        for t, counts in zip(heat.t, heat.counts, strict=False)
+        for j, number in enumerate(counts[: max(0, len(edges) - 1)])
+        if number > 0 and 0 < edges[j] < edges[j + 1]
+    ]
+    frame = _typed(pd.DataFrame(rows, columns=["time", "until", "low", "high", "count"]), text=())
+    frame["until"] = pd.to_datetime(frame["until"], unit="s", utc=True)
+    return frame
+
+
+def attribution(parts: Sequence[Attribution], most: int = 12) -> pd.DataFrame:
+    """Columns slice, share, bad, total: the slices with the largest share of the excess, largest first."""
+    ordered = sorted(parts, key=lambda one: -(one.excess_share or 0.0))[:most]
+    return pd.DataFrame(
+        {
+            "slice": [f"{one.dimension}={one.value}" for one in ordered],
+            "dimension": [one.dimension for one in ordered],
+            "value": [one.value for one in ordered],
+            "share": [one.excess_share or 0.0 for one in ordered],
+            "bad": [one.bad for one in ordered],
+            "total": [one.total for one in ordered],
+        }
+    )
+
+
+def tail(parts: Sequence[TailPart]) -> pd.DataFrame:
+    """Columns part, when, seconds: each part before and during the incident."""
+    rows = [
+        {"part": one.part, "when": when, "seconds": value}
+        for one in parts
+        for when, value in (("before", one.before_s), ("now", one.after_s))
+        if value is not None
+    ]
+    return pd.DataFrame(rows, columns=["part", "when", "seconds"])
+
+
+def _typed(frame: pd.DataFrame, text: Sequence[str]) -> pd.DataFrame:
+    numbers = [column for column in frame.columns if column not in text]
+    frame[numbers] = frame[numbers].apply(pd.to_numeric)
+    frame["time"] = pd.to_datetime(frame["time"], unit="s", utc=True)
+    return frame

@@ -1,0 +1,172 @@
+"""One SLO in depth: its groups, definition, policy thresholds and the traffic that it watches; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dashboard import formats
+from dashboard.components.grid import Cell, Column, Grid, Row
+from dashboard.components.tiles import Tile
+from dashboard.documents import IncidentSummary, Slo, SloGroup
+from dashboard.viewmodels import overview, states
+
+# Share of the budget spent when each pair fires, by window length in days, for the long windows of 1 h, 6 h,
+# 24 h and 72 h: the default policy (Google SRE workbook, chapter 5; other periods scaled by the same formula).
+_LONG_WINDOWS_H = (1, 6, 24, 72)
+_POLICIES: dict[int, tuple[float, ...]] = {
+    7: (0.08, 0.125, 0.20, 0.42),
+    28: (0.02, 0.05, 0.10, 0.10),
+    30: (0.02, 0.05, 0.10, 0.10),
+    90: (0.01, 0.03, 0.05),
+}
+_ACTIONS = ("page", "page", "ticket", "ticket")
+
+_EQUALITY = re.compile(r'^\s*([A-Za-z_][\w.]*)\s*=\s*"?([^"~]*?)"?\s*$')
+
+MEASURES = {
+    "duration": "Latency",
+    "ttft": "Time to first token",
+    "tpot": "Time per output token",
+    "queue": "Queue",
+    "prefill": "Prefill",
+    "decode": "Decode",
+    "tokens_in": "Input tokens",
+    "tokens_out": "Output tokens",
+    "cost": "Cost",
+    "confidence": "Confidence",
+}
+
+
+def burn_thresholds(window_s: float | None) -> list[tuple[float, str]]:
+    """The default policy's factors for a window, as (factor, label); factor = share x period / long window.
+
+    Windows that the policy does not name get none, rather than a line that no alert uses.
+    """
+    shares = _POLICIES.get(round(window_s / 86400), ()) if window_s and window_s % 86400 == 0 else ()
+    days = round(window_s / 86400) if window_s else 0
+    thresholds = []
+    for share, hours, action in zip(shares, _LONG_WINDOWS_H, _ACTIONS, strict=False):
+        factor = share * days * 24 / hours
+        thresholds.append((factor, f"{formats.burn(factor)} {action} ({hours} h)"))
+    return thresholds
+
+
+def equality(where: Sequence[str], label: str) -> str | None:
+    """The value that a `label="value"` matcher demands, or None where none does."""
+    for matcher in where:
+        found = _EQUALITY.match(matcher)
+        if found and found.group(1) == label:
+            return found.group(2)
+    return None
+
+
+def watched_measure(slo: Slo) -> str:
+    """The measure that the SLO is about, by its detail, kind or name; latency where nothing says."""
+    for group in slo.groups:
+        named = group.detail.get("measure")
+        if named in MEASURES:
+            return str(named)
+    if slo.kind in {"cost", "spend"}:
+        return "cost"
+    parts = re.split(r"[-_\s]", slo.name)
+    return next((measure for measure in MEASURES if measure in parts), "duration")
+
+
+def threshold(slo: Slo, measure: str) -> float | None:
+    """The bound that the SLO puts on a measure, where its detail tells one."""
+    for group in slo.groups:
+        detail = group.detail
+        for key in ("below", "threshold", "threshold_s", "below_s"):
+            bound = detail.get(key)
+            if detail.get("measure") == measure and isinstance(bound, int | float):
+                return float(bound)
+    return None
+
+
+def choose_group(slo: Slo, wanted: str | None) -> SloGroup | None:
+    """The group that the address names, else the worst one; None where the SLO has no data at all."""
+    ordered = states.worst_first(slo.groups)
+    for group in ordered:
+        if wanted is not None and formats.labels(group.group) == wanted:
+            return group
+    return ordered[0] if ordered else None
+
+
+def tiles(slo: Slo, group: SloGroup, now: float) -> list[Tile]:
+    """The figures at the top of an SLO's page."""
+    remaining = group.budget_remaining
+    bad = group.total - group.good
+    allowed = (1 - slo.objective) * group.total
+    budget_tone = overview.budget_cell(group).tone
+    hour = group.burn.get("1h")
+    firing = ", ".join(sorted({alert.severity or alert.name for alert in group.alerts}))
+    since = min((alert.since for alert in group.alerts if alert.since is not None), default=None)
+    return [
+        Tile(
+            "State",
+            states.STATE_WORDS[group.state],
+            f"{firing} since {formats.ago(since, now)}" if firing and since else firing or "no alert is firing",
+            states.STATE_TONES[group.state],
+        ),
+        Tile("Budget remaining", formats.percent(remaining), f"of {formats.window(slo.window_s)}", budget_tone),
+        Tile("SLI", formats.ratio(group.sli), f"objective {formats.ratio(slo.objective)}"),
+        Tile("Burn, 1 h", formats.burn(hour), _lasts(hour, remaining, slo.window_s), overview.burn_tone(hour)),
+        Tile("Bad events", formats.count(bad), f"{formats.count(allowed)} of {formats.count(group.total)} allowed"),
+    ]
+
+
+def _lasts(rate: float | None, remaining: float | None, window_s: float | None) -> str:
+    if not rate or remaining is None or remaining <= 0 or window_s is None:
+        return "of the last hour"
+    return f"budget lasts {formats.seconds(remaining * window_s / rate)} at this rate"
+
+
+def group_grid(slo: Slo) -> Grid:
+    """The SLO's budgets, worst first, each with its counts."""
+    columns = (Column("Group", wrap=True), *overview.SLO_COLUMNS[1:], Column("Bad / total", "right"))
+    rows = []
+    for group in states.worst_first(slo.groups):
+        name = formats.labels(group.group) or "all traffic"
+        bad = group.total - group.good
+        counts = Cell(f"{formats.count(bad)} / {formats.count(group.total)}", sort=bad)
+        cells = [Cell(name), *overview.number_cells(slo, group), counts]
+        tone = states.STATE_TONES[group.state] if group.state != "ok" else None
+        rows.append(Row(name, cells, overview.group_place(slo, group), tone))
+    return Grid(f"groups-{slo.name}", columns, rows, "No data of this SLO has arrived yet.")
+
+
+def definition(slo: Slo) -> list[tuple[str, str]]:
+    """What the SLO demands, as (name, value)."""
+    facts = [
+        ("Objective", f"{formats.ratio(slo.objective)} over {formats.window(slo.window_s)}"),
+        ("Kind", formats.words(slo.kind)),
+        ("Service", slo.service),
+        ("Owner", slo.owner or ""),
+        ("Where", " and ".join(slo.where) or "all of the service's traffic"),
+        ("Per", ", ".join(slo.per) or "one budget for all"),
+        ("Runbook", slo.runbook or "chosen by the diagnosed cause"),
+        ("Revision", "" if slo.revision is None else str(slo.revision)),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def detail_facts(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the service adds for the SLO's kind, flattened to (name, value)."""
+    facts: list[tuple[str, str]] = []
+    for key, value in detail.items():
+        if isinstance(value, Mapping):
+            facts += [(f"{formats.words(key)}: {name}", text) for name, text in detail_facts(value)]
+        elif isinstance(value, float):
+            facts.append((formats.words(key), f"{value:.4g}"))
+        elif isinstance(value, list):
+            facts.append((formats.words(key), ", ".join(map(str, value))))
+        elif value is not None:
+            facts.append((formats.words(key), str(value)))
+    return facts
+
+
+def related(slo: Slo, incidents: Sequence[IncidentSummary]) -> list[IncidentSummary]:
+    """The incidents of this SLO, urgent ones first."""
+    return states.incidents_urgent_first(one for one in incidents if one.slo == slo.name)

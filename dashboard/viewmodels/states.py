@@ -1,0 +1,89 @@
+"""States, severities and their colours, the same on every page; it knows no numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dashboard.components.grid import Cell, Tone
+from dashboard.documents import IncidentSummary, Slo, SloGroup, State
+
+# What wants attention comes first: a source that fell silent is worse than a budget that is fine.
+STATE_ORDER: tuple[State, ...] = (
+    "exhausted",
+    "burning",
+    "no_telemetry",
+    "ok",
+    "not_enough_data",
+    "no_traffic",
+)
+
+STATE_WORDS: dict[State, str] = {
+    "ok": "OK",
+    "burning": "Burning",
+    "exhausted": "Exhausted",
+    "no_traffic": "No traffic",
+    "no_telemetry": "No telemetry",
+    "not_enough_data": "Too few data",
+}
+
+STATE_TONES: dict[State, Tone] = {
+    "ok": "ok",
+    "burning": "burning",
+    "exhausted": "exhausted",
+    "no_traffic": "silent",
+    "no_telemetry": "exhausted",
+    "not_enough_data": "silent",
+}
+
+STATUS_TONES: dict[str, Tone] = {"open": "exhausted", "acknowledged": "burning", "resolved": "ok"}
+_STATUS_ORDER = {"open": 0, "acknowledged": 1, "resolved": 2}
+_SEVERITY_TONES: dict[str, Tone] = {
+    "page": "exhausted",
+    "critical": "exhausted",
+    "ticket": "burning",
+    "warning": "burning",
+}
+
+
+def state_cell(state: State) -> Cell:
+    """A pill with a state; sorts by urgency."""
+    urgency = len(STATE_ORDER) - STATE_ORDER.index(state)
+    return Cell(STATE_WORDS[state], sort=urgency, tone=STATE_TONES[state], kind="pill")
+
+
+def status_cell(status: str) -> Cell:
+    """A pill with an incident's status; sorts by urgency."""
+    rank = -_STATUS_ORDER.get(status, 3)
+    return Cell(status.capitalize(), sort=rank, tone=STATUS_TONES.get(status, "silent"), kind="pill")
+
+
+def severity_tone(severity: str) -> Tone:
+    """The colour of a severity; an unknown one is quiet."""
+    return _SEVERITY_TONES.get(severity.lower(), "silent")
+
+
+def group_key(group: SloGroup) -> tuple[int, float, float, str]:
+    """Worst first: by state, then the smallest budget, then the fastest burn, then the name."""
+    remaining = group.budget_remaining if group.budget_remaining is not None else 2.0
+    fastest = max((rate for rate in group.burn.values() if rate is not None), default=0.0)
+    return STATE_ORDER.index(group.state), remaining, -fastest, str(sorted(group.group.items()))
+
+
+def worst_first(groups: Iterable[SloGroup]) -> list[SloGroup]:
+    """Budgets by urgency."""
+    return sorted(groups, key=group_key)
+
+
+def slos_worst_first(slos: Iterable[Slo]) -> list[Slo]:
+    """SLOs by the urgency of their worst budget; one without any budget comes last."""
+
+    def key(slo: Slo) -> tuple[bool, tuple[int, float, float, str], str]:
+        worst = min(map(group_key, slo.groups), default=(0, 0.0, 0.0, ""))
+        return not slo.groups, worst, slo.name
+
+    return sorted(slos, key=key)
+
+
+def incidents_urgent_first(incidents: Iterable[IncidentSummary]) -> list[IncidentSummary]:
+    """Open before acknowledged before resolved, the newest first in each."""
+    return sorted(incidents, key=lambda one: (_STATUS_ORDER.get(one.status, 3), -one.opened_at))

@@ -1,0 +1,194 @@
+"""One SLO in depth: its budget over the window, burn, tail, heatmap, groups and definition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import charts, formats, frames, navigation, periods, prose
+from dashboard.components import mount
+from dashboard.components.place import Place
+from dashboard.documents import HistoryPoint, Slo, SloGroup
+from dashboard.viewmodels import budgets, states
+from dashboard.viewmodels import incidents as incident_tables
+from dashboard.views import page
+
+REFRESH_S = 30
+WINDOW = "SLO window"
+
+
+def render() -> None:
+    """Draw the page of the SLO that the address names, or offer the choice."""
+    with page.sentences():
+        names = [slo.name for slo in states.slos_worst_first(page.client().slos())]
+        if not names:
+            page.head("SLO")
+            st.info("The service evaluates no SLO yet; give it a file of SLOs.")
+            return
+        chosen = _choose(names)
+        if chosen is not None:
+            _live(chosen)
+
+
+def _choose(names: list[str]) -> str | None:
+    asked = st.query_params.get("slo")
+    if asked is None:
+        asked = names[0]
+    elif asked not in names:
+        page.head("SLO")
+        page.complain(f"There is no SLO named {asked}; choose one from the overview.")
+        return None
+
+    def changed() -> None:
+        st.query_params.clear()
+        st.query_params["slo"] = st.session_state["slo-choice"]
+
+    st.session_state["slo-choice"] = asked
+    head, choice, span = st.columns([5, 3, 4], vertical_alignment="bottom")
+    with head:
+        page.head(asked)
+    with choice:
+        st.selectbox("SLO", names, key="slo-choice", on_change=changed)
+    with span:
+        st.segmented_control(
+            "Time range", [*periods.RANGES_S, WINDOW], default=_kept_range(), key="slo-range", required=True
+        )
+        st.session_state["slo-range-kept"] = st.session_state["slo-range"]
+    return asked
+
+
+def _kept_range() -> str:
+    return str(st.session_state.get("slo-range-kept", WINDOW))
+
+
+@st.fragment(run_every=REFRESH_S)
+def _live(name: str) -> None:
+    status = page.attempt(page.client().status)
+    slo = page.attempt(page.client().slo, name) if status else None
+    if status is None or slo is None:
+        return
+    about = " · ".join(filter(None, (slo.service, slo.description or "", page.freshness(status, REFRESH_S))))
+    st.html(f'<p class="tw-sub">{prose.escaped(about)}</p>')
+    group = budgets.choose_group(slo, st.query_params.get("group"))
+    if group is None:
+        st.info("No data of this SLO has arrived yet.")
+        _definition(slo, None)
+        return
+    mount.show_tiles(f"slo-{name}", budgets.tiles(slo, group, status.now))
+    with page.sentences():
+        _history(slo, group, status.now)
+    with page.sentences():
+        _tail(slo, status.now)
+    page.section("Groups", f"worst first, by {', '.join(slo.per)}" if slo.per else "one budget for all traffic")
+    opened = mount.show_grid(budgets.group_grid(slo))
+    opened = _incidents(slo, status.now) or opened
+    _definition(slo, group)
+    navigation.follow(opened)
+
+
+def _span_s(slo: Slo) -> float:
+    chosen = st.session_state.get("slo-range", WINDOW)
+    return periods.RANGES_S.get(chosen) or slo.window_s or periods.RANGES_S["7 d"]
+
+
+def _history(slo: Slo, group: SloGroup, now: float) -> None:
+    points, period = _points(slo, group, periods.last(_span_s(slo), now))
+    frame = frames.history(points)
+    of = f"of {formats.labels(group.group)}" if group.group else ""
+    empty = frame["budget_remaining"].dropna().empty
+    drawing = None if empty else charts.budget(frame)
+    page.chart("Budget remaining", drawing, "budget", f"{of} over {formats.window(slo.window_s)}".strip())
+    left, right = st.columns(2)
+    step = f"per {formats.seconds(period.step)}"
+    with left:
+        blank = frame["sli"].dropna().empty
+        page.chart(
+            "SLI",
+            None if blank else charts.sli(frame, slo.objective),
+            "sli",
+            f"{step}, objective {formats.ratio(slo.objective)}",
+        )
+    with right:
+        thresholds = budgets.burn_thresholds(slo.window_s)
+        page.chart("Burn rate", None if frame["burn"].dropna().empty else charts.burn(frame, thresholds), "burn", step)
+
+
+def _points(slo: Slo, group: SloGroup, period: periods.Period) -> tuple[Sequence[HistoryPoint], periods.Period]:
+    while True:
+        points = page.client().history(
+            slo.name, start=period.start, end=period.end, step=period.step, group=group.group
+        )
+        finer = periods.closer(period, points)
+        if finer is None:
+            return [point for point in points if point.t >= period.start], period
+        period = finer
+
+
+def _tail(slo: Slo, now: float) -> None:
+    watched = budgets.watched_measure(slo)
+    left, right = st.columns([8, 2], vertical_alignment="bottom")
+    with right:
+        measure = st.selectbox(
+            "Measure",
+            list(budgets.MEASURES),
+            index=list(budgets.MEASURES).index(watched),
+            format_func=budgets.MEASURES.__getitem__,
+            key=f"measure-{slo.name}",
+            label_visibility="collapsed",
+        )
+    operation = budgets.equality(slo.where, "operation")
+    of = f"of {operation} requests" if operation else f"of all requests to {slo.service}"
+    with left:
+        page.section(f"{budgets.MEASURES[measure]} {of}")
+    # percentiles of a month's window say little; the last day at most keeps the tail legible
+    period = periods.last(min(_span_s(slo), 86400), now, most_points=120)
+    series = page.client().series(
+        measure,
+        start=period.start,
+        end=period.end,
+        step=period.step,
+        service=slo.service or None,
+        operation=operation,
+    )
+    frame = frames.series(series, lambda _: "all", period.step).dropna(subset=["p50"])
+    heat = page.client().heatmap(
+        measure,
+        start=period.start,
+        end=period.end,
+        step=period.step,
+        service=slo.service or None,
+        operation=operation,
+    )
+    cells = frames.heatmap(heat, period.step)
+    first, second = st.columns(2)
+    with first:
+        bound = budgets.threshold(slo, measure)
+        drawing = None if frame.empty else charts.percentiles(frame, measure, bound)
+        page.chart("Percentiles", drawing, "percentiles", f"per {formats.seconds(period.step)}")
+    with second:
+        page.chart("Distribution", None if cells.empty else charts.heatmap(cells, measure), "heatmap", "logarithmic")
+
+
+def _incidents(slo: Slo, now: float) -> Place | None:
+    incidents = page.attempt(page.client().incidents)
+    if incidents is None:
+        return None
+    page.section("Incidents of this SLO")
+    found = budgets.related(slo, incidents)
+    if not found:
+        st.html('<p class="tw-nothing">None so far.</p>')
+        return None
+    return mount.show_grid(incident_tables.grid(found[:10], now, page.reader_zone(), f"incidents-{slo.name}"))
+
+
+def _definition(slo: Slo, group: SloGroup | None) -> None:
+    left, right = st.columns(2)
+    with left:
+        page.section("Definition")
+        page.facts(budgets.definition(slo))
+    details = budgets.detail_facts(group.detail) if group else []
+    if details:
+        with right:
+            page.section("Detail")
+            page.facts(details)
