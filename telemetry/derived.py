@@ -1,0 +1,42 @@
+"""Numeric fields that follow from others and are not stored: one definition for intake and for stored rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def tokens_total(tokens_in: NDArray[np.float64], tokens_out: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) tokens in and out together; one that is missing counts 0, NaN when both are missing."""
+    both_missing = np.isnan(tokens_in) & np.isnan(tokens_out)
+    return np.where(both_missing, np.nan, np.nan_to_num(tokens_in) + np.nan_to_num(tokens_out))
+
+
+def cost_per_1k_tokens(cost: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) US dollars per 1000 tokens; NaN without a cost or without tokens."""
+    per_token = np.full(len(cost), np.nan)
+    np.divide(cost, total, out=per_token, where=total > 0)
+    return per_token * 1000
+
+
+def embedding_norm(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n,) Euclidean length of each row of (n, d); NaN for a row of NaN."""
+    return np.asarray(np.linalg.norm(embeddings.astype(np.float64), axis=1))
+
+
+def derived_numbers(
+    numbers: Mapping[str, NDArray[np.float64]], embeddings: NDArray[np.float32] | None
+) -> dict[str, NDArray[np.float64]]:
+    """The derived fields that ``numbers`` and ``embeddings`` allow, by canonical name."""
+    derived: dict[str, NDArray[np.float64]] = {}
+    if "tokens_in" in numbers or "tokens_out" in numbers:
+        known = numbers["tokens_in"] if "tokens_in" in numbers else numbers["tokens_out"]
+        absent = np.full(len(known), np.nan)
+        derived["tokens_total"] = tokens_total(numbers.get("tokens_in", absent), numbers.get("tokens_out", absent))
+        if "cost" in numbers:
+            derived["cost_per_1k_tokens"] = cost_per_1k_tokens(numbers["cost"], derived["tokens_total"])
+    if embeddings is not None:
+        derived["embedding_norm"] = embedding_norm(embeddings)
+    return derived
