@@ -5,13 +5,22 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from tailwatch_sdk import fields, semantics, streams, values
 from tailwatch_sdk.call import InferenceCall
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_NAMED: Final = (
+    semantics.OPERATION,
+    semantics.REQUEST_MODEL,
+    semantics.PROVIDER,
+    semantics.MODEL_VERSION,
+    semantics.TENANT,
+    semantics.INPUT_TYPE,
+)
 
 
 def inference_span(
@@ -42,9 +51,7 @@ def inference_span(
         session: The conversation.
         attributes: Any further attributes.
     """
-    return InferenceCall(
-        *_describe(operation, model, provider, model_version, tenant, input_type, user, session, attributes)
-    )
+    return _new_call(user, session, attributes, (operation, model, provider, model_version, tenant, input_type))
 
 
 def inference(
@@ -65,8 +72,8 @@ def inference(
     plain function or a coroutine returns, the first item marks the first token, and the span stays open until the
     stream ends, fails, is closed or is garbage collected. Inside the function, `current_call()` is the call.
     """
-    description = _describe(operation, model, provider, model_version, tenant, input_type, user, session, attributes)
-    new_call = functools.partial(InferenceCall, *description)
+    named = (operation, model, provider, model_version, tenant, input_type)
+    new_call = functools.partial(_new_call, user, session, attributes, named)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if inspect.isasyncgenfunction(function):
@@ -98,29 +105,35 @@ def _coroutine(function: Callable[..., Any], new_call: Callable[[], InferenceCal
     return measured
 
 
-def _describe(  # noqa: PLR0917  # mirrors the two public signatures above, where all are keywords
-    operation: str,
-    model: str | None,
-    provider: str | None,
-    model_version: str | None,
-    tenant: str | None,
-    input_type: str | None,
+def _new_call(
     user: str | None,
     session: str | None,
     attributes: Mapping[str, object] | None,
-) -> tuple[str, dict[str, Any]]:
-    """The span's name, `{operation} {model}` as the GenAI conventions have it, and its first attributes."""
+    named: tuple[object, ...],
+) -> InferenceCall:
+    try:
+        name, described = _describe(*named)
+    except TypeError:  # not hashable, so not text either: described without the cache, which reports it
+        name, described = _describe.__wrapped__(*named)
+    if user is not None or session is not None or attributes is not None:
+        described = dict(described)
+        fields.put(described, semantics.USER, user, values.text)
+        fields.put(described, semantics.SESSION, session, values.text)
+        if attributes is not None:
+            fields.put_all(described, "", attributes)
+    return InferenceCall(name, described)
+
+
+# The same few descriptions come again and again; cleaning them anew was a tenth of a call's cost.
+@functools.lru_cache(maxsize=1024, typed=True)
+def _describe(*named: object) -> tuple[str, dict[str, Any]]:
+    """The span's name, `{operation} {model}` as the GenAI conventions have it, and its first attributes.
+
+    The dictionary is shared by all calls of this description: nobody may change it.
+    """
     described: dict[str, Any] = {}
-    if attributes is not None:
-        fields.put_all(described, "", attributes)
-    fields.put(described, semantics.OPERATION, operation, values.text)
-    fields.put(described, semantics.REQUEST_MODEL, model, values.text)
-    fields.put(described, semantics.PROVIDER, provider, values.text)
-    fields.put(described, semantics.MODEL_VERSION, model_version, values.text)
-    fields.put(described, semantics.TENANT, tenant, values.text)
-    fields.put(described, semantics.INPUT_TYPE, input_type, values.text)
-    fields.put(described, semantics.USER, user, values.text)
-    fields.put(described, semantics.SESSION, session, values.text)
-    name = described.get(semantics.OPERATION, "inference")
-    named = described.get(semantics.REQUEST_MODEL)
-    return (name if named is None else f"{name} {named}"), described
+    for attribute, value in zip(_NAMED, named, strict=True):
+        fields.put(described, attribute, value, values.text)
+    operation = described.get(semantics.OPERATION, "inference")
+    model = described.get(semantics.REQUEST_MODEL)
+    return (operation if model is None else f"{operation} {model}"), described

@@ -65,6 +65,8 @@ def text(value: object) -> str:
     Raises:
         ValueError: Not text, not a number, not an enum member.
     """
+    if type(value) is str and len(value) <= MAX_TEXT and value.isascii():
+        return value
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, int | float):
