@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from detectors.drift.histograms import shared_histogram
 from detectors.drift.kolmogorov_smirnov import Values
-from telemetry.sketches import ALPHA, DDSketch
+from telemetry.sketches import GAMMA, DDSketch
 
 
 def normed_wasserstein(reference: Values, current: Values) -> float:
@@ -39,7 +39,7 @@ def normed_wasserstein(reference: Values, current: Values) -> float:
     else:
         histogram = shared_histogram(_sketch(reference), _sketch(current))
         values, first, second = histogram.values, histogram.reference, histogram.current
-        bin_width = 2 * ALPHA * float(np.average(np.abs(values), weights=first)) if first.sum() else 0.0
+        bin_width = (GAMMA - 1) * float(np.average(np.abs(values), weights=first)) if first.sum() else 0.0
     if not first.sum() or not second.sum():
         return 0.0
     distance, deviation = _distance(values, first, second), _deviation(values, first)
