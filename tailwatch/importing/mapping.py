@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +124,9 @@ class RowReader:
             return _datetime_ns(value)
         text = "" if value is None else str(value).strip()
         try:
-            return _epoch_ns(float(text))
-        except ValueError:
-            pass
+            return _epoch_ns(Decimal(text))
+        except (InvalidOperation, ValueError):
+            pass  # not a number: ISO 8601 then
         try:
             return _iso_ns(text)
         except ValueError:
@@ -143,14 +144,14 @@ def _hint(column: str, columns: Sequence[str]) -> str:
     return f" (did you mean {match!r}?)" if match else ""
 
 
-def _epoch_ns(number: float) -> int:
+def _epoch_ns(number: Decimal) -> int:
     """Seconds, ms, us or ns since the epoch, told apart by size: all four are unambiguous from 1973 to 5138."""
-    if not math.isfinite(number) or number < 0:
+    if not number.is_finite() or number < 0:
         raise ValueError(number)
-    for scale in (1, 1e3, 1e6):
-        if number < 1e11 * scale:
-            return round(number * (NANOS / scale))
-    return round(number)
+    for scale in (1, 10**3, 10**6):
+        if number < 10**11 * scale:
+            return int(number * (NANOS // scale))
+    return int(number)
 
 
 def _iso_ns(text: str) -> int:
