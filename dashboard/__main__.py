@@ -19,9 +19,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=_port, default=8501, help="port to listen on")
     parser.add_argument("--url", help=f"address of the service (default: TAILWATCH_URL, else {settings.DEFAULT_URL})")
+    parser.add_argument("--refresh", help="seconds between refreshes (default: TAILWATCH_REFRESH_S, else 10)")
     options = parser.parse_args(arguments)
-    if options.url:
-        os.environ["TAILWATCH_URL"] = options.url
+    for name, value in (("TAILWATCH_URL", options.url), ("TAILWATCH_REFRESH_S", options.refresh)):
+        if value is not None:
+            os.environ[name] = value
+    try:
+        settings.from_environment()
+    except settings.SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     try:
         from streamlit.web import cli  # noqa: PLC0415 - an optional extra, and --help must work without it
     except ModuleNotFoundError:

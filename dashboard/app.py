@@ -11,10 +11,14 @@ from dashboard.views import incidents, overview, services, slo, traces
 
 STYLE = (Path(__file__).parent / "views" / "style.css").read_text("utf-8")
 
+# a file, since Streamlit would fetch a named icon from a foreign host
+ICON = Path(__file__).parent / "views" / "icon.svg"
+LOGO = Path(__file__).parent / "views" / "logo.svg"
+
 
 def main() -> None:
     """Draw the dashboard."""
-    st.set_page_config(page_title="Tailwatch", page_icon=":material/monitoring:", layout="wide")
+    st.set_page_config(page_title="Tailwatch", page_icon=ICON, layout="wide")
     st.html(f"<style>{STYLE}</style>")
     pages = {
         "": st.Page(overview.render, title="Overview", icon=":material/dashboard:", url_path="overview", default=True),
@@ -26,7 +30,8 @@ def main() -> None:
         "services": st.Page(services.render, title="Services", icon=":material/dns:", url_path="services"),
     }
     navigation.publish(pages)
-    st.navigation(list(pages.values())).run()
+    st.logo(LOGO, size="medium")
+    st.navigation(list(pages.values()), position="top").run()
 
 
 main()

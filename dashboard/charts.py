@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import altair as alt
@@ -10,6 +11,7 @@ import pandas as pd
 from dashboard import formats, palette
 
 HEIGHT = 190
+_PADDING = {"left": 0, "top": 4, "right": 6, "bottom": 0}
 
 # Vega expressions: an axis of seconds, dollars or counts reads like the tables beside it.
 _SECONDS = (
@@ -19,7 +21,27 @@ _SECONDS = (
 )
 _DOLLARS = "datum.value == 0 ? '$0' : '$' + format(datum.value, '.3~r')"
 _COUNTS = "format(datum.value, '.3~s')"
+# A 24-hour clock at every zoom; Vega picks the entry by what a tick stands for.
+_TIMES = {
+    "milliseconds": "%H:%M:%S",
+    "seconds": "%H:%M:%S",
+    "minutes": "%H:%M",
+    "hours": "%H:%M",
+    "day": "%d %b",
+    "date": "%d %b",
+    "week": "%d %b",
+    "month": "%b",
+    "quarter": "%b",
+    "year": "%Y",
+}
 _PERCENT = "format(datum.value * 100, '.5~r') + ' %'"
+
+
+def round_values(low: float, high: float) -> list[float]:
+    """The values 1, 2 and 5 of each decade between two positive bounds, for a logarithmic axis."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    every = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
+    return [value for value in every if low <= value <= high]
 
 
 def unit_labels(measure: str) -> str:
@@ -82,7 +104,7 @@ def percentiles(frame: pd.DataFrame, measure: str, bound: float | None = None) -
         alt.Chart(frame)
         .transform_fold(["p50", "p95", "p99"], as_=["percentile", "value"])
         .mark_line(strokeWidth=1.8, point=_lonely(frame, "p50"))
-        .encode(x=_x(), y=y, color=_colours("percentile", ["p50", "p95", "p99"], palette.SLOW))
+        .encode(x=_x(), y=y, color=_colours("percentile", ["p50", "p95", "p99"], palette.SLOW, line=True))
     )
     fields = [(name, name, _tooltip_format(measure)) for name in ("p50", "p95", "p99")]
     bounds = [] if bound is None else [_rule(bound, palette.EXHAUSTED)]
@@ -98,7 +120,7 @@ def lines(frame: pd.DataFrame, column: str, labels: str, tooltip: str) -> alt.La
         .encode(
             x=_x(),
             y=_y(column, labels, zero=True),
-            color=alt.Color("series:N", sort=names, legend=_legend()),
+            color=alt.Color("series:N", sort=names, legend=_legend(line=True)),
             tooltip=[
                 alt.Tooltip("series:N", title="Series"),
                 alt.Tooltip("time:T", title="Time", format="%d %b %H:%M:%S"),
@@ -141,7 +163,7 @@ def error_share(frame: pd.DataFrame) -> alt.LayerChart:
 def heatmap(frame: pd.DataFrame, measure: str) -> alt.Chart:
     """Requests by time and value; the colour grows with the square root, so that the thin tail shows."""
     low, high = float(frame["low"].min()), float(frame["high"].max())
-    return _sized(
+    cells: alt.Chart = (
         alt.Chart(frame)
         .mark_rect(strokeWidth=0)
         .encode(
@@ -151,13 +173,13 @@ def heatmap(frame: pd.DataFrame, measure: str) -> alt.Chart:
                 "low:Q",
                 title=None,
                 scale=alt.Scale(type="log", domain=[low, high], nice=False),
-                axis=alt.Axis(labelExpr=unit_labels(measure), tickCount=6, grid=False),
+                axis=alt.Axis(labelExpr=unit_labels(measure), values=round_values(low, high), grid=False),
             ),
             y2="high:Q",
             color=alt.Color(
                 "count:Q",
                 title="requests",
-                scale=alt.Scale(type="sqrt", range=list(palette.HEAT)),
+                scale=alt.Scale(type="sqrt"),
                 legend=alt.Legend(orient="top", gradientLength=160, gradientThickness=8, titleOrient="left"),
             ),
             tooltip=[
@@ -166,9 +188,9 @@ def heatmap(frame: pd.DataFrame, measure: str) -> alt.Chart:
                 alt.Tooltip("high:Q", title="To", format=_tooltip_format(measure)),
                 alt.Tooltip("count:Q", title="Requests", format=",.0f"),
             ],
-        ),
-        height=220,
+        )
     )
+    return _sized(cells, height=220)
 
 
 def attribution(frame: pd.DataFrame, guilty: Sequence[str]) -> alt.Chart:
@@ -215,7 +237,7 @@ def tail(frame: pd.DataFrame) -> alt.Chart:
 
 
 def _x() -> alt.X:
-    return alt.X("time:T", title=None, axis=alt.Axis(tickCount=6, grid=False, labelOverlap=True))
+    return alt.X("time:T", title=None, axis=alt.Axis(format=_TIMES, tickCount=6, grid=False, labelOverlap=True))
 
 
 def _y(field: str, labels: str, *, zero: bool, domain: tuple[float, float] | None = None) -> alt.Y:
@@ -224,7 +246,9 @@ def _y(field: str, labels: str, *, zero: bool, domain: tuple[float, float] | Non
 
 
 def _rule(at: float, colour: str) -> alt.Chart:
-    return alt.Chart(pd.DataFrame({"at": [at]})).mark_rule(color=colour, strokeDash=[4, 4]).encode(y="at:Q")
+    rule = alt.Chart(pd.DataFrame({"at": [at]})).mark_rule(color=colour, strokeDash=[4, 4])
+    drawn: alt.Chart = rule.encode(y="at:Q")
+    return drawn
 
 
 def _hover(frame: pd.DataFrame, fields: Sequence[tuple[str, str, str]]) -> list[alt.Chart]:
@@ -243,14 +267,15 @@ def _hover(frame: pd.DataFrame, fields: Sequence[tuple[str, str, str]]) -> list[
     return [rule]
 
 
-def _colours(field: str, names: Sequence[str], colours: Sequence[str]) -> alt.Color:
-    return alt.Color(
-        f"{field}:N", scale=alt.Scale(domain=list(names), range=list(colours)), sort=list(names), legend=_legend()
-    )
+def _colours(field: str, names: Sequence[str], colours: Sequence[str], *, line: bool = False) -> alt.Color:
+    scale = alt.Scale(domain=list(names), range=list(colours))
+    return alt.Color(f"{field}:N", scale=scale, sort=list(names), legend=_legend(line=line))
 
 
-def _legend() -> alt.Legend:
-    return alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, offset=2)
+def _legend(*, line: bool) -> alt.Legend:
+    if line:
+        return alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, offset=2)
+    return alt.Legend(orient="top", title=None, symbolType="square", symbolSize=90, symbolStrokeWidth=0, offset=2)
 
 
 def _lonely(frame: pd.DataFrame, column: str | None = None) -> bool:
@@ -262,7 +287,7 @@ def _apart(thresholds: Sequence[tuple[float, str]], top: float) -> list[tuple[fl
     """Thresholds whose labels do not print over each other; the line of a dropped label would confuse, too."""
     kept: list[tuple[float, str]] = []
     for factor, label in sorted(thresholds, reverse=True):
-        if not kept or kept[-1][0] - factor > top * 0.1:
+        if not kept or kept[-1][0] - factor > top * 0.13:
             kept.append((factor, label))
     return kept
 
@@ -272,8 +297,10 @@ def _tooltip_format(measure: str) -> str:
 
 
 def _finish(layers: Sequence[alt.Chart]) -> alt.LayerChart:
-    return alt.LayerChart(layer=list(layers)).properties(height=HEIGHT).configure_view(strokeWidth=0)
+    chart: alt.LayerChart = alt.LayerChart(layer=list(layers)).properties(height=HEIGHT, padding=_PADDING)
+    return chart
 
 
 def _sized(chart: alt.Chart, height: int) -> alt.Chart:
-    return chart.properties(height=height).configure_view(strokeWidth=0)
+    sized: alt.Chart = chart.properties(height=height, padding=_PADDING)
+    return sized

@@ -6,4 +6,3 @@ EXHAUSTED = "#cf4257"
 QUIET = "#8794a1"
 ACCENT = "#3f86b0"
 SLOW = ("#7fb2d0", "#d98e04", "#cf4257")  # p50, p95, p99: the further out in the tail, the louder
-HEAT = ("#cfe3ef", "#8fbcd6", "#4f92bb", "#2c6b91", "#d98e04", "#cf4257")

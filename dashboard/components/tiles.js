@@ -30,7 +30,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const box = element("div", `tile${tile.tone ? ` toned tone-${tile.tone}` : ""}${tile.open ? " opens" : ""}`);
     box.dataset.tile = tile.label;
     if (tile.spark && tile.spark.length > 1) box.append(sparkline(tile.spark));
-    box.append(element("div", "label", tile.label), element("div", "value", tile.value), element("div", "note", tile.note));
+    box.append(element("div", "label", tile.label), element("div", tile.value.length > 12 ? "value long" : "value", tile.value), element("div", "note", tile.note));
     if (tile.open) box.addEventListener("click", () => setTriggerValue("open", tile.open));
     tiles.append(box);
   }

@@ -45,7 +45,7 @@ const spanRow = (span, ticks, shown, redraw) => {
   const label = element("span", "span-label", span.label);
   if (span.offset + span.width < 0.8) label.style.left = `${(span.offset + span.width) * 100}%`;
   else if (span.offset > 0.2) { label.style.left = `${span.offset * 100}%`; label.style.transform = "translateX(-100%)"; }
-  else label.style.left = `${span.offset * 100}%`;
+  else { label.style.left = `${span.offset * 100}%`; label.classList.add("inside"); }
   lane.append(bar, label);
   row.append(name, lane);
   row.addEventListener("click", () => {

@@ -49,7 +49,7 @@ def burn_thresholds(window_s: float | None) -> list[tuple[float, str]]:
     thresholds = []
     for share, hours, action in zip(shares, _LONG_WINDOWS_H, _ACTIONS, strict=False):
         factor = share * days * 24 / hours
-        thresholds.append((factor, f"{formats.burn(factor)} {action} ({hours} h)"))
+        thresholds.append((factor, f"{factor:.3g}× {action} ({hours} h)"))
     return thresholds
 
 

@@ -9,7 +9,7 @@ from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row, Tone
 from dashboard.components.place import Place
 from dashboard.components.tiles import Tile
-from dashboard.documents import Evidence, Incident, IncidentSummary
+from dashboard.documents import Evidence, Incident, IncidentSummary, TimelineEvent
 from dashboard.viewmodels import states
 
 LIST_COLUMNS = (
@@ -253,14 +253,12 @@ def timeline_grid(incident: Incident, now: float, tz: tzinfo) -> Grid:
             str(index),
             [
                 Cell(formats.clock(event.at, tz, now), sort=event.at),
-                Cell(formats.words(event.kind)),
-                Cell(event.author or "Tailwatch"),
-                Cell(event.text or ""),
+                Cell(event.text or formats.words(event.kind), sub=_what(event)),
             ],
         )
         for index, event in sorted(enumerate(incident.timeline), key=lambda pair: (-pair[1].at, -pair[0]))
     ]
-    columns = (Column("Time"), Column("Event"), Column("Who"), Column("What", wrap=True))
+    columns = (Column("Time"), Column("What", wrap=True))
     return Grid(f"timeline-{incident.id}", columns, rows, "Nothing has been recorded yet.")
 
 
@@ -280,6 +278,11 @@ def alert_grid(incident: Incident, now: float, tz: tzinfo) -> Grid:
     ]
     columns = (Column("Alert"), Column("State"), Column("Since", "right"), Column("Labels", wrap=True))
     return Grid(f"alerts-{incident.id}", columns, rows, "No alert is attached.")
+
+
+def _what(event: TimelineEvent) -> str:
+    kind = formats.words(event.kind) if event.text else ""
+    return " · ".join(filter(None, (kind, event.author or "Tailwatch")))
 
 
 def _value(value: object) -> str:

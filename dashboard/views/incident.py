@@ -13,8 +13,9 @@ from dashboard.documents import Evidence, Incident
 from dashboard.viewmodels import incidents
 from dashboard.views import page
 
-REFRESH_S = 15
+REFRESH_S = page.QUICK_S
 AUTHOR = "author-name"
+WRITTEN = "comments-written"
 
 
 def render(incident_id: str) -> None:
@@ -42,9 +43,9 @@ def _live(incident_id: str) -> None:
     with right:
         _actions(found)
         _runbook(found)
-    page.section("Timeline", "latest first")
-    mount.show_grid(incidents.timeline_grid(found, status.now, zone))
-    st.caption(page.freshness(status, REFRESH_S).capitalize())
+        page.section("Timeline", "latest first")
+        mount.show_grid(incidents.timeline_grid(found, status.now, zone))
+    st.caption(page.freshness(status, REFRESH_S))
     navigation.follow(opened)
 
 
@@ -60,9 +61,12 @@ def _links(found: Incident) -> None:
 def _actions(found: Incident) -> None:
     with st.container(border=True):
         page.section("Act")
-        author = st.text_input("Your name", value=st.session_state.get(AUTHOR, ""), key="author", max_chars=100)
+        # Streamlit forgets a widget's value when its page is left, so the name is kept beside it
+        st.session_state.setdefault("author-field", st.session_state.get(AUTHOR, ""))
+        author = st.text_input("Your name", key="author-field", max_chars=100, placeholder="goes into the timeline")
         st.session_state[AUTHOR] = author
-        comment = st.text_area("Comment", key=f"comment-{found.id}", height=68, max_chars=4000)
+        written = st.session_state.setdefault(WRITTEN, 0)  # a new key empties the field after each action
+        comment = st.text_area("Comment", key=f"comment-{found.id}-{written}", height=68, max_chars=4000)
         with st.container(horizontal=True, gap="small"):
             acknowledge = st.button(
                 "Acknowledge",
@@ -90,17 +94,16 @@ def _act(found: Incident, action: str, done: str, author: str | None, comment: s
     try:
         page.client().act(found.id, action, author=name, comment=text)
     except ServiceError as failure:
-        page.complain(f"{done.rstrip('d').rstrip('e')}ing failed: {failure}")
+        page.complain(str(failure))
         return
-    st.session_state.pop(f"comment-{found.id}", None)
+    st.session_state[WRITTEN] += 1
     st.toast(f"{done} as {prose.plain(name)}")
     st.rerun(scope="fragment")
 
 
 def _runbook(found: Incident) -> None:
-    name = found.runbook or ""
-    with st.container(border=True):
-        page.section("Runbook", name)
+    with st.container(border=True, key="runbook"):
+        page.section("Runbook", found.runbook or "")
         if found.runbook_markdown:
             st.markdown(prose.document(found.runbook_markdown))
         else:

@@ -9,7 +9,7 @@ from dashboard.components import mount
 from dashboard.viewmodels import incidents
 from dashboard.views import incident, page
 
-REFRESH_S = 10
+REFRESH_S = page.QUICK_S
 STATUSES = ("open", "acknowledged", "resolved")
 
 
@@ -41,5 +41,5 @@ def _live() -> None:
         wanted = st.text_input("Search", placeholder="Title, SLO, cause, slice", key="incident-search")
     kept = incidents.filtered(every, statuses=statuses or [], service=service, wanted=wanted or "")
     opened = mount.show_grid(incidents.grid(kept, status.now, page.reader_zone()))
-    st.caption(f"{len(kept)} of {len(every)} incidents, {page.freshness(status, REFRESH_S)}")
+    st.caption(f"{len(kept)} of {len(every)} incidents. {page.freshness(status, REFRESH_S)}")
     navigation.follow(opened)

@@ -12,7 +12,7 @@ from dashboard.viewmodels import incidents as incident_tables
 from dashboard.viewmodels import overview, states
 from dashboard.views import page
 
-REFRESH_S = 10
+REFRESH_S = page.QUICK_S
 SPARK_S = 3600
 
 
@@ -37,7 +37,7 @@ def _live() -> None:
     page.problems(status)
     opened = _incidents(incidents, status.now) or opened
     opened = _slos(slos) or opened
-    st.caption(f"Tailwatch {status.version}, {page.freshness(status, REFRESH_S)}")
+    st.caption(f"{page.freshness(status, REFRESH_S)}. Tailwatch {status.version}")
     navigation.follow(opened)
 
 

@@ -14,6 +14,10 @@ from dashboard import formats, prose, settings
 from dashboard.client import Client, ServiceError
 from dashboard.documents import IncidentSummary, Status
 
+# Read once, at the start of the process: Streamlit fixes a fragment's pace when it is declared.
+QUICK_S = settings.from_environment().refresh_s
+SLOW_S = 3 * QUICK_S
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -79,7 +83,7 @@ def chart(title: str, drawing: alt.Chart | alt.LayerChart | None, key: str, note
 
 def freshness(status: Status, every_s: int) -> str:
     """When the page was drawn, by the service's clock."""
-    return f"as of {formats.clock(status.now, reader_zone())}, refreshed every {every_s} s"
+    return f"As of {formats.clock(status.now, reader_zone())}, refreshed every {every_s} s"
 
 
 def problems(status: Status) -> None:

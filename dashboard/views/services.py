@@ -12,7 +12,7 @@ from dashboard.documents import OneSeries, Service
 from dashboard.viewmodels import services
 from dashboard.views import page
 
-REFRESH_S = 30
+REFRESH_S = page.SLOW_S
 Fetch = Callable[[str, str | None], list[OneSeries]]
 
 BREAKDOWNS = ("model", "operation", "model_version", "tenant", "input_type")
@@ -40,7 +40,7 @@ def _live() -> None:
         service = next(one for one in every if one.service == chosen)
         with page.sentences():
             _detail(service, status.now)
-    st.caption(page.freshness(status, REFRESH_S).capitalize())
+    st.caption(page.freshness(status, REFRESH_S))
     navigation.follow(opened)
 
 

@@ -14,7 +14,7 @@ from dashboard.viewmodels import budgets, states
 from dashboard.viewmodels import incidents as incident_tables
 from dashboard.views import page
 
-REFRESH_S = 30
+REFRESH_S = page.SLOW_S
 WINDOW = "SLO window"
 
 
@@ -51,15 +51,11 @@ def _choose(names: list[str]) -> str | None:
     with choice:
         st.selectbox("SLO", names, key="slo-choice", on_change=changed)
     with span:
-        st.segmented_control(
-            "Time range", [*periods.RANGES_S, WINDOW], default=_kept_range(), key="slo-range", required=True
-        )
-        st.session_state["slo-range-kept"] = st.session_state["slo-range"]
+        # Streamlit forgets a widget's value when its page is left, so the range is kept beside it
+        st.session_state.setdefault("slo-range", st.session_state.get("slo-range-kept", WINDOW))
+        ranges = [*periods.RANGES_S, WINDOW]
+        st.session_state["slo-range-kept"] = st.segmented_control("Time range", ranges, key="slo-range", required=True)
     return asked
-
-
-def _kept_range() -> str:
-    return str(st.session_state.get("slo-range-kept", WINDOW))
 
 
 @st.fragment(run_every=REFRESH_S)

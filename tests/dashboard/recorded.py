@@ -42,7 +42,9 @@ causes: [slice-errors]
 """
 
 
-def group(state: str, remaining: float | None, burn: float | None, labels: dict[str, str], **more: Any) -> dict[str, Any]:
+def group(
+    state: str, remaining: float | None, burn: float | None, labels: dict[str, str], **more: Any
+) -> dict[str, Any]:
     """One budget with plausible counts."""
     total = 0 if burn is None else more.pop("total", 48_210)
     sli = None if remaining is None else more.pop("sli", 0.998)
@@ -55,7 +57,15 @@ def group(state: str, remaining: float | None, burn: float | None, labels: dict[
         "budget_remaining": remaining,
         "burn": {
             window: None if burn is None else round(burn * share, 4)
-            for window, share in {"5m": 1.1, "30m": 1.05, "1h": 1.0, "2h": 0.9, "6h": 0.62, "24h": 0.3, "3d": 0.2}.items()
+            for window, share in {
+                "5m": 1.1,
+                "30m": 1.05,
+                "1h": 1.0,
+                "2h": 0.9,
+                "6h": 0.62,
+                "24h": 0.3,
+                "3d": 0.2,
+            }.items()
         },
         "alerts": more.pop("alerts", []),
         "detail": more.pop("detail", {}),
@@ -95,7 +105,12 @@ def slos() -> list[dict[str, Any]]:
             where=['operation="classify"'],
             description="Topic classification answers within a second",
         ),
-        slo("generation-ttft", "latency", 0.99, [group("ok", 0.72, 0.8, {}, sli=0.9972, detail={"measure": "ttft", "below": 3.0})]),
+        slo(
+            "generation-ttft",
+            "latency",
+            0.99,
+            [group("ok", 0.72, 0.8, {}, sli=0.9972, detail={"measure": "ttft", "below": 3.0})],
+        ),
         slo("queue-wait", "latency", 0.99, [group("no_telemetry", 0.64, None, {})]),
         slo(
             "request-errors",
@@ -332,7 +347,9 @@ def trace() -> dict[str, Any]:
     """A chat request through a gateway with queue, prefill, decode and a failed step."""
     start = NOW - 95.0
 
-    def span(span_id: str, parent: str | None, name: str, offset: float, duration: float, **more: Any) -> dict[str, Any]:
+    def span(
+        span_id: str, parent: str | None, name: str, offset: float, duration: float, **more: Any
+    ) -> dict[str, Any]:
         return {
             "span_id": span_id,
             "parent_span_id": parent,
@@ -376,7 +393,13 @@ def trace() -> dict[str, Any]:
 def services() -> list[dict[str, Any]]:
     """A busy service and a quiet one."""
     return [
-        {"service": "embedding-batch", "operations": ["embeddings"], "models": ["all-minilm-l6-v2"], "requests_1h": 311, "errors_1h": 0},
+        {
+            "service": "embedding-batch",
+            "operations": ["embeddings"],
+            "models": ["all-minilm-l6-v2"],
+            "requests_1h": 311,
+            "errors_1h": 0,
+        },
         {
             "service": "reference-inference",
             "operations": ["chat", "classify", "embeddings", "text_completion"],
