@@ -35,7 +35,7 @@ def e_bh(log_e_values: ArrayLike, alpha: float) -> NDArray[np.bool_]:
     log_e = np.atleast_1d(np.asarray(log_e_values, dtype=np.float64))
     order = np.argsort(-log_e, kind="stable")
     ranks = np.arange(1, len(log_e) + 1)
-    passing = np.flatnonzero(log_e[order] + np.log(ranks / len(log_e)) >= -math.log(alpha)) if len(log_e) else []
+    passing = np.flatnonzero(log_e[order] + np.log(ranks / max(len(log_e), 1)) >= -math.log(alpha))
     found = np.zeros(len(log_e), dtype=np.bool_)
     if len(passing):
         found[order[: passing[-1] + 1]] = True
