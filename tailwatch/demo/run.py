@@ -1,0 +1,283 @@
+"""The demonstration itself: start everything, send load, inject the fault, watch, score, and end it all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from reference_model.drills import Drill
+from tailwatch.demo.display import Display
+from tailwatch.demo.load import LoadThread
+from tailwatch.demo.processes import Processes, free_port
+from tailwatch.demo.report import DrillReport, Truth, score
+from tailwatch.demo.sink import NotificationSink
+from telemetry.windows import NANOS
+
+_SECRET_VARIABLE = "TAILWATCH_DEMO_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable, not its value
+_PREFERRED_PORTS = {"http": 4318, "grpc": 4317, "reference": 8600, "dashboard": 8501}
+_READY_S = 120.0
+_SETTLE_S = 3.0
+"""After the webhook: time for the incident's other alerts and the display to catch up."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPlan:
+    """What to run.
+
+    Attributes:
+        drill: the fault and its truth.
+        seconds: how long load is sent; None runs until it is interrupted.
+        inject_after_s: seconds of load before the fault.
+        dashboard: whether the dashboard is started.
+        folder: where data, logs, notifications and configuration go.
+        seed: of the load.
+    """
+
+    drill: Drill
+    seconds: float | None
+    inject_after_s: float
+    dashboard: bool
+    folder: Path
+    seed: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Addresses:
+    api: str
+    grpc: str
+    reference: str
+    dashboard: str
+
+
+def run_demo(plan: DemoPlan, display: Display) -> DrillReport:
+    """Run the drill and score it. An interrupt ends the load early and is scored as far as it came.
+
+    Raises:
+        ProcessFailedError: a part did not start, or ended.
+    """
+    with ExitStack() as stack:
+        processes = stack.enter_context(Processes(plan.folder))
+        secret = secrets.token_hex(16)
+        sink = NotificationSink(plan.folder / "notifications", secret)
+        stack.callback(sink.close)
+        addresses = _start(plan, processes, sink, secret, display)
+        client = stack.enter_context(httpx.Client(base_url=addresses.api, timeout=10.0))
+        load = LoadThread(addresses.reference, plan.seed)
+        stack.callback(load.stop)
+        load.start()
+        display.step(f"load begins; {plan.drill.name} follows after {plan.inject_after_s:g} s")
+        run = _Run(plan, display, processes, sink, client, load, addresses)
+        with _until_interrupt(display):
+            run.watch()
+        load.stop()
+        return run.report()
+
+
+class _Run:
+    """One drill under way."""
+
+    def __init__(
+        self,
+        plan: DemoPlan,
+        display: Display,
+        processes: Processes,
+        sink: NotificationSink,
+        client: httpx.Client,
+        load: LoadThread,
+        addresses: _Addresses,
+    ) -> None:
+        self._plan = plan
+        self._display = display
+        self._processes = processes
+        self._sink = sink
+        self._client = client
+        self._load = load
+        self._addresses = addresses
+        self._injected_ns: int | None = None
+        self._seen_notifications = 0
+        self._seen_incidents: dict[str, str] = {}
+        self._memory_mib = 0.0
+
+    def watch(self) -> None:
+        """Inject the fault when its time has come, and look every second until the time is over."""
+        started = time.monotonic()
+        done_at: float | None = None
+        while self._plan.seconds is None or time.monotonic() - started < self._plan.seconds:
+            self._processes.check()
+            elapsed = time.monotonic() - started
+            if self._injected_ns is None and elapsed >= self._plan.inject_after_s:
+                self._inject()
+            self._look(elapsed)
+            if self._plan.seconds is not None and done_at is None and self._scored().passed:
+                done_at = time.monotonic()
+            if done_at is not None and time.monotonic() - done_at > _SETTLE_S:
+                return
+            with self._sink.arrived:
+                self._sink.arrived.wait(1.0)
+
+    def report(self) -> DrillReport:
+        """The drill, scored as it stands now."""
+        return self._scored()
+
+    def _inject(self) -> None:
+        drill = self._plan.drill
+        self._injected_ns = time.time_ns()
+        if drill.fault is not None:
+            answer = httpx.post(
+                f"{self._addresses.reference}/admin/faults",
+                json={"name": drill.fault, "parameters": dict(drill.parameters)}, timeout=10.0,
+            )  # fmt: skip
+            answer.raise_for_status()
+        if drill.load is not None:
+            self._load.change(drill.load)
+        self._display.step(f"fault injected: {drill.summary}", "bold yellow")
+
+    def _look(self, elapsed_s: float) -> None:
+        self._memory_mib = max(self._memory_mib, self._processes.memory_mib())
+        self._display.figures({
+            "running": f"{elapsed_s:.0f} s",
+            "requests": f"{self._load.sent:,}",
+            "spans stored": f"{self._spans_stored():,}",
+            "memory": f"{self._memory_mib:,.0f} MiB",
+        })  # fmt: skip
+        self._display.slos({slo["name"]: _worst(slo) for slo in self._get("/api/v1/slos")["slos"]})
+        for incident in self._get("/api/v1/incidents")["incidents"]:
+            told = f"{incident['status']} {incident['cause']} {incident['severity']}"
+            if self._seen_incidents.get(incident["id"]) != told:
+                self._seen_incidents[incident["id"]] = told
+                self._tell_incident(incident)
+        for one in self._sink.received[self._seen_notifications :]:
+            self._seen_notifications += 1
+            late = "" if self._injected_ns is None else f", {(one.at_ns - self._injected_ns) / NANOS:.1f} s after the fault"
+            self._display.step(f"notification received at {one.path}{late}", "green")
+        self._display.refresh()
+
+    def _tell_incident(self, incident: Mapping[str, Any]) -> None:
+        slice_ = ", ".join(f"{name}={value}" for name, value in incident["slice"].items()) or "all traffic"
+        self._display.step(
+            f"incident {incident['id']} {incident['status']}: {incident['title']}; cause {incident['cause']},"
+            f" slice {slice_}, runbook {incident['runbook']}",
+            "bold red" if incident["status"] == "open" else "",
+        )
+        if self._plan.dashboard:
+            self._display.step(f"look at it: {self._addresses.dashboard}/incidents?incident={incident['id']}")
+
+    def _spans_stored(self) -> int:
+        return int(self._get("/api/v1/status")["counters"]["spans"])
+
+    def _get(self, path: str) -> Any:
+        answer = self._client.get(path)
+        answer.raise_for_status()
+        return answer.json()
+
+    def _scored(self) -> DrillReport:
+        truth = self._plan.drill.truth
+        return score(
+            Truth(self._plan.drill.name, truth.slo, truth.cause, truth.slice, truth.runbook),
+            injected_ns=self._injected_ns,
+            incidents=self._get("/api/v1/incidents")["incidents"],
+            received=self._sink.received,
+            requests_sent=self._load.sent,
+            spans_stored=self._spans_stored(),
+            memory_mib=self._memory_mib,
+        )
+
+
+def _start(
+    plan: DemoPlan, processes: Processes, sink: NotificationSink, secret: str, display: Display
+) -> _Addresses:
+    ports = {name: free_port(port) for name, port in _PREFERRED_PORTS.items()}
+    urls = _Addresses(
+        api=f"http://127.0.0.1:{ports['http']}",
+        grpc=f"127.0.0.1:{ports['grpc']}",
+        reference=f"http://127.0.0.1:{ports['reference']}",
+        dashboard=f"http://127.0.0.1:{ports['dashboard']}",
+    )
+    config = _write_config(plan.folder, urls, sink.url)
+    python = [sys.executable, "-m"]
+    display.step("starting the collector, the evaluator and the API")
+    environment = {_SECRET_VARIABLE: secret, "TAILWATCH_DEMO_SLACK_URL": f"{sink.url}/slack"}
+    processes.start("tailwatch", [*python, "tailwatch", "--config", str(config), "serve"], environment)
+    display.step("starting the reference service; its models need some seconds")
+    processes.start(
+        "reference",
+        [*python, "reference_model", "serve", "--port", str(ports["reference"]), "--otlp", urls.api],
+        {"CUDA_MODULE_LOADING": os.environ.get("CUDA_MODULE_LOADING", "LAZY")},
+    )
+    links = {"API": f"{urls.api}/docs", "metrics": f"{urls.api}/metrics", "reference service": f"{urls.reference}/docs"}
+    if plan.dashboard:
+        processes.start("dashboard", [*python, "dashboard", "--port", str(ports["dashboard"]), "--url", urls.api], {})
+        links = {"dashboard": urls.dashboard, **links}
+    processes.wait_ready("tailwatch", f"{urls.api}/readyz", timeout_s=_READY_S, waiting=display.refresh)
+    display.step("collector ready")
+    processes.wait_ready("reference", f"{urls.reference}/readyz", timeout_s=_READY_S, waiting=display.refresh)
+    display.step("reference service ready")
+    if plan.dashboard:
+        processes.wait_ready("dashboard", urls.dashboard, timeout_s=_READY_S, waiting=display.refresh)
+        display.step("dashboard ready")
+    display.links({**links, "files": str(plan.folder)})
+    return urls
+
+
+def _write_config(folder: Path, urls: _Addresses, sink: str) -> Path:
+    """The configuration of the demo's service, as a user would write it."""
+    shipped = resources.files("tailwatch.demo")
+    for name in ("slos.yaml", "prices.yaml"):
+        (folder / name).write_text((shipped / name).read_text(encoding="utf-8"), encoding="utf-8")
+    document = {
+        "http": urls.api.removeprefix("http://"),
+        "grpc": urls.grpc,
+        "data_dir": "data",
+        "slos": ["slos.yaml"],
+        "prices": "prices.yaml",
+        "dashboard_url": urls.dashboard,
+        "alerting": {
+            "receivers": [
+                {
+                    "name": "demo",
+                    "webhook": {"url": f"{sink}/webhook", "secret_env": _SECRET_VARIABLE},
+                    "slack": {"webhook_url_env": "TAILWATCH_DEMO_SLACK_URL"},
+                }
+            ],
+            "route": {"receiver": "demo"},
+        },
+    }
+    path = folder / "tailwatch.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def _until_interrupt(display: Display) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        display.step("interrupted: ending the load, then every part")
+
+
+def _worst(slo: Mapping[str, Any]) -> tuple[str, str]:
+    """State and budget of the SLO's worst group."""
+    order = ("exhausted", "burning", "ok", "not_enough_data", "no_telemetry", "no_traffic")
+    groups = slo["groups"]
+    if not groups:
+        return "no_traffic", ""
+    state = min((group["state"] for group in groups), key=order.index)
+    left = [group["budget_remaining"] for group in groups if group["budget_remaining"] is not None]
+    return state, f"{min(left):.0%}" if left else ""
+
+
+def write_report(report: DrillReport, path: Path) -> None:
+    """The report as JSON."""
+    path.write_text(json.dumps(report.document(), indent=2) + "\n", encoding="utf-8")
