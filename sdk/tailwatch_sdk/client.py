@@ -5,16 +5,18 @@ It owns nothing global; `tailwatch_sdk.runtime` decides which client is in use.
 
 from __future__ import annotations
 
+import os
+
 from opentelemetry import trace
 from opentelemetry._logs import LoggerProvider as ApiLoggerProvider
 from opentelemetry._logs import NoOpLoggerProvider
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.trace import TracerProvider as ApiTracerProvider
 
-from tailwatch_sdk import exporters, providers
+from tailwatch_sdk import exporters, fields, providers
 from tailwatch_sdk.configuration import Settings
 from tailwatch_sdk.delivery import Delivery
 from tailwatch_sdk.identifiers import PrivateIdGenerator
@@ -67,9 +69,10 @@ class Client:
             sampler=None if settings.sample else RecordAll(),
             resource=resource,
             id_generator=PrivateIdGenerator(),
+            span_limits=_span_limits(),
             shutdown_on_exit=False,
         )
-        logger_provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+        logger_provider = LoggerProvider(resource=resource, log_record_limits=_log_limits(), shutdown_on_exit=False)
         tracer_provider.add_span_processor(RecordingProcessor(exporters.DeliveringSpanExporter(spans)))
         logger_provider.add_log_record_processor(BatchLogRecordProcessor(exporters.DeliveringLogExporter(logs)))
         return cls(tracer_provider, logger_provider, settings, (spans, logs))
@@ -121,3 +124,19 @@ class Client:
 
     def _failures(self) -> int:
         return sum(delivery.failures for delivery in self._deliveries)
+
+
+def _span_limits() -> SpanLimits:
+    """The environment's limits; where it has none, more than a call can hold."""
+    unset = not _set("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
+    return SpanLimits(max_span_attributes=3 * fields.MAX_SET) if unset else SpanLimits()
+
+
+def _log_limits() -> LogRecordLimits:
+    """The environment's limits; where it has none, more than an inference log can hold."""
+    unset = not _set("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
+    return LogRecordLimits(max_log_record_attributes=2 * fields.MAX_FEATURES) if unset else LogRecordLimits()
+
+
+def _set(*variables: str) -> bool:
+    return any(variable in os.environ for variable in variables)

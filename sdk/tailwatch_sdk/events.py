@@ -15,6 +15,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from tailwatch_sdk import fields, notices, providers, semantics, values
 
 _TRACE_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
+_NO_LIMIT: Final = 2**31
 _SPAN_ID: Final = re.compile(r"[0-9a-fA-F]{16}")
 
 
@@ -39,11 +40,11 @@ def emit_inference(
     """
     attributes: dict[str, Any] = {}
     if features is not None:
-        fields.put_all(attributes, semantics.FEATURE_PREFIX, features)
-    fields.put(attributes, semantics.PREDICTION, prediction, values.scalar)
-    fields.put(attributes, semantics.CONFIDENCE, confidence, values.finite)
-    fields.put(attributes, semantics.EMBEDDING, embedding, values.vector)
-    # Last, because the SDK's attribute limit drops the oldest first and a log must keep its owner.
+        fields.put_all(attributes, semantics.FEATURE_PREFIX, features, fields.MAX_FEATURES)
+    fields.put(attributes, semantics.PREDICTION, prediction, values.scalar, _NO_LIMIT)
+    fields.put(attributes, semantics.CONFIDENCE, confidence, values.finite, _NO_LIMIT)
+    fields.put(attributes, semantics.EMBEDDING, embedding, values.vector, _NO_LIMIT)
+    # Last, because an attribute limit set in the environment drops the oldest first, and a log must keep its owner.
     attributes.update(identity)
     _emit(semantics.INFERENCE_EVENT, attributes, context)
 

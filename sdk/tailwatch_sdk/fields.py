@@ -9,6 +9,11 @@ from tailwatch_sdk import notices, values
 
 T = TypeVar("T")
 
+# Past OpenTelemetry's own limits every further attribute costs a line in the host's log and an older attribute, so
+# the SDK sets those limits (see client.py) beyond what these let through. Features get the larger share.
+MAX_SET = 240
+MAX_FEATURES = 1024
+
 
 class Recording(Protocol):
     """Whatever fields can be declared on: it collects attributes until its span ends; only Field touches these."""
@@ -66,9 +71,18 @@ def late(attribute: str) -> None:
     notices.once(f"late:{attribute}", "%s was assigned after its call ended; such values are dropped.", attribute)
 
 
-def put(recorded: dict[str, Any], attribute: str, value: object, clean: Callable[[object], Any]) -> None:
-    """Record `clean(value)` under `attribute`, unless it is None; a bad value is dropped with one notice."""
+def put(
+    recorded: dict[str, Any],
+    attribute: str,
+    value: object,
+    clean: Callable[[object], Any],
+    limit: int = MAX_SET,
+) -> None:
+    """Record `clean(value)` under `attribute`, unless it is None; drop the bad and the excess with one notice."""
     if value is None:
+        return
+    if len(recorded) >= limit and attribute not in recorded:
+        notices.once(f"limit:{limit}", "%s is dropped, as is whatever else exceeds %d attributes.", attribute, limit)
         return
     try:
         recorded[attribute] = clean(value)
@@ -76,7 +90,7 @@ def put(recorded: dict[str, Any], attribute: str, value: object, clean: Callable
         refuse(attribute, problem)
 
 
-def put_all(recorded: dict[str, Any], prefix: str, found: object) -> None:
+def put_all(recorded: dict[str, Any], prefix: str, found: object, limit: int = MAX_SET) -> None:
     """Record every item of a mapping under `prefix` + its key; what is bad is dropped with one notice each."""
     try:
         items = list(found.items())  # type: ignore[attr-defined]  # not a mapping: the refusal says so
@@ -85,7 +99,7 @@ def put_all(recorded: dict[str, Any], prefix: str, found: object) -> None:
         return
     for name, value in items:
         if isinstance(name, str) and name:
-            put(recorded, prefix + values.text(name), value, values.attribute)
+            put(recorded, prefix + values.text(name), value, values.attribute, limit)
         else:
             refuse(prefix or "attributes", ValueError("has a key that is not a non-empty str"))
 

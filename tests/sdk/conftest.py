@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-
 import tailwatch_sdk as tailwatch
 from tailwatch_sdk import notices
+
 from tests.sdk.receiver import Receiver, Server
 
 

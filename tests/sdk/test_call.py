@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
+import tailwatch_sdk as tailwatch
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-import tailwatch_sdk as tailwatch
 from telemetry import schema
 from tests.sdk.receiver import Receiver
 
@@ -131,11 +131,11 @@ def test_an_exception_sets_error_type_and_passes_on_unchanged(sdk: Receiver) -> 
     assert [event.name for event in span.raw.events] == ["exception"]
 
 
-class RateLimited(Exception):
+class RateLimitedError(Exception):
     status_code = 429
 
 
-class Answered(Exception):
+class AnsweredError(Exception):
     def __init__(self) -> None:
         self.response = type("Response", (), {"status_code": 503})()
 
@@ -144,7 +144,7 @@ class APITimeoutError(Exception):
     pass
 
 
-class Rude(Exception):
+class RudeError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no words")
 
@@ -160,10 +160,10 @@ class Rude(Exception):
         (concurrent.futures.TimeoutError(), "timeout"),
         (APITimeoutError(), "timeout"),
         (asyncio.CancelledError(), "cancelled"),
-        (RateLimited(), "429"),
-        (Answered(), "503"),
+        (RateLimitedError(), "429"),
+        (AnsweredError(), "503"),
         (ValueError("x"), "ValueError"),
-        (Rude(), "Rude"),
+        (RudeError(), "RudeError"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
     ],
 )
@@ -180,9 +180,14 @@ def test_a_call_can_fail_without_an_exception_and_keeps_the_name_it_was_given(sd
         call.fail("content_filter")
     with tailwatch.inference_span("chat") as call:
         call.fail(TimeoutError("handled"))
-    with pytest.raises(ValueError), tailwatch.inference_span("chat") as call:
-        call.fail("bad_prompt")
-        raise ValueError
+
+    def refuse() -> None:
+        with tailwatch.inference_span("chat") as call:
+            call.fail("bad_prompt")
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        refuse()
     tailwatch.flush()
     assert [span.attributes["error.type"] for span in sdk.spans] == ["content_filter", "timeout", "bad_prompt"]
     assert {span.raw.status.code for span in sdk.spans} == {Status.STATUS_CODE_ERROR}
@@ -231,7 +236,9 @@ def test_what_is_malformed_is_dropped_with_one_notice_and_the_rest_is_sent(sdk: 
         tolist = __float__ = __index__ = __str__
 
     for _ in range(3):
-        with tailwatch.inference_span("chat", tenant=Hostile(), attributes={"fine": 1, 2: "x", "bad": Hostile()}) as call:
+        with tailwatch.inference_span(
+            "chat", tenant=Hostile(), attributes={"fine": 1, 2: "x", "bad": Hostile()}
+        ) as call:
             call.input_tokens = "many"
             call.output_tokens = -1
             call.cached_tokens = 2**70
@@ -268,6 +275,20 @@ def test_an_endless_supply_of_bad_names_does_not_flood_the_log(sdk: Receiver, no
     assert len(notes()) <= 256
 
 
+def test_a_call_with_too_many_attributes_keeps_the_known_ones(sdk: Receiver, notes) -> None:
+    for _ in range(2):
+        with tailwatch.inference_span("chat", attributes={f"a.{number}": number for number in range(300)}) as call:
+            for number in range(300):
+                call.set(f"b.{number}", number)
+            call.output_tokens = 3
+    tailwatch.flush()
+    for span in sdk.spans:
+        assert span.attributes["gen_ai.operation.name"] == "chat"
+        assert span.attributes["gen_ai.usage.output_tokens"] == 3
+        assert sum(name.startswith("b.") for name in span.attributes) == 240
+    assert len(notes()) == 1
+
+
 def test_a_model_name_that_is_no_text_does_not_reach_the_cache_or_the_caller(sdk: Receiver) -> None:
     with tailwatch.inference_span("chat", model=["unhashable"]):
         pass
@@ -283,7 +304,7 @@ def test_numpy_values_arrive_as_numbers(sdk: Receiver) -> None:
     with tailwatch.inference_span("chat") as call:
         call.input_tokens = np.int64(7)
         call.queue_duration = np.float32(0.5)
-        call.cache_hit = np.bool_(True)
+        call.cache_hit = np.array([True])[0]
         call.set("vector", np.arange(3))
         call.set("one", np.float64(1.5))
         call.set("whole", np.int32(4))

@@ -4,11 +4,12 @@ import asyncio
 import gc
 import inspect
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import tailwatch_sdk as tailwatch
 from opentelemetry import trace
 
-import tailwatch_sdk as tailwatch
 from tests.sdk.receiver import Receiver
 
 TTFT = "gen_ai.response.time_to_first_chunk"
@@ -265,8 +266,6 @@ async def test_a_stream_that_a_function_returns_keeps_its_call_open(sdk: Receive
 
 
 def test_streams_may_be_read_by_several_threads_in_turn(sdk: Receiver) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     stream = tokens(4)
     for expected in range(4):
         with ThreadPoolExecutor(1) as pool:
