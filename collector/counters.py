@@ -1,0 +1,52 @@
+"""The collector's own numbers, for /metrics: plain integers since the start, written by the intake alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from telemetry.deltas import OVERFLOW_GROUP
+
+_MAX_MODELS = 200
+"""Names of unpriced models that are told apart; a sender must not grow this table at will."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened to what was sent.
+
+    Attributes:
+        requests: requests received whole; bytes_received: their bodies as sent.
+        requests_committed, requests_repeated: counted now, and recognised as counted before.
+        requests_refused: turned away for overload or shutdown, with the request to come again.
+        requests_invalid: refused for good, by HTTP status.
+        commits, commit_failures: transactions.
+        spans, log_records, feedback: records committed.
+        passed_over: log records that are neither inference logs nor feedback.
+        rejected: records refused, by reason.
+        unpriced: inference spans without a cost, by model.
+        ignored_values: attribute values beyond a limit.
+        held_bytes: bodies held now, between the first byte and the answer.
+    """
+
+    requests: int = 0
+    bytes_received: int = 0
+    requests_committed: int = 0
+    requests_repeated: int = 0
+    requests_refused: int = 0
+    requests_invalid: Counter[int] = field(default_factory=Counter)
+    commits: int = 0
+    commit_failures: int = 0
+    spans: int = 0
+    log_records: int = 0
+    feedback: int = 0
+    passed_over: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    unpriced: Counter[str] = field(default_factory=Counter)
+    ignored_values: int = 0
+    held_bytes: int = 0
+
+    def add_unpriced(self, model: str, spans: int) -> None:
+        """Count ``spans`` without a cost; beyond a few hundred models they share the name ``__overflow__``."""
+        known = model in self.unpriced or len(self.unpriced) < _MAX_MODELS
+        self.unpriced[model if known else OVERFLOW_GROUP] += spans

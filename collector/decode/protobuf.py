@@ -1,0 +1,39 @@
+"""Decodes OTLP protobuf: cut into records by the framing, each parsed by the protobuf library on its own."""
+
+from __future__ import annotations
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from collector.decode.builder import RawColumnsBuilder
+from collector.decode.decoder import Task
+from collector.decode.raw_columns import RawColumns
+from collector.decode.wire import frames
+from telemetry.errors import PayloadError
+
+
+def decode_protobuf(body: bytes, task: Task) -> RawColumns:
+    """The records of an ``ExportTraceServiceRequest`` or ``ExportLogsServiceRequest``, see :class:`Decoder`."""
+    builder = RawColumnsBuilder(task)
+    for frame in frames(body):
+        builder.begin_resource(_resource(frame.resource), frame.resource)
+        for record in frame.records:
+            try:
+                if task.signal == "span":
+                    builder.add_span(Span.FromString(record), record)
+                else:
+                    builder.add_log(LogRecord.FromString(record), record)
+            except DecodeError:
+                builder.reject("malformed")
+    return builder.build()
+
+
+def _resource(body: bytes) -> Resource:
+    try:
+        return Resource.FromString(body)
+    except DecodeError as error:
+        raise PayloadError(
+            f"a resource cannot be decoded: {error}", status=400, remedy="send an OTLP Export request"
+        ) from None

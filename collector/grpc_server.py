@@ -1,0 +1,103 @@
+"""OTLP over gRPC: Export of traces and logs into the same intake. Only who serves gRPC imports this, and with it grpc."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from grpc import aio
+
+from collector.answers import export_response, status
+from collector.decode import Signal
+from collector.intake import Intake
+from collector.pipeline import Request
+from telemetry.errors import ConfigError, OverloadedError, PayloadError
+from telemetry.windows import NANOS
+
+_SERVICES: Final[dict[Signal, str]] = {
+    "span": "opentelemetry.proto.collector.trace.v1.TraceService",
+    "log": "opentelemetry.proto.collector.logs.v1.LogsService",
+}
+_CODES: Final = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    500: grpc.StatusCode.INTERNAL,
+    503: grpc.StatusCode.UNAVAILABLE,
+}
+_STREAMS_PER_CONNECTION: Final = 32
+"""Requests that one connection may have on their way: gRPC holds each whole before the intake can refuse it."""
+
+Handler = Callable[[bytes, Any], Awaitable[bytes]]
+
+
+class GrpcServer:
+    """The gRPC side of the collector, on one port."""
+
+    def __init__(self, intake: Intake, address: str) -> None:
+        """``address`` is ``host:port``; port 0 takes a free one, see :meth:`start`."""
+        self._intake = intake
+        self._address = address
+        self._server: Any = None
+
+    async def start(self) -> int:
+        """Serve, and return the port.
+
+        Raises:
+            ConfigError: the address cannot be bound.
+        """
+        self._server = aio.server(
+            options=(
+                ("grpc.max_receive_message_length", self._intake.pipeline.limits.body_bytes),
+                ("grpc.max_concurrent_streams", _STREAMS_PER_CONNECTION),
+                ("grpc.so_reuseport", 0),
+            )
+        )
+        self._server.add_generic_rpc_handlers(tuple(self._service(signal) for signal in _SERVICES))
+        try:
+            port = int(self._server.add_insecure_port(self._address))
+        except RuntimeError:
+            raise ConfigError(
+                "the gRPC port cannot be opened", where=self._address, remedy="is another process using it?"
+            ) from None
+        await self._server.start()
+        return port
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Take no more requests, and let those on their way end within ``grace_s`` seconds."""
+        if self._server is not None:
+            await self._server.stop(grace_s)
+
+    def _service(self, signal: Signal) -> Any:
+        """The service's Export, on bytes: the intake decodes, and knows a repeat by its bytes."""
+        method = grpc.unary_unary_rpc_method_handler(self._export(signal))
+        return grpc.method_handlers_generic_handler(_SERVICES[signal], {"Export": method})
+
+    def _export(self, signal: Signal) -> Handler:
+        async def export(body: bytes, context: Any) -> bytes:
+            try:
+                receipt = await asyncio.wrap_future(self._intake.submit(Request(signal, "protobuf", body)))
+            except PayloadError as error:
+                await _abort(context, error.status, str(error))
+                raise
+            except OverloadedError as error:
+                await _abort(context, 503, str(error), retry_after_s=error.retry_after_s)
+                raise
+            return export_response(signal, receipt).SerializeToString()
+
+        return export
+
+
+async def _abort(context: Any, http_status: int, message: str, *, retry_after_s: float | None = None) -> None:
+    """End the call with the status, its details in the place where gRPC's rich errors are read; always raises."""
+    details = status(http_status, message)
+    if retry_after_s is not None:
+        delay = Duration()
+        delay.FromNanoseconds(round(retry_after_s * NANOS))
+        details.details.add().Pack(RetryInfo(retry_delay=delay))
+    await context.abort(
+        _CODES[http_status], message, trailing_metadata=(("grpc-status-details-bin", details.SerializeToString()),)
+    )

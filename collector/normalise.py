@@ -1,0 +1,219 @@
+"""Raw columns to canonical columns: the alias table of ``telemetry.schema``, run column by column. It drops no record.
+
+What is computed rather than read (duration, cost, fingerprint) is in ``collector.derive``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.decode import AttributeColumn, RawColumns
+from telemetry.columns import Columns, StringColumn, first_present
+from telemetry.schema import (
+    FEATURE_ATTRIBUTE_PREFIX,
+    FEATURE_PREFIX,
+    FEEDBACK_ATTRIBUTES,
+    FIELD_BY_NAME,
+    FIELDS,
+    HTTP_STATUS_SOURCES,
+    INFERENCE_EVENTS,
+    OPENINFERENCE_OPERATIONS,
+    PROMPT_SOURCES,
+    PROVIDER_ALIASES,
+    SURROUNDING_OPERATIONS,
+    Field,
+    is_feature,
+)
+
+_CHANGES: Final[Mapping[str, Callable[[str], str | None]]] = MappingProxyType(
+    {
+        **dict.fromkeys(FIELD_BY_NAME["provider"].sources, lambda value: PROVIDER_ALIASES.get(value, value)),
+        "openinference.span.kind": lambda value: OPENINFERENCE_OPERATIONS.get(value.upper()),
+        **dict.fromkeys(
+            ("gen_ai.request.stream", "llm.is_streaming", "tailwatch.cache.hit", "tailwatch.warmup"), str.lower
+        ),
+    }
+)
+"""How the values of a source become the field's; every other source is taken as it stands."""
+
+_REFUSED: Final = {429.0: "429", 503.0: "503"}
+_NEVER_NEGATIVE: Final = frozenset(
+    field.name for field in FIELDS if field.kind == "number" and (field.unit in ("s", "USD") or "tokens" in field.name)
+)
+
+
+FIELD_ATTRIBUTES: Final = frozenset(
+    {
+        *(source for field in FIELDS for source in (*field.sources, *field.resource)),
+        *HTTP_STATUS_SOURCES,
+        *PROMPT_SOURCES,
+        *FEEDBACK_ATTRIBUTES,
+    }
+)
+"""Every attribute that something canonical is read from."""
+
+
+def attributes_among(names: Iterable[str]) -> frozenset[str]:
+    """Those of the ``names`` in rules and prices that are neither canonical fields nor features: attributes."""
+    return frozenset(name for name in names if name not in FIELD_BY_NAME and not is_feature(name))
+
+
+def normalise(raw: RawColumns, extra: frozenset[str], text_length: int) -> Columns:
+    """The canonical fields that can be read, features, and the attributes named in ``extra``.
+
+    Text is cut to ``text_length`` characters. Negative durations, tokens and costs are missing values: they
+    come from clocks that ran backwards, and would otherwise count as very good.
+    """
+    strings: dict[str, StringColumn] = {}
+    numbers: dict[str, NDArray[np.float64]] = {}
+    for field in FIELDS:
+        if field.kind == "string":
+            _put_strings(strings, field.name, _string_field(raw, field), text_length)
+        else:
+            _put_numbers(numbers, field.name, _number_field(raw, field))
+    _put_strings(strings, "error_type", _error_type(raw, strings.get("error_type")), text_length)
+    for name, column in _other_attributes(raw, extra):
+        _put_strings(strings, name, column.strings, text_length)
+        _put_numbers(numbers, name, column.numbers)
+    return Columns(
+        signal=raw.signal,
+        time_ns=raw.time_ns,
+        start_ns=raw.start_ns,
+        trace_id=raw.trace_id,
+        span_id=raw.span_id,
+        parent_span_id=raw.parent_span_id,
+        name=_clean(raw.name, text_length),
+        strings=strings,
+        numbers=numbers,
+        is_inference=_is_inference(raw, strings),
+        raw=raw.raw,
+        resource=raw.resource,
+        resources=raw.resources,
+        embeddings=raw.embeddings,
+    )
+
+
+def _put_strings(into: dict[str, StringColumn], name: str, column: StringColumn | None, text_length: int) -> None:
+    if column is not None and column.values:
+        into[name] = _clean(column, text_length)
+
+
+def _clean(column: StringColumn, text_length: int) -> StringColumn:
+    """Cut to length, and without NUL, which PostgreSQL cannot store."""
+    return column.map(lambda value: value[:text_length].replace("\0", ""))
+
+
+def _put_numbers(into: dict[str, NDArray[np.float64]], name: str, numbers: NDArray[np.float64] | None) -> None:
+    if numbers is None:
+        return
+    if name in _NEVER_NEGATIVE:
+        numbers = np.where(numbers < 0, np.nan, numbers)
+    if not np.isnan(numbers).all():
+        into[name] = numbers
+
+
+def _sources(raw: RawColumns, field: Field) -> Iterable[tuple[str, AttributeColumn]]:
+    """The columns that ``field`` can be read from, in order of precedence."""
+    for name in field.sources:
+        if name in raw.attributes:
+            yield name, raw.attributes[name]
+    for name in field.resource:
+        if name in raw.resource_attributes:
+            yield name, _of_resource(raw, name)
+
+
+def _of_resource(raw: RawColumns, name: str) -> AttributeColumn:
+    """A resource attribute, one row a record."""
+    return raw.resource_attributes[name].take(raw.resource.astype(np.intp))
+
+
+def _string_field(raw: RawColumns, field: Field) -> StringColumn | None:
+    found = [
+        as_text(column).map(_CHANGES[name]) if name in _CHANGES else as_text(column)
+        for name, column in _sources(raw, field)
+    ]
+    return first_present(found) if found else None
+
+
+def _number_field(raw: RawColumns, field: Field) -> NDArray[np.float64] | None:
+    result: NDArray[np.float64] | None = None
+    for _, column in _sources(raw, field):
+        numbers = as_numbers(column)
+        result = numbers if result is None else np.where(np.isnan(result), numbers, result)
+    return result
+
+
+def as_text(column: AttributeColumn) -> StringColumn:
+    """The attribute as text; a number reads as it is usually written."""
+    present = ~np.isnan(column.numbers)
+    if not present.any():
+        return column.strings
+    values, place = np.unique(column.numbers[present], return_inverse=True)
+    codes = np.full(len(present), -1, dtype=np.int32)
+    codes[present] = place
+    numbers = StringColumn(codes, tuple(_number_text(float(value)) for value in values))
+    return first_present([column.strings, numbers])
+
+
+def _number_text(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def as_numbers(column: AttributeColumn) -> NDArray[np.float64]:
+    """The attribute as numbers, (n,) float64; text that is no finite number is missing."""
+    if not column.strings.values:
+        return column.numbers
+    table = np.asarray([*map(_parsed, column.strings.values), np.nan])
+    return np.where(np.isnan(column.numbers), table[column.strings.codes], column.numbers)
+
+
+def _parsed(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _error_type(raw: RawColumns, named: StringColumn | None) -> StringColumn:
+    """The error of each record: a refusal by HTTP status, else the named error, else ``_OTHER`` for status ERROR.
+
+    The HTTP status comes first because clients name a 429 after their own exception class.
+    """
+    n = len(raw)
+    refused = np.full(n, -1, dtype=np.int32)
+    for name in HTTP_STATUS_SOURCES:
+        if name in raw.attributes:
+            status = as_numbers(raw.attributes[name])
+            for code, value in enumerate(_REFUSED):
+                refused[status == value] = code
+    other = StringColumn(np.where(raw.status_error, 0, -1).astype(np.int32), ("_OTHER",))
+    return first_present([StringColumn(refused, tuple(_REFUSED.values())), named or StringColumn.missing(n), other])
+
+
+def _other_attributes(raw: RawColumns, extra: frozenset[str]) -> Iterable[tuple[str, AttributeColumn]]:
+    for name, column in raw.attributes.items():
+        if name.startswith(FEATURE_ATTRIBUTE_PREFIX):
+            yield FEATURE_PREFIX + name.removeprefix(FEATURE_ATTRIBUTE_PREFIX), column
+    for name in sorted(extra):
+        if name in raw.attributes:
+            yield name, raw.attributes[name]
+        elif name in raw.resource_attributes:
+            yield name, _of_resource(raw, name)
+
+
+def _is_inference(raw: RawColumns, strings: Mapping[str, StringColumn]) -> NDArray[np.bool_]:
+    """A span with an operation that is a model's own work, or with a model alone; a log by its event name."""
+    n = len(raw)
+    if raw.signal == "log":
+        return raw.name.mask([value in INFERENCE_EVENTS for value in raw.name.values], missing=False)
+    operation = strings.get("operation", StringColumn.missing(n))
+    model = strings.get("model", StringColumn.missing(n))
+    surrounding = operation.mask([value in SURROUNDING_OPERATIONS for value in operation.values], missing=False)
+    return ((operation.codes >= 0) | (model.codes >= 0)) & ~surrounding
