@@ -6,7 +6,7 @@ Whatever decodes (protobuf today, a compiled scanner tomorrow) produces these, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,9 +54,24 @@ class StringColumn:
         """The rows at ``index`` (positions or a mask)."""
         return StringColumn(self.codes[index], self.values)
 
+    def map(self, change: Callable[[str], str | None]) -> StringColumn:
+        """Every value changed, each distinct one once; ``None`` and ``""`` become missing, equal results one value."""
+        table = StringColumn.of(change(value) for value in self.values)
+        return StringColumn(np.append(table.codes, np.int32(-1))[self.codes], table.values)
+
     def mask(self, accepted: Sequence[bool], missing: bool) -> NDArray[np.bool_]:
         """Rows whose value is accepted, given one verdict per entry of ``values`` and one for missing."""
         return np.asarray((*accepted, missing), dtype=np.bool_)[self.codes]
+
+
+def first_present(columns: Sequence[StringColumn]) -> StringColumn:
+    """Row by row the value of the first of ``columns`` (at least one, all of one length) that has one."""
+    index: dict[str, int] = {}
+    codes = np.full(len(columns[0]), -1, dtype=np.int32)
+    for column in columns:
+        table = np.asarray([*(index.setdefault(value, len(index)) for value in column.values), -1], dtype=np.int32)
+        codes = np.where(codes < 0, table[column.codes], codes)
+    return StringColumn(codes, tuple(index))
 
 
 @dataclass(frozen=True, slots=True)

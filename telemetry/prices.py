@@ -1,7 +1,8 @@
 """Prices of models as values, and the cost of a batch of calls; reading the YAML is the edge's.
 
 Token buckets exclude each other: cached and cache-write tokens are part of ``tokens_in`` and reasoning tokens part
-of ``tokens_out``, so each token is billed once. A call of a model without a price has no cost (NaN), never 0.
+of ``tokens_out``, so each token is billed once. A call of a model without a price, or without any usage to
+multiply the price with, has no cost (NaN), never 0.
 """
 
 from __future__ import annotations
@@ -78,6 +79,9 @@ def _cost(price: Price, columns: Columns) -> NDArray[np.float64]:
         tokens("gpu_seconds") * price.gpu_second,
     )
     total: NDArray[np.float64] = np.sum(parts, axis=0) + price.request
+    if price.request == 0:
+        usage = [columns.number(name) for name in ("tokens_in", "tokens_out", "gpu_seconds")]
+        total[np.isnan(usage).all(axis=0)] = np.nan
     return total
 
 

@@ -108,9 +108,18 @@ INFERENCE_EVENTS: Final = frozenset({"gen_ai.client.inference.operation.details"
 FEEDBACK_EVENT: Final = "tailwatch.feedback"
 """Event name of log records that carry a label for an earlier request."""
 
-LOG_HOME: Final = frozenset({"prediction", "confidence"})
+FEEDBACK_ATTRIBUTES: Final = ("tailwatch.feedback.label", "tailwatch.feedback.correct", "tailwatch.feedback.score")
+"""Attributes of a feedback record: the true answer, whether the prediction was right, a rating."""
+
+LOG_HOME: Final = frozenset({"prediction", "confidence", "embedding_norm"})
 """Fields that inference logs feed (with every ``feature.*``); all others are fed by spans alone, so that a
 request seen as span and as log counts once. A span that carries one of these feeds it too."""
+
+HTTP_STATUS_SOURCES: Final = ("http.response.status_code", "http.status_code")
+"""Attributes that tell a refused request (429, 503) from a failed one."""
+
+PROMPT_SOURCES: Final = ("gen_ai.input.messages", "gen_ai.prompt", "gen_ai.prompt.0.content", "input.value")
+"""Attributes that hold the prompt, for its fingerprint; they are no fields."""
 
 PROVIDER_ALIASES: Final = {
     "vertex_ai": "gcp.vertex_ai",
@@ -134,6 +143,11 @@ OPENINFERENCE_OPERATIONS: Final = {
 }
 """OpenInference span kinds as GenAI operation names."""
 
+SURROUNDING_OPERATIONS: Final = frozenset({
+    "create_agent", "invoke_agent", "invoke_workflow", "execute_tool", "retrieval", "chain", "guardrail", "evaluate",
+})  # fmt: skip
+"""Operations around inference calls: counted as calls of their own they would count the request twice."""
+
 THROTTLED_ERRORS: Final = frozenset({"429", "503", "rate_limit_exceeded", "throttled", "overloaded"})
 """Values of ``error_type`` that mean the service refused work rather than failed at it."""
 
@@ -141,3 +155,8 @@ THROTTLED_ERRORS: Final = frozenset({"429", "503", "rate_limit_exceeded", "throt
 def is_feature(name: str) -> bool:
     """Whether ``name`` is the canonical name of a model input."""
     return name.startswith(FEATURE_PREFIX)
+
+
+def is_log_home(name: str) -> bool:
+    """Whether inference logs feed the field ``name``, see ``LOG_HOME``."""
+    return name in LOG_HOME or is_feature(name)
