@@ -1,0 +1,1 @@
+"""Service level objectives: file, lint, budgets, burn alerts and their evaluation; it stores and sends nothing."""

@@ -1,0 +1,66 @@
+"""Error budgets: what share of the bad events that an objective allows is still unspent. It forecasts nothing.
+
+budget = (1 - objective) x total; remaining = 1 - bad / budget, negative once it is overspent. Without events there is
+no budget to spend, and the answer is NaN inside and null outside, never 100 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.slo.ledger import Counts, Ledger
+
+
+def remaining(good: Counts, total: Counts, error_budget: float) -> NDArray[np.float64]:
+    """Share of the budget that is left, same shape; NaN where there were no events."""
+    allowed = error_budget * np.asarray(total, dtype=np.float64)
+    spent = np.divide(total - good, allowed, out=np.full(np.shape(total), np.nan), where=allowed > 0)
+    return np.asarray(1.0 - spent)
+
+
+def exhaustion_s(burn: float, window_s: float, left: float = 1.0) -> float:
+    """Seconds until ``left`` of the budget is spent at a constant burn rate; infinite without burn."""
+    if left <= 0:
+        return 0.0
+    return window_s * left / burn if burn > 0 else float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPoint:
+    """The budget of one group at one time.
+
+    Attributes:
+        time_ns: end of the step.
+        good, total: events of the step.
+        remaining: share of the budget left, over the SLO's window up to ``time_ns``; None without events.
+    """
+
+    time_ns: int
+    good: int
+    total: int
+    remaining: float | None
+
+
+def curve(
+    ledger: Ledger, group: int, error_budget: float, window_ns: int, start_ns: int, end_ns: int, step_ns: int
+) -> list[BudgetPoint]:
+    """The budget at the end of every step from ``start_ns`` to ``end_ns``, from what the ledger still holds."""
+    starts, good, total = ledger.series(group, start_ns - window_ns, end_ns)
+    sums_good = np.concatenate([[0], np.cumsum(good)])
+    sums_total = np.concatenate([[0], np.cumsum(total)])
+    points = []
+    for time_ns in range(start_ns + step_ns, end_ns + 1, step_ns):
+        step_low, window_low, high = np.searchsorted(starts, [time_ns - step_ns, time_ns - window_ns, time_ns])
+        window_good = sums_good[high] - sums_good[window_low]
+        window_total = sums_total[high] - sums_total[window_low]
+        left = float(remaining(window_good, window_total, error_budget))
+        points.append(
+            BudgetPoint(
+                time_ns, int(sums_good[high] - sums_good[step_low]), int(sums_total[high] - sums_total[step_low]),
+                None if np.isnan(left) else left,
+            )
+        )  # fmt: skip
+    return points

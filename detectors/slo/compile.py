@@ -1,0 +1,63 @@
+"""SLOs compiled to the rules that the collector counts by; it names what is counted and counts nothing.
+
+A rule's id is ``name@<8 hex digits of the meaning>``. The meaning is what decides which events are counted and which
+of them are good: service, SLI, conditions and grouping. A changed objective, window, alert or description judges the
+same counts anew, so it keeps the id and with it the history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any, assert_never
+
+from detectors.slo.spec import COST_FIELDS, Cost, Drift, Errors, Latency, Quantile, Sli, Slo
+from telemetry.matchers import Matcher, Matchers
+from telemetry.rules import Below, GoodWhen, NoError, Present, RollupRule
+from telemetry.schema import THROTTLED_ERRORS
+
+
+def rule_id(slo: Slo) -> str:
+    """``name@<8 hex digits>``, stable over processes and over the order of ``where`` and ``per``."""
+    meaning: dict[str, Any] = {
+        "service": slo.service,
+        "kind": slo.kind,
+        "sli": asdict(slo.sli),
+        "where": sorted(str(matcher) for matcher in slo.where.items),
+        "per": sorted(slo.per),
+    }
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
+    return f"{slo.name}@{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+def throttled_rule_id(slo: Slo) -> str:
+    """Id of the rule that counts refused requests of an SLO with ``throttled: separate``."""
+    return f"{rule_id(slo)}:throttled"
+
+
+def compile_rules(slo: Slo) -> tuple[RollupRule, ...]:
+    """The rule of the SLI; after it, for ``throttled: separate``, the rule that counts what was refused."""
+    where = Matchers((Matcher("service", "=", slo.service), *slo.where.items))
+    good, distributions = _good_when(slo.sli)
+    rules = [RollupRule(rule_id(slo), where, slo.per, good, distributions)]
+    if isinstance(slo.sli, Errors) and slo.sli.throttled == "separate":
+        refused = Matcher("error_type", "=~", "|".join(sorted(THROTTLED_ERRORS)))
+        rules.append(RollupRule(throttled_rule_id(slo), Matchers((*where.items, refused)), slo.per, NoError("bad")))
+    return tuple(rules)
+
+
+def _good_when(sli: Sli) -> tuple[GoodWhen, tuple[str, ...]]:
+    match sli:
+        case Errors():
+            return NoError(sli.throttled), ()
+        case Latency():
+            return Below(sli.measure, sli.below_s), ()
+        case Cost():
+            return Below(COST_FIELDS[sli.measure], sli.below_usd), ()
+        case Quantile():
+            return Present((sli.measure,)), (sli.measure,)
+        case Drift():
+            return Present(sli.fields), sli.fields
+        case _:
+            assert_never(sli)

@@ -1,0 +1,168 @@
+"""Lint: what an SLO says correctly but cannot mean. It reports, and changes nothing.
+
+An error is what can never work (an alert that cannot fire); a warning is what is probably not meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from detectors.slo.nodes import nearest
+from detectors.slo.spec import Cost, Drift, FirstReference, Latency, Quantile, RecentReference, Slo, SloSet
+from telemetry.errors import Problem
+from telemetry.schema import FIELD_BY_NAME
+from telemetry.windows import NANOS, format_duration
+
+PLAUSIBLE_LATENCY_S: Final = 600.0
+"""A threshold beyond ten minutes is more likely milliseconds written without their unit."""
+PLAUSIBLE_COST_USD: Final = 20.0
+"""A request that may cost more is more likely cents, or a price per million tokens."""
+MOST_GROUPS: Final = ("user", "session", "prompt_hash", "instance")
+"""Fields with so many values that a budget for each of them is hardly ever meant."""
+
+
+def lint(slos: SloSet, runbooks: Collection[str] | None = None) -> list[Problem]:
+    """Every problem of every SLO, in the order of the files.
+
+    Args:
+        slos: the SLOs as parsed.
+        runbooks: names of the runbooks there are; None leaves runbook names unchecked.
+    """
+    problems = [problem for slo in slos.slos for problem in _Linter(slo).problems(runbooks)]
+    problems.extend(_same_meaning(slos))
+    return problems
+
+
+def _same_meaning(slos: SloSet) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for slo in slos.slos:
+        meaning = repr((slo.service, slo.sli, slo.where, sorted(slo.per), slo.objective, slo.window_ns))
+        earlier = seen.setdefault(meaning, slo.name)
+        if earlier != slo.name:
+            yield _problem(slo, "name", "warning", f"says the same as {earlier}", "keep one of them")
+
+
+def _problem(slo: Slo, field: str, severity: str, message: str, remedy: str) -> Problem:
+    return Problem(slo.origin.file, slo.origin.line_of(field), f"{slo.name}.{field}", message, remedy, severity)
+
+
+class _Linter:
+    """The checks of one SLO."""
+
+    def __init__(self, slo: Slo) -> None:
+        self.slo = slo
+
+    def problems(self, runbooks: Collection[str] | None) -> Iterator[Problem]:
+        """Everything that is wrong with it, in the order of the checks."""
+        yield from self._objective()
+        yield from self._alert()
+        yield from self._conditions()
+        yield from self._thresholds()
+        yield from self._slices()
+        if runbooks is not None and self.slo.runbook is not None and self.slo.runbook not in runbooks:
+            found = nearest(self.slo.runbook, runbooks)
+            remedy = f"did you mean {found}?" if found else f"write {self.slo.runbook}.md, or leave the key out"
+            yield self._error("runbook", f"there is no runbook {self.slo.runbook!r}", remedy)
+
+    def _error(self, field: str, message: str, remedy: str) -> Problem:
+        return _problem(self.slo, field, "error", message, remedy)
+
+    def _warning(self, field: str, message: str, remedy: str) -> Problem:
+        return _problem(self.slo, field, "warning", message, remedy)
+
+    def _objective(self) -> Iterator[Problem]:
+        objective = self.slo.objective
+        if not 0 < objective < 1:
+            yield self._error("objective", f"{objective:g} is not within (0, 1)", "write 99.5% or 0.995")
+        elif objective < 0.5:
+            remedy = f"did you mean {1 - objective:.4%}?"
+            yield self._warning("objective", f"allows {1 - objective:.4%} of everything to be bad", remedy)
+        elif objective > 0.99999:
+            message = f"allows only {1 - objective:.2g} of everything to be bad"
+            yield self._warning("objective", message, "more than five nines can hardly be measured")
+
+    def _alert(self) -> Iterator[Problem]:
+        policy = self.slo.policy
+        if not 0 < self.slo.objective < 1:
+            return
+        highest = 1 / self.slo.error_budget
+        for pair in policy.pairs:
+            name = f"the {pair.severity} at {pair.factor:g}x over {format_duration(pair.long_ns)}"
+            if pair.factor >= highest:
+                message = f"{name} can never fire: {self.slo.objective:.6g} burns at most {highest:g}x"
+                remedy = f"write the alert in place, with factors below {highest:g}, or raise the objective"
+                yield self._error("alert", message, remedy)
+            if pair.long_ns > self.slo.window_ns:
+                yield self._warning("alert", f"{name} looks further back than the SLO's window", "use a shorter window")
+            if pair.factor < 0.5:
+                yield self._warning("alert", f"{name} fires while the budget lasts twice over", "raise the factor")
+        if not policy.pairs and policy.sequential is None:
+            yield self._warning("alert", "nothing is alerted", "use page-and-ticket, unless that is meant")
+        if policy.pairs and not policy.gate:
+            yield self._warning("alert", "the gate is off: quiet groups will page for single failures", "leave it on")
+
+    def _conditions(self) -> Iterator[Problem]:
+        for place, matcher in enumerate(self.slo.where.items):
+            field = f"where[{place}]"
+            if matcher.name == "service" and not matcher.accepts(self.slo.service):
+                remedy = "leave it out: service is a condition already"
+                yield self._error(field, f"{matcher} contradicts service: {self.slo.service}", remedy)
+            elif matcher.name == "error_type" and self.slo.kind == "errors":
+                remedy = "errors are what is counted; drop the condition"
+                yield self._warning(field, f"{matcher} chooses events by their error", remedy)
+            yield from self._name(field, matcher.name)
+        for place, name in enumerate(self.slo.per):
+            yield from self._name(f"per[{place}]", name)
+            if name in MOST_GROUPS:
+                remedy = "group by tenant, model or input_type"
+                yield self._warning(f"per[{place}]", f"{name} makes a budget for each of very many values", remedy)
+
+    def _name(self, field: str, name: str) -> Iterator[Problem]:
+        found = None if name in FIELD_BY_NAME else nearest(name, FIELD_BY_NAME)
+        if found and "." not in name:
+            remedy = f"did you mean {found}?"
+            yield self._warning(field, f"{name} is no canonical field, so it is looked up as an attribute", remedy)
+
+    def _thresholds(self) -> Iterator[Problem]:
+        sli = self.slo.sli
+        if isinstance(sli, Latency | Quantile):
+            field = f"sli.{sli.kind}.below"
+            if sli.below_s > PLAUSIBLE_LATENCY_S:
+                remedy = f"did you mean {sli.below_s:g}ms? A bare number is seconds."
+                yield self._warning(field, f"{sli.below_s:g} s is a long time for {sli.measure}", remedy)
+            elif sli.below_s < 0.0001:
+                yield self._warning(field, f"{sli.below_s:g} s is hardly measurable", "check the unit")
+        if isinstance(sli, Cost) and sli.below_usd > PLAUSIBLE_COST_USD:
+            remedy = "thresholds are US dollars: 0.002 for a fifth of a cent"
+            yield self._warning("sli.cost.below", f"{sli.below_usd:g} US dollars is much for one request", remedy)
+
+    def _slices(self) -> Iterator[Problem]:
+        sli = self.slo.sli
+        if not isinstance(sli, Quantile | Drift):
+            return
+        field = f"sli.{sli.kind}"
+        slices = self.slo.window_ns / sli.slice_ns
+        if slices * self.slo.error_budget < 1:
+            message = f"a window of {slices:.0f} slices allows less than one bad slice at this objective"
+            yield self._warning("objective", message, "lower the objective, or shorten the slice")
+        if isinstance(sli, Quantile) and sli.min_events < round(1 / (1 - sli.q), 6):
+            message = f"{sli.min_events} events do not reach into the tail beyond quantile {sli.q:g}"
+            yield self._warning(f"{field}.min_events", message, f"use at least {1 / (1 - sli.q):.0f}")
+        if isinstance(sli, Drift):
+            if sli.alpha > self.slo.error_budget / 2:
+                message = f"alpha {sli.alpha:g} alone takes most of the {self.slo.error_budget:g} bad slices allowed"
+                yield self._warning(f"{field}.alpha", message, f"use at most {self.slo.error_budget / 10:g}")
+            yield from self._reference(sli, f"{field}.reference")
+
+    def _reference(self, sli: Drift, field: str) -> Iterator[Problem]:
+        match sli.reference:
+            case RecentReference(window_ns) if window_ns < 3 * sli.slice_ns:
+                message = f"{window_ns / NANOS:g} s holds fewer than three slices"
+                yield self._warning(field, message, "use a longer reference or a shorter slice")
+            case FirstReference(events) if events < sli.min_events:
+                message = f"{events} events are fewer than the {sli.min_events} that a field needs to be judged"
+                yield self._error(field, message, f"use at least {max(500, sli.min_events)} events")
+            case _:
+                return
+

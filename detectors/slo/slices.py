@@ -1,0 +1,253 @@
+"""Time slices judged as good or bad by the distributions of their events; the verdicts are counted elsewhere.
+
+A slice is judged once it is complete (its end and a grace are past) and again when late data reach it, for an hour.
+A slice with too few events is neither good nor bad. Verdicts leave as deltas (+1, or the difference to the verdict
+before), so that a ledger counts slices as it counts events.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from detectors.drift.compare import compare
+from detectors.slo.ledger import HOUR_NS
+from detectors.slo.spec import Drift, FirstReference, Quantile, RecentReference, SliceSli
+from telemetry.deltas import Distribution, DistributionDelta, SliDelta
+from telemetry.sketches import DDSketch, merge
+from telemetry.windows import NANOS, bucket_start
+
+GRACE_NS: Final = 10 * NANOS
+"""How long after its end a slice is first judged: twice the delay of an OpenTelemetry batch exporter (5 s)."""
+LATE_NS: Final = HOUR_NS
+"""How long after its end a slice can still be judged anew."""
+
+Distributions = Mapping[str, Distribution]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a slice is: ``good`` is None when it has too few events to say; ``detail`` is a JSON document."""
+
+    good: bool | None
+    detail: Mapping[str, Any]
+
+
+class Judge(Protocol):
+    """Decides about one slice; ``reference`` is empty for kinds that need none."""
+
+    def judge(self, current: Distributions, reference: Distributions) -> Verdict:
+        """The verdict over one slice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileJudge:
+    """Good: the quantile, within the sketch's 1 %, is below the threshold."""
+
+    sli: Quantile
+
+    def judge(self, current: Distributions, reference: Distributions) -> Verdict:  # noqa: ARG002  # part of the protocol
+        """The verdict over one slice."""
+        sketch = current.get(self.sli.measure)
+        n = records(sketch)
+        if not isinstance(sketch, DDSketch) or n < self.sli.min_events:
+            return Verdict(None, {"events": n, "min_events": self.sli.min_events})
+        value = sketch.quantile(self.sli.q)
+        return Verdict(value < self.sli.below_s, {"events": n, f"p{100 * self.sli.q:g}": value})
+
+
+@dataclass(frozen=True, slots=True)
+class DriftJudge:
+    """Good: no field differs from the reference, by evidence and by effect."""
+
+    sli: Drift
+
+    def judge(self, current: Distributions, reference: Distributions) -> Verdict:
+        """The verdict over one slice."""
+        counts = {
+            "events": max(map(records, current.values()), default=0),
+            "reference_events": max(map(records, reference.values()), default=0),
+        }
+        result = compare(
+            reference, current,
+            alpha=self.sli.alpha, min_effect=self.sli.min_effect, min_records=self.sli.min_events,
+        )  # fmt: skip
+        if not result.enough_data:
+            return Verdict(None, {**counts, "min_events": self.sli.min_events})
+        return Verdict(not result.drifted, {**counts, "drift": result.evidence()})
+
+
+@dataclass(slots=True)
+class _Slice:
+    parts: dict[str, list[Distribution]] = field(default_factory=dict)
+    counted: tuple[int, int] = (0, 0)
+    """Good and total as last counted: (0, 0), (1, 1) or (0, 1)."""
+
+    @property
+    def bad(self) -> bool:
+        return self.counted == (0, 1)
+
+    def distributions(self) -> Distributions:
+        """One distribution a field; what was merged stays merged."""
+        for name, parts in self.parts.items():
+            if len(parts) > 1:
+                self.parts[name] = [merged(parts)]
+        return {name: parts[0] for name, parts in self.parts.items()}
+
+
+@dataclass(slots=True)
+class _Group:
+    slices: dict[int, _Slice] = field(default_factory=dict)
+    waiting: set[int] = field(default_factory=set)
+    """Starts of the slices that have changed since they were judged."""
+    latest: tuple[int, Verdict] | None = None
+    latest_bad: tuple[int, Verdict] | None = None
+    fixed: Distributions = field(default_factory=dict)
+    """The reference, once it is complete, for references that are fixed."""
+    fixed_end_ns: int | None = None
+
+
+class SliceBook:
+    """The slices of one SLO, by group."""
+
+    def __init__(self, sli: SliceSli, rule: str) -> None:
+        """Judge slices by ``sli``; verdicts are deltas of ``rule``."""
+        self._rule = rule
+        self._slice_ns = sli.slice_ns
+        self._judge: Judge = QuantileJudge(sli) if isinstance(sli, Quantile) else DriftJudge(sli)
+        self._reference = sli.reference if isinstance(sli, Drift) else None
+        back_ns = self._reference.window_ns if isinstance(self._reference, RecentReference) else 0
+        self.retention_ns = LATE_NS + back_ns + sli.slice_ns
+        """How far back distributions are held; older ones are not needed."""
+        self._floor_ns = 0
+        self._groups: dict[str, _Group] = {}
+        self.too_late = 0
+        """Distributions that came after their slice was closed for good."""
+
+    def add(self, rows: Iterable[DistributionDelta]) -> None:
+        """Take in distributions; the slices that they touch are judged (again)."""
+        for row in rows:
+            start_ns = bucket_start(row.bucket_ns, self._slice_ns)
+            if start_ns < self._floor_ns:
+                self.too_late += 1
+                continue
+            group = self._groups.setdefault(row.group, _Group())
+            piece = group.slices.setdefault(start_ns, _Slice())
+            piece.parts.setdefault(row.field, []).append(row.distribution)
+            group.waiting.add(start_ns)
+
+    def restore(self, rows: Iterable[SliDelta]) -> None:
+        """Know verdicts that were counted before a restart, so that judging again counts only the difference."""
+        for row in rows:
+            piece = self._groups.setdefault(row.group, _Group()).slices.setdefault(row.bucket_ns, _Slice())
+            piece.counted = (piece.counted[0] + row.good, piece.counted[1] + row.total)
+
+    def judge(self, now_ns: int) -> list[SliDelta]:
+        """Judge every complete slice that has changed, oldest first; forget those that are closed."""
+        deltas = []
+        for name, group in self._groups.items():
+            due = sorted(start for start in group.waiting if start + self._slice_ns + GRACE_NS <= now_ns)
+            for start_ns in due:
+                group.waiting.discard(start_ns)
+                delta = self._verdict(name, group, start_ns)
+                deltas.extend([delta] if delta else [])
+        self._forget(now_ns - self.retention_ns)
+        return deltas
+
+    def latest(self, group: str) -> tuple[int, Verdict] | None:
+        """Start and verdict of the group's newest judged slice."""
+        found = self._groups.get(group)
+        return None if found is None else found.latest
+
+    def latest_bad(self, group: str) -> tuple[int, Verdict] | None:
+        """Start and verdict of the group's newest bad slice."""
+        found = self._groups.get(group)
+        return None if found is None else found.latest_bad
+
+    def reference(self, group: str, start_ns: int) -> Distributions:
+        """What the slice starting at ``start_ns`` is compared with; empty for kinds without a reference."""
+        found = self._groups.get(group)
+        return {} if found is None else self._reference_of(found, start_ns)
+
+    def _verdict(self, name: str, group: _Group, start_ns: int) -> SliDelta | None:
+        piece = group.slices[start_ns]
+        if isinstance(self._reference, FirstReference) and self._belongs_to_reference(group, start_ns):
+            return None
+        verdict = self._judge.judge(piece.distributions(), self._reference_of(group, start_ns))
+        if group.latest is None or start_ns >= group.latest[0]:
+            group.latest = (start_ns, verdict)
+        if verdict.good is False and (group.latest_bad is None or start_ns >= group.latest_bad[0]):
+            group.latest_bad = (start_ns, verdict)
+        counted = (0, 0) if verdict.good is None else (int(verdict.good), 1)
+        good, total = counted[0] - piece.counted[0], counted[1] - piece.counted[1]
+        piece.counted = counted
+        return SliDelta(self._rule, name, start_ns, good, total) if good or total else None
+
+    def _reference_of(self, group: _Group, start_ns: int) -> Distributions:
+        match self._reference:
+            case FirstReference():
+                return group.fixed
+            case RecentReference(window_ns):
+                inside = [
+                    piece for start, piece in group.slices.items()
+                    if start_ns - window_ns <= start and start + self._slice_ns <= start_ns and piece.parts
+                ]  # fmt: skip
+                # Drifted slices would teach the reference the drift. Once nothing else is left within the window,
+                # the drift has lasted that long and is what is normal now.
+                return _together([piece for piece in inside if not piece.bad] or inside)
+            case None:
+                return {}
+
+    def _belongs_to_reference(self, group: _Group, start_ns: int) -> bool:
+        """Whether a slice is part of the fixed reference; completes the reference when it fills it."""
+        if group.fixed_end_ns is not None:
+            return start_ns < group.fixed_end_ns
+        assert isinstance(self._reference, FirstReference)
+        pieces = [group.slices[start] for start in sorted(group.slices) if start <= start_ns]
+        reference = _together(pieces)
+        if max(map(records, reference.values()), default=0) >= self._reference.events:
+            group.fixed, group.fixed_end_ns = reference, start_ns + self._slice_ns
+        return True
+
+    def _forget(self, before_ns: int) -> None:
+        self._floor_ns = max(self._floor_ns, before_ns)
+        for group in self._groups.values():
+            if isinstance(self._reference, FirstReference) and group.fixed_end_ns is None:
+                continue
+            for start_ns in [start for start in group.slices if start < before_ns]:
+                del group.slices[start_ns]
+                group.waiting.discard(start_ns)
+
+    def keep(self, groups: Iterable[str]) -> None:
+        """Forget every other group."""
+        wanted = set(groups)
+        self._groups = {name: group for name, group in self._groups.items() if name in wanted}
+
+
+def records(distribution: Distribution | None) -> int:
+    """How many values a distribution holds."""
+    if distribution is None:
+        return 0
+    return distribution.count if isinstance(distribution, DDSketch) else sum(distribution.values())
+
+
+def merged(parts: Sequence[Distribution]) -> Distribution:
+    """One distribution of all values; where a field had numbers and text, the kind of the first part counts."""
+    if isinstance(parts[0], DDSketch):
+        return merge(part for part in parts if isinstance(part, DDSketch))
+    counts: Counter[str] = Counter()
+    for part in parts:
+        if not isinstance(part, DDSketch):
+            counts.update(part)
+    return dict(counts)
+
+
+def _together(pieces: Sequence[_Slice]) -> Distributions:
+    by_field: dict[str, list[Distribution]] = {}
+    for piece in pieces:
+        for name, distribution in piece.distributions().items():
+            by_field.setdefault(name, []).append(distribution)
+    return {name: merged(parts) for name, parts in by_field.items()}

@@ -1,0 +1,219 @@
+"""The model of an SLO: values that the parser makes and everything else reads. It checks nothing and computes little.
+
+Durations are nanoseconds (``*_ns``), thresholds are in the unit of the measure (seconds, US dollars).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Literal
+
+from telemetry.findings import Severity
+from telemetry.matchers import Matchers
+from telemetry.rules import Throttled
+from telemetry.windows import NANOS
+
+LatencyMeasure = Literal["duration", "ttft", "tpot", "queue", "prefill", "decode"]
+CostMeasure = Literal["request", "per_1k_tokens"]
+
+LATENCY_MEASURES: Final[tuple[LatencyMeasure, ...]] = ("duration", "ttft", "tpot", "queue", "prefill", "decode")
+COST_FIELDS: Final[Mapping[CostMeasure, str]] = {"request": "cost", "per_1k_tokens": "cost_per_1k_tokens"}
+"""The canonical field behind each cost measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Good: the request has no error; ``throttled`` says what a refused one is."""
+
+    kind: ClassVar[str] = "errors"
+    throttled: Throttled = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Good: ``measure`` is strictly below ``below_s`` seconds."""
+
+    kind: ClassVar[str] = "latency"
+    measure: LatencyMeasure
+    below_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Good: the request cost less than ``below_usd`` US dollars, in all or per 1,000 tokens."""
+
+    kind: ClassVar[str] = "cost"
+    measure: CostMeasure
+    below_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """Good: a slice of time in which quantile ``q`` of ``measure`` is below ``below_s`` seconds.
+
+    A slice with fewer than ``min_events`` events says nothing: it is neither good nor bad.
+    """
+
+    kind: ClassVar[str] = "quantile"
+    measure: LatencyMeasure
+    q: float
+    below_s: float
+    slice_ns: int
+    min_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecentReference:
+    """What came within ``window_ns`` before the slice, without the slices that drifted."""
+
+    window_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstReference:
+    """The first slices of a group, until they hold ``events`` events; fixed from then on."""
+
+    events: int
+
+
+Reference = RecentReference | FirstReference
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Good: a slice of time in which no field's distribution differs from the reference's.
+
+    Attributes:
+        fields: canonical fields or ``feature.<name>``.
+        reference: what a slice is compared with.
+        slice_ns: length of a slice.
+        alpha: probability of calling a slice drifted when nothing has changed.
+        min_effect: the smallest effect that matters, see :mod:`detectors.drift.compare`.
+        min_events: events of a field below which it is not judged.
+    """
+
+    kind: ClassVar[str] = "drift"
+    fields: tuple[str, ...]
+    reference: Reference
+    slice_ns: int
+    alpha: float
+    min_effect: float
+    min_events: int
+
+
+Sli = Errors | Latency | Cost | Quantile | Drift
+SliceSli = Quantile | Drift
+
+
+@dataclass(frozen=True, slots=True)
+class BurnPair:
+    """Alert when the budget burns faster than ``factor`` over both windows (strictly)."""
+
+    severity: Severity
+    long_ns: int
+    short_ns: int
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sequential:
+    """Alert as soon as the data are evidence that the objective is violated.
+
+    ``arl_ns``: mean time between false alarms of one group whose error rate is exactly 1 - objective, in time
+    that has traffic.
+    """
+
+    severity: Severity
+    arl_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is alerted: burn pairs, the sequential alert if any, and whether evidence gates the pairs."""
+
+    name: str
+    pairs: tuple[BurnPair, ...] = ()
+    sequential: Sequential | None = None
+    gate: bool = True
+
+
+NO_POLICY: Final = Policy("none")
+NO_CONDITIONS: Final = Matchers()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an SLO is written: file, 1-based line, and the line of every dotted field."""
+
+    file: str = ""
+    line: int = 0
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def line_of(self, name: str) -> int:
+        """The line of field ``name`` (``sli.latency.below``), else of what holds it, else of the SLO."""
+        while name and name not in self.lines:
+            name = name.rpartition(".")[0]
+        return self.lines.get(name, self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """One objective.
+
+    Attributes:
+        name: unique over all files.
+        service: the service that it is about; also a condition on every event.
+        sli: what a good event (or slice) is.
+        objective: the share that shall be good, within (0, 1).
+        window_ns: length of the rolling window that the budget is for.
+        where: further conditions on events.
+        per: fields; every combination of their values has a budget of its own.
+        policy: what is alerted, already scaled to ``window_ns``.
+        runbook: name of the runbook, or None for the one of the diagnosed cause.
+        labels: further labels of every alert, for routing.
+        origin: where it is written; no part of its identity.
+    """
+
+    name: str
+    service: str
+    sli: Sli
+    objective: float
+    window_ns: int
+    where: Matchers = NO_CONDITIONS
+    per: tuple[str, ...] = ()
+    policy: Policy = NO_POLICY
+    owner: str = ""
+    description: str = ""
+    runbook: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin = field(default_factory=Origin, compare=False)
+
+    @property
+    def kind(self) -> str:
+        """``errors``, ``latency``, ``cost``, ``quantile`` or ``drift``."""
+        return self.sli.kind
+
+    @property
+    def error_budget(self) -> float:
+        """1 - objective, without the float's noise: 0.1 for 0.9, so that a burn of exactly 1 reads as 1."""
+        return round(1.0 - self.objective, 12)
+
+    @property
+    def window_s(self) -> float:
+        """The window in seconds."""
+        return self.window_ns / NANOS
+
+
+@dataclass(frozen=True, slots=True)
+class SloSet:
+    """Every SLO of the user's files, in the order of the files."""
+
+    slos: tuple[Slo, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.slos)
+
+    def named(self, name: str) -> Slo | None:
+        """The SLO called ``name``."""
+        return next((slo for slo in self.slos if slo.name == name), None)
