@@ -1,0 +1,1 @@
+"""The HTTP API: OpenAI-compatible inference routes, and /admin for drills, canaries and state."""

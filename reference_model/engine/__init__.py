@@ -1,0 +1,1 @@
+"""What stands between requests and models: slots, batches, bounded queues, cache and version routing."""

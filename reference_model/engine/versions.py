@@ -1,0 +1,86 @@
+"""Which version of a model answers a request: traffic split, shadow and rollback. It loads nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reference_model.errors import InvalidRequestError, UnknownModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Share of the traffic of each version, summing to 1, and a version that answers a copy of every request."""
+
+    shares: Mapping[str, float]
+    shadow: str | None = None
+
+
+@dataclass(slots=True)
+class ModelRoute:
+    """A model, the versions that exist of it, the present split, and those before it (latest last)."""
+
+    model: str
+    versions: tuple[str, ...]
+    split: Split
+    history: list[Split] = field(default_factory=list)
+
+
+class VersionRouter:
+    """The models that this service offers. ``seed`` makes the split's choices repeatable."""
+
+    def __init__(self, models: Mapping[str, tuple[str, ...]], seed: int = 0) -> None:
+        self.routes = {
+            model: ModelRoute(model, versions, Split({versions[0]: 1.0})) for model, versions in models.items()
+        }
+        self._random = random.Random(seed)  # noqa: S311 - traffic splitting is not cryptography
+
+    def route(self, model: str) -> ModelRoute:
+        """The route of ``model``. Raises UnknownModelError."""
+        route = self.routes.get(model)
+        if route is None:
+            offered = ", ".join(sorted(self.routes))
+            raise UnknownModelError(f"There is no model {model!r} here; this service offers {offered}.", "model")
+        return route
+
+    def choose(self, model: str) -> tuple[str, str]:
+        """(model name, version) for ``model`` or ``model@version``, the latter pinning a version."""
+        name, _, pinned = model.partition("@")
+        route = self.route(name)
+        if pinned:
+            self.check_versions(name, [pinned])
+            return name, pinned
+        shares = route.split.shares
+        (version,) = self._random.choices(list(shares), weights=list(shares.values()))
+        return name, version
+
+    def shadow(self, model: str) -> str | None:
+        """The version that should answer a copy of a request to ``model``, if any."""
+        return self.route(model).split.shadow
+
+    def set_split(self, model: str, shares: Mapping[str, float], shadow: str | None = None) -> Split:
+        """Splits the traffic of ``model`` in proportion to ``shares``. Raises InvalidRequestError on bad numbers."""
+        route = self.route(model)
+        self.check_versions(model, [*shares, *([shadow] if shadow else [])])
+        total = sum(shares.values())
+        if total <= 0 or any(share < 0 for share in shares.values()):
+            raise InvalidRequestError("Shares must not be negative and must not all be 0.", "shares")
+        route.history.append(route.split)
+        route.split = Split({version: share / total for version, share in shares.items() if share}, shadow)
+        return route.split
+
+    def rollback(self, model: str) -> Split:
+        """Returns to the split before the present one. Raises InvalidRequestError when there was none."""
+        route = self.route(model)
+        if not route.history:
+            raise InvalidRequestError(f"{model} has had no other traffic split; there is nothing to roll back to.")
+        route.split = route.history.pop()
+        return route.split
+
+    def check_versions(self, model: str, versions: Iterable[str]) -> None:
+        """Raises UnknownModelError when ``model`` lacks one of ``versions``."""
+        known = self.route(model).versions
+        for version in versions:
+            if version not in known:
+                raise UnknownModelError(f"{model} has no version {version!r}; it has {', '.join(known)}.", "model")

@@ -1,0 +1,1 @@
+"""The models, in plain torch: SmolLM2 for generation, MiniLM for embeddings and topics, each in several versions."""

@@ -1,0 +1,1 @@
+"""Model weights on disk: where the packages keep them, whether they are intact, and how to read them."""
