@@ -1,0 +1,51 @@
+"""Incidents as the JSON documents of the HTTP API: times in seconds since the epoch; it computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from alerting.incidents import Alert, Incident, TimelineEvent
+from telemetry.windows import NANOS
+
+
+def seconds_of(time_ns: int | None) -> float | None:
+    """Nanoseconds as seconds since the epoch."""
+    return None if time_ns is None else time_ns / NANOS
+
+
+def incident_document(incident: Incident, members: Iterable[Alert]) -> dict[str, Any]:
+    """``INC`` of the HTTP API; pages first among its alerts, then the earliest."""
+    ordered = sorted(members, key=lambda alert: (alert.severity != "page", alert.onset_ns, alert.fingerprint))
+    return {
+        "id": incident.id,
+        "title": incident.title,
+        "status": incident.status,
+        "severity": incident.severity,
+        "service": incident.service,
+        "slo": incident.slo,
+        "cause": incident.cause,
+        "slice": dict(incident.slice),
+        "runbook": incident.runbook,
+        "opened_at": seconds_of(incident.opened_ns),
+        "acknowledged_at": seconds_of(incident.acknowledged_ns),
+        "acknowledged_by": incident.acknowledged_by,
+        "assignee": incident.assignee,
+        "resolved_at": seconds_of(incident.resolved_ns),
+        "alerts": [alert_document(alert) for alert in ordered],
+    }
+
+
+def alert_document(alert: Alert) -> dict[str, Any]:
+    """One alert of an incident; ``since`` is when its condition is estimated to have begun."""
+    return {
+        "name": alert.labels.get("alertname", alert.fingerprint),
+        "labels": dict(alert.labels),
+        "state": alert.state.status,
+        "since": seconds_of(alert.onset_ns),
+    }
+
+
+def event_document(event: TimelineEvent) -> dict[str, Any]:
+    """One entry of a timeline."""
+    return {"at": seconds_of(event.at_ns), "kind": event.kind, "author": event.author, "text": event.text}

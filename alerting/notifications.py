@@ -1,0 +1,200 @@
+"""What a receiver is told of an incident, and whether there is reason to tell it again; pure, nothing is sent.
+
+The decision compares what a receiver was last told of a group of alerts with what holds now (after Alertmanager's
+``needsUpdate``). It never asks which event led here, so a lost or repeated evaluation does no harm.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, Self
+
+from alerting.documents import incident_document, seconds_of
+from alerting.evidence import clean, dumps
+from alerting.incidents import Alert, Incident
+from alerting.routing import GroupTiming
+from telemetry.findings import Severity
+
+Reason = Literal["opened", "escalated", "updated", "reopened", "reminder", "resolved"]
+Phase = Literal["firing", "resolved"]
+
+MAX_ALERTS: Final = 200
+"""Alerts in one notification; how many more there are is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a receiver was last told of a group of an incident's alerts.
+
+    Attributes:
+        firing: fingerprints of the alerts that it knows of.
+        sequence: counts the notifications of this group for this receiver, from 1.
+    """
+
+    phase: Phase
+    severity: Severity
+    firing: frozenset[str]
+    at_ns: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The alerts of one incident that one route tells together, as they stand."""
+
+    incident: Incident
+    alerts: tuple[Alert, ...]
+
+    @property
+    def active(self) -> bool:
+        """Whether any condition is taken to hold, and nobody has resolved the incident."""
+        return self.incident.status != "resolved" and any(alert.state.active for alert in self.alerts)
+
+    @property
+    def loud(self) -> frozenset[str]:
+        """Fingerprints of the alerts that are worth a notification."""
+        if self.incident.status == "resolved":
+            return frozenset()
+        return frozenset(alert.fingerprint for alert in self.alerts if alert.state.loud)
+
+    @property
+    def severity(self) -> Severity:
+        """The highest severity among the loud alerts, or among all when none is loud."""
+        speaking = [alert for alert in self.alerts if alert.state.loud] or self.alerts
+        return "page" if any(alert.severity == "page" for alert in speaking) else "ticket"
+
+    @property
+    def first_fired_ns(self) -> int:
+        """When the first of the loud alerts began to fire."""
+        return min(alert.state.fired_ns or 0 for alert in self.alerts if alert.state.loud)
+
+
+def reason_to_tell(told: Told | None, group: Group, timing: GroupTiming, now_ns: int) -> Reason | None:
+    """Why a receiver should hear of the group now; None when it need not."""
+    if told is None:
+        ripe = bool(group.loud) and now_ns - group.first_fired_ns >= timing.group_wait_ns
+        return "opened" if ripe else None
+    if told.phase == "resolved":
+        return "reopened" if group.loud else None
+    if not group.active:
+        return "resolved"
+    if not group.loud:
+        return None
+    if group.severity == "page" and told.severity == "ticket":
+        return "escalated"
+    if group.loud - told.firing and now_ns - told.at_ns >= timing.group_interval_ns:
+        return "updated"
+    acknowledged = group.incident.status == "acknowledged"
+    return "reminder" if not acknowledged and now_ns - told.at_ns >= timing.repeat_interval_ns else None
+
+
+def telling(told: Told | None, reason: Reason, group: Group, now_ns: int) -> Told:
+    """What the receiver has been told once it hears this."""
+    known = told.firing if told and reason in ("escalated", "updated", "reminder") else frozenset()
+    return Told(
+        phase="resolved" if reason == "resolved" else "firing",
+        severity=group.severity,
+        firing=frozenset() if reason == "resolved" else known | group.loud,
+        at_ns=now_ns,
+        sequence=told.sequence + 1 if told else 1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What is sent, as it held when it was decided; everything in it is JSON.
+
+    Attributes:
+        reason: why it is sent; ``phase`` is what it says.
+        receiver: the receiver's name in the configuration.
+        group_key: identifies route and group; ``group_labels`` are its labels.
+        incident: ``INC`` of the HTTP API.
+        evidence: the incident's evidence document.
+        alerts: name, labels, severity, state, summary, fingerprint, starts_at, ends_at of the group's alerts.
+        truncated: how many more alerts the group has.
+        runbook: name, title, first_step.
+        external_url: where the dashboard is, without a slash at the end; empty when it is not configured.
+        at: seconds since the epoch.
+    """
+
+    reason: Reason
+    phase: Phase
+    receiver: str
+    group_key: str
+    group_labels: Mapping[str, str]
+    incident: Mapping[str, Any]
+    evidence: Mapping[str, Any]
+    alerts: Sequence[Mapping[str, Any]]
+    truncated: int
+    runbook: Mapping[str, str]
+    external_url: str
+    at: float
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether late data proved every alert wrong."""
+        return self.phase == "resolved" and bool(self.alerts) and all(a["state"] == "withdrawn" for a in self.alerts)
+
+    @property
+    def incident_url(self) -> str:
+        """The incident's page in the dashboard; empty when its address is not configured."""
+        return f"{self.external_url}/incidents?incident={self.incident['id']}" if self.external_url else ""
+
+    def to_json(self) -> str:
+        """The notification as text to store."""
+        return dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The notification from its stored text."""
+        return cls(**json.loads(text))
+
+
+def compose(
+    reason: Reason,
+    group: Group,
+    members: Iterable[Alert],
+    *,
+    receiver: str,
+    group_key: str,
+    group_labels: Mapping[str, str],
+    runbook: Mapping[str, str],
+    external_url: str,
+    now_ns: int,
+) -> Notification:
+    """The notification about a group; ``members`` are all alerts of its incident."""
+    resolved = reason == "resolved"
+    ordered = sorted(group.alerts, key=lambda alert: (alert.severity != "page", alert.onset_ns, alert.fingerprint))
+    document = incident_document(group.incident, members)
+    document["alerts"] = document["alerts"][:MAX_ALERTS]
+    return Notification(
+        reason=reason,
+        phase="resolved" if resolved else "firing",
+        receiver=receiver,
+        group_key=group_key,
+        group_labels=dict(group_labels),
+        incident=clean(document),
+        evidence=clean(dict(group.incident.evidence)),
+        alerts=[_alert_document(alert, now_ns, ended=resolved) for alert in ordered[:MAX_ALERTS]],
+        truncated=max(len(ordered) - MAX_ALERTS, 0),
+        runbook=dict(runbook),
+        external_url=external_url.rstrip("/"),
+        at=now_ns / 1e9,
+    )
+
+
+def _alert_document(alert: Alert, now_ns: int, *, ended: bool) -> dict[str, Any]:
+    over = alert.state.status in ("resolved", "withdrawn")
+    ends_ns = alert.state.since_ns if over else now_ns if ended else None
+    return {
+        "name": alert.labels.get("alertname", alert.fingerprint),
+        "labels": dict(alert.labels),
+        "severity": alert.severity,
+        "state": "resolved" if ended and not over else alert.state.status,
+        "summary": alert.summary,
+        "fingerprint": alert.fingerprint,
+        "starts_at": seconds_of(alert.onset_ns),
+        "ends_at": seconds_of(ends_ns),
+    }

@@ -1,0 +1,110 @@
+"""Values made harmless for Markdown: what telemetry says must never become a link, a heading or HTML.
+
+Tenant names, error types and model names come from whoever sends telemetry, so every value that a template
+prints is escaped, unless a filter here has already made Markdown of it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+MAX_VALUE: Final = 300
+"""Characters of one value; longer ones are cut, so that none can bury the instructions."""
+
+_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$:@^=])")
+_LINE_START: Final = re.compile(r"^(-|\d+(?=[.)]))")
+_WWW: Final = re.compile(r"(?i)\bwww\.")
+_TICKS: Final = re.compile(r"`+")
+
+
+class Markdown(str):
+    """Text that is Markdown already, and is printed as it stands."""
+
+    __slots__ = ()
+
+
+def flat(value: Any) -> str:
+    """The value as one line of visible text, cut: no line breaks, no control or direction-changing characters."""
+    text = "" if value is None else str(value)
+    visible = "".join(" " if unicodedata.category(letter) in _INVISIBLE else letter for letter in text[: 4 * MAX_VALUE])
+    line = " ".join(visible.split())
+    return line if len(line) <= MAX_VALUE else line[: MAX_VALUE - 1] + "…"
+
+
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def escape(value: Any) -> Markdown:
+    """The value as Markdown text that reads like the value and does nothing."""
+    if isinstance(value, Markdown):
+        return value
+    escaped = _SPECIAL.sub(r"\\\1", flat(value))
+    escaped = _LINE_START.sub(lambda found: f"\\{found[0]}" if found[0] == "-" else f"{found[0]}\u200b", escaped)
+    return Markdown(_WWW.sub(lambda found: found[0][:-1] + r"\.", escaped))
+
+
+def code(value: Any) -> Markdown:
+    """The value as inline code; the fence is longer than any run of backticks in it."""
+    text = flat(value)
+    if not text:
+        return Markdown("(none)")
+    fence = "`" * (max((len(run) for run in _TICKS.findall(text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    # A bar would end the cell of a table even inside code.
+    return Markdown(f"{fence}{pad}{text.replace('|', '¦')}{pad}{fence}")
+
+
+def url_part(value: Any) -> Markdown:
+    """The value for use within a URL, also inside a quoted shell argument."""
+    return Markdown(quote(flat(value), safe=""))
+
+
+def number(value: Any, digits: int = 3) -> Markdown:
+    """A number with so many significant digits; ``unknown`` when it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return Markdown("unknown")
+    if isinstance(value, int) or float(value).is_integer():
+        return Markdown(f"{int(value):,}")
+    return Markdown(f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}")
+
+
+def percent(value: Any) -> Markdown:
+    """A fraction as per cent; ``unknown`` when it is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return Markdown("unknown")
+    return Markdown(f"{100 * value:.3g} %")
+
+
+def seconds(value: Any) -> Markdown:
+    """A duration in seconds, in the unit that reads best; ``unknown`` when it is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return Markdown("unknown")
+    if abs(value) < 1:
+        return Markdown(f"{1000 * value:.3g} ms")
+    return Markdown(f"{value:.3g} s" if abs(value) < 120 else f"{value / 60:.3g} min")
+
+
+def utc(value: Any) -> Markdown:
+    """Seconds since the epoch as a date and time; ``unknown`` when it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Markdown("unknown")
+    try:
+        moment = dt.datetime.fromtimestamp(value, tz=dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        return Markdown("unknown")
+    return Markdown(f"{moment:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markdown:
+    """A Markdown table; empty without rows."""
+    lines = [f"| {' | '.join(escape(cell) for cell in row)} |" for row in rows]
+    if not lines:
+        return Markdown("")
+    head = f"| {' | '.join(header)} |"
+    return Markdown("\n".join([head, f"|{'---|' * len(header)}", *lines]))

@@ -1,0 +1,134 @@
+"""A runbook filled with an incident's evidence, in a sandbox; a faulty template is shown unfilled, never an error.
+
+A template sees ``incident``, ``evidence`` (every key of the evidence document is there), ``slice``, the tables
+``budget``, ``burn``, ``attribution``, ``tail``, ``changes``, ``exemplars`` and ``drift``, and ``page(text, path,
+name=value)``, a link into the dashboard. Filters: ``code``, ``number``, ``percent``, ``seconds``, ``utc``,
+``url_part``. What a template prints is escaped for Markdown, whether or not its author thought of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from jinja2 import StrictUndefined, Template
+from jinja2.exceptions import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
+
+from alerting.runbooks import fragments
+from alerting.runbooks.library import Runbook
+from alerting.runbooks.markdown import Markdown, code, escape, number, percent, seconds, url_part, utc
+
+_MAX_RENDERED: Final = 200_000
+_MAX_RANGE: Final = 1000
+_STEP: Final = re.compile(r"^\s{0,3}1[.)]\s+(.*)$")
+_HEADING: Final = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*$")
+_NEXT_ITEM: Final = re.compile(r"^\s{0,3}(\d+[.)]|[-*+])\s+")
+_MARKUP: Final = re.compile(r"\[([^\]\[]+)\]\([^)\s]*\)")
+_ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
+_STRONG: Final = re.compile(r"\*\*(.+?)\*\*")
+
+
+def render(runbook: Runbook, incident: Mapping[str, Any], evidence: Mapping[str, Any], external_url: str) -> str:
+    """The runbook as Markdown.
+
+    Args:
+        runbook: what to render.
+        incident: the incident as the HTTP API gives it.
+        evidence: its evidence document, complete in its keys.
+        external_url: where people reach the dashboard; without it links are names only.
+    """
+    try:
+        text = _template(runbook.text).render(_context(incident, evidence, external_url))
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        reason = escape(f"{type(error).__name__}: {error}")
+        return f"> This runbook could not be filled in ({reason}); here it is as it was written.\n\n{runbook.text}"
+    return text[:_MAX_RENDERED]
+
+
+def first_step(markdown: str) -> str:
+    """The first numbered step under "What to do now" (or the first at all), as plain text; empty if there is none."""
+    lines = markdown.splitlines()
+    start = next((place for place, line in enumerate(lines) if _is_now(line)), 0)
+    for place in range(start, len(lines)):
+        found = _STEP.match(lines[place])
+        if found:
+            return _plain(" ".join([found[1], *_continued(lines[place + 1 :])]))
+    return ""
+
+
+def _is_now(line: str) -> bool:
+    heading = _HEADING.match(line)
+    return heading is not None and heading[1].lower() == "what to do now"
+
+
+def _continued(lines: list[str]) -> list[str]:
+    wrapped: list[str] = []
+    for line in lines:
+        if not line.strip() or _NEXT_ITEM.match(line) or _HEADING.match(line) or line.lstrip().startswith(("|", "`" * 3)):
+            break
+        wrapped.append(line.strip())
+    return wrapped
+
+
+def _plain(markdown: str) -> str:
+    return _ESCAPED.sub(r"\1", _STRONG.sub(r"\1", _MARKUP.sub(r"\1", markdown))).strip()
+
+
+def _environment() -> SandboxedEnvironment:
+    # Markdown, not HTML, is written: HTML's escaping would spoil it, and `finalize` does Markdown's instead.
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, finalize=escape, autoescape=False, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.clear()
+    environment.globals["range"] = _short_range
+    environment.filters.update(
+        {"code": code, "number": number, "percent": percent, "seconds": seconds, "utc": utc, "url_part": url_part}
+    )
+    return environment
+
+
+def _short_range(*bounds: int) -> range:
+    numbers = range(*bounds)
+    if len(numbers) > _MAX_RANGE:
+        raise ValueError(f"a runbook may count to {_MAX_RANGE}")
+    return numbers
+
+
+_ENVIRONMENT: Final = _environment()
+
+
+@lru_cache(maxsize=256)
+def _template(text: str) -> Template:
+    return _ENVIRONMENT.from_string(text)
+
+
+def _context(incident: Mapping[str, Any], evidence: Mapping[str, Any], external_url: str) -> dict[str, Any]:
+    return {
+        "incident": dict(incident),
+        "evidence": dict(evidence),
+        "slice": fragments.slice_text(evidence.get("slice") or {}),
+        "budget": fragments.budget(evidence),
+        "burn": fragments.burn(evidence),
+        "attribution": fragments.attribution(evidence),
+        "tail": fragments.tail(evidence),
+        "changes": fragments.changes(evidence),
+        "exemplars": fragments.exemplars(evidence, _pages(external_url)),
+        "drift": fragments.drift(evidence),
+        "page": _pages(external_url),
+    }
+
+
+def _pages(external_url: str) -> Callable[..., Markdown]:
+    def page(text: str, path: str, **parameters: Any) -> Markdown:
+        """A link to a page of the dashboard, or the page's name where its address is not configured."""
+        given = {name: str(value) for name, value in parameters.items() if value not in (None, "")}
+        if not external_url:
+            return Markdown(f"**{escape(text)}** (dashboard)")
+        query = f"?{urlencode(given)}" if given else ""
+        return Markdown(f"[{escape(text)}]({external_url.rstrip('/')}/{path.lstrip('/')}{query})")
+
+    return page

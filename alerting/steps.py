@@ -1,0 +1,127 @@
+"""One evaluation's findings against the stored alerts: each alert's next state; incidents are not its matter."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from alerting.evidence import clean
+from alerting.incidents import Alert
+from alerting.state import AlertState, AlertTiming, Event, step
+from telemetry.findings import Finding
+
+NEWLY_FIRING: Final[frozenset[Event]] = frozenset({"fired", "reopened"})
+_LIVING: Final = ("pending", "firing", "suppressed")
+
+
+class Suppressor(Protocol):
+    """Keeps alerts quiet: a silence, an inhibition, a maintenance window."""
+
+    def suppresses(self, labels: Mapping[str, str], now_ns: int) -> bool:
+        """Whether an alert with these labels should tell nobody now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one evaluation did to one alert; ``before`` is None when the alert is new."""
+
+    before: Alert | None
+    after: Alert
+    events: tuple[Event, ...]
+
+    @property
+    def fires(self) -> bool:
+        """It began to fire in this step."""
+        return not NEWLY_FIRING.isdisjoint(self.events)
+
+
+def advance(
+    alerts: Iterable[Alert],
+    findings: Sequence[Finding],
+    now_ns: int,
+    timing: AlertTiming,
+    *,
+    withdrawn: Collection[str] = (),
+    suppressors: Sequence[Suppressor] = (),
+) -> tuple[Step, ...]:
+    """The step of every alert that is known or found; those that neither change nor matter are left out.
+
+    Args:
+        alerts: the stored alerts; of several with one fingerprint, the latest counts.
+        findings: every condition that holds now; of several with one fingerprint, the first counts.
+        now_ns: nanoseconds since the epoch.
+        timing: how long changes take.
+        withdrawn: fingerprints that late data proved wrong.
+        suppressors: who else may keep an alert quiet.
+    """
+    known = latest(alerts)
+    held: dict[str, Finding] = {}
+    for finding in findings:
+        held.setdefault(finding.fingerprint, finding)
+    steps: list[Step] = []
+    for fingerprint in known.keys() | held.keys():
+        before, found = known.get(fingerprint), held.get(fingerprint)
+        quiet_by = _suppressor_of(found, before, held, known) if found else None
+        quiet = quiet_by is not None or (
+            found is not None and any(suppressor.suppresses(found.labels, now_ns) for suppressor in suppressors)
+        )
+        old = before.state if before else AlertState()
+        state, events = step(old, found, now_ns, timing, suppressed=quiet, withdrawn=fingerprint in withdrawn)
+        if state != old:
+            if found is None and before is not None:
+                quiet_by = before.suppressed_by
+            after = replace(_described(before, found, events), state=state, suppressed_by=quiet_by)
+            steps.append(Step(before, after, events))
+    return tuple(sorted(steps, key=lambda taken: taken.after.fingerprint))
+
+
+def latest(alerts: Iterable[Alert]) -> dict[str, Alert]:
+    """By fingerprint, the alert that lives, or else the one that ended last; the others are history."""
+
+    def age(alert: Alert) -> tuple[bool, int, int]:
+        return alert.state.status in _LIVING, alert.state.since_ns, alert.id or 0
+
+    return {alert.fingerprint: alert for alert in sorted(alerts, key=age)}
+
+
+def _suppressor_of(
+    found: Finding, before: Alert | None, held: Mapping[str, Finding], known: Mapping[str, Alert]
+) -> str | None:
+    """The page that keeps a finding quiet, if that page does speak.
+
+    A finding that names a suppressor which is not there, is itself suppressed, or is the finding itself, would be
+    lost; so it counts as not suppressed. A page that has just gone keeps its ticket quiet until it resolves.
+    """
+    named = found.suppressed_by
+    page = held.get(named) if named and named != found.fingerprint else None
+    if page is not None and page.suppressed_by is None:
+        return named
+    former = before.suppressed_by if before else None
+    lingering = known.get(former) if former else None
+    if lingering is not None and lingering.state.status == "firing" and former not in held:
+        return former
+    return None
+
+
+def _described(before: Alert | None, found: Finding | None, events: Sequence[Event]) -> Alert:
+    """The alert with its description as of when it began; a new episode is a new alert, of no incident yet."""
+    ended = before is not None and before.state.status not in _LIVING
+    if before is not None and (found is None or (not ended and NEWLY_FIRING.isdisjoint(events))):
+        return before
+    assert found is not None, "an alert is either stored or found"
+    labels = {str(clean(name)): str(clean(value)) for name, value in found.labels.items()}
+    described = Alert(
+        fingerprint=found.fingerprint,
+        labels=labels,
+        severity=found.severity,
+        state=AlertState(),
+        onset_ns=found.since_ns,
+        summary=str(clean(found.summary)),
+        evidence=clean(dict(found.evidence)),
+        runbook=found.runbook,
+    )
+    if before is None or (ended and "reopened" not in events):
+        return described
+    return replace(described, id=before.id, incident=before.incident, diagnosis=before.diagnosis)
