@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Literal, Self, cast
 
@@ -53,7 +53,7 @@ class Database:
         Raises:
             StorageError: the database cannot be used.
         """
-        with explained(self.name), self._reader.connect() as connection:
+        with self._explained(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
@@ -65,7 +65,7 @@ class Database:
         Raises:
             StorageError: the database cannot be used, or stays locked.
         """
-        with self._in_turn(), explained(self.name), self._writer.begin() as connection:
+        with self._in_turn(), self._explained(), self._writer.begin() as connection:
             yield connection
 
     def check_schema(self) -> None:
@@ -94,6 +94,9 @@ class Database:
     def close(self) -> None:
         """Close every connection; the database can be used again afterwards."""
         self._writer.dispose()
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self.name, self._writer.dialect.loaded_dbapi)
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

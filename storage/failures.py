@@ -10,21 +10,22 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from telemetry.errors import StorageError
 
+_LOCKED: Final = ("the database is locked", "another process holds a long transaction: wait for it or end it")
 _SQLITE: Final[tuple[tuple[str, str, str], ...]] = (
     ("SQLITE_CANTOPEN", "the database file cannot be opened", "check that the folder exists and may be written"),
     ("SQLITE_READONLY", "the database file is read-only", "make the file and its folder writable"),
     ("SQLITE_PERM", "the database file may not be accessed", "make the file and its folder writable"),
     ("SQLITE_NOTADB", "the file is not a database", "name another file, or move this one away"),
     ("SQLITE_CORRUPT", "the database file is damaged", "restore it from a backup, or move it away to start anew"),
-    ("SQLITE_BUSY", "the database is locked", "another process holds a long transaction: wait for it or end it"),
-    ("SQLITE_LOCKED", "the database is locked", "another process holds a long transaction: wait for it or end it"),
+    ("SQLITE_BUSY", *_LOCKED),
+    ("SQLITE_LOCKED", *_LOCKED),
     ("SQLITE_FULL", "the disk is full", "free some space or shorten the retention"),
     ("SQLITE_IOERR", "the disk reports an error", "check the disk and the file system"),
 )
@@ -37,19 +38,17 @@ _POSTGRESQL: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("53300", "too many (clients|connections)", "the server has no connection left",
      "raise max_connections or close other clients"),
     ("53100", "no space left", "the server's disk is full", "free some space or shorten the retention"),
-    ("55P03", "lock timeout", "the database is locked", "another process holds a long transaction: wait or end it"),
+    ("55P03", "lock timeout", *_LOCKED),
     ("40", "deadlock detected|could not serialize", "two transactions were in each other's way", "try again"),
-    ("42501", "permission denied", "the user may not do this", "grant the user ownership of its schema"),
+    ("42501", "permission denied", "the user may not do this", "make the user the owner of the database"),
     ("25006", "read-only transaction", "the server is read-only", "connect to the primary"),
 )  # fmt: skip
 """By prefix of SQLSTATE, or by message while connecting, where libpq gives no SQLSTATE: what is wrong, what to do."""
 
-_UNREACHABLE: Final = ("the server cannot be reached", "check that it runs, and its host and port")
-
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
-    """Raise what the driver raises inside as :class:`StorageError`, ``where`` being the database without secrets.
+def explained(where: str, driver: Any) -> Iterator[None]:
+    """Raise what ``driver``, a DB-API module, raises inside as StorageError; ``where`` is the database's name.
 
     Raises:
         StorageError: the environment is at fault.
@@ -60,17 +59,17 @@ def explained(where: str) -> Iterator[None]:
         raise StorageError(
             "every connection is in use", where=where, remedy="try again, or send fewer requests at once"
         ) from None
-    except DBAPIError as error:
-        if isinstance(error, IntegrityError | ProgrammingError | DataError | InterfaceError) and not _is_refusal(error):
+    except (DBAPIError, driver.Error) as error:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        faults_of_ours = (driver.IntegrityError, driver.ProgrammingError, driver.DataError)
+        if isinstance(original, faults_of_ours) and not _is_refusal(original):
             raise
-        raise _explain(error.orig, where) from None
-    except sqlite3.DatabaseError as error:
-        raise _explain(error, where) from None
+        raise _explain(original, where) from None
 
 
-def _is_refusal(error: DBAPIError) -> bool:
+def _is_refusal(error: BaseException) -> bool:
     """Missing privileges are reported as faulty statements, though the statement is right."""
-    return getattr(error.orig, "sqlstate", None) == "42501"
+    return getattr(error, "sqlstate", None) == "42501"
 
 
 def _explain(error: BaseException | None, where: str) -> StorageError:
@@ -86,7 +85,9 @@ def _explain(error: BaseException | None, where: str) -> StorageError:
         if sqlstate.startswith(prefix) if sqlstate else re.search(pattern, message, re.IGNORECASE):
             return StorageError(what, where=where, remedy=remedy)
     if not sqlstate or sqlstate.startswith(("08", "57P")):
-        return StorageError(_UNREACHABLE[0], where=where, remedy=f"{_UNREACHABLE[1]} ({message})")
+        return StorageError(
+            f"the server cannot be reached ({message})", where=where, remedy="check that it runs, and its host and port"
+        )
     return StorageError(f"the database failed: {message}", where=where)
 
 

@@ -1,0 +1,33 @@
+"""What an installation must remember about itself, as text by key; secrets do not belong here."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from storage.database import Database
+from storage.statements import insert_into
+from storage.tables import settings
+
+
+def read_setting(db: Database, key: str) -> str | None:
+    """The value of ``key``; None when it was never set.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    with db.read() as connection:
+        value: str | None = connection.execute(select(settings.c.value).where(settings.c.key == key)).scalar()
+        return value
+
+
+def write_setting(db: Database, key: str, value: str) -> None:
+    """Set ``key`` to ``value``.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    with db.write() as connection:
+        statement = insert_into(connection, settings).values(key=key, value=value)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
+        )

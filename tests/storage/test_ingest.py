@@ -1,0 +1,165 @@
+"""A commit is all or nothing, counts a payload once, and keeps hostile text."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from storage import spans
+from storage.database import Database
+from storage.feedback import FeedbackRow
+from storage.ingest import PreparedPayload, commit
+from storage.records import resource_id
+from storage.rollups import load, sli_totals
+from storage.tables import distribution_deltas, feedback, inference_logs, payloads, resources, sli_deltas
+from storage.tables import spans as span_table
+from telemetry.deltas import group_key
+from telemetry.errors import StorageError
+from telemetry.sketches import DDSketch
+from telemetry.windows import NANOS
+from tests.storage.build import GROUP, NOW_NS, digest, log_columns, payload, sli, span_columns, spread
+
+HOUR_NS = 3600 * NANOS
+
+
+def _rows(database: Database, table: object) -> int:
+    with database.read() as connection:
+        return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def test_no_payloads_need_no_transaction(database: Database):
+    database.close()
+    assert commit(database, [], NOW_NS) == []
+
+
+def test_everything_of_a_payload_is_kept(database: Database):
+    whole = replace(
+        payload("a", sli(NOW_NS, 2, 3), columns=(span_columns(5), log_columns(4))),
+        feedback=(FeedbackRow(NOW_NS, b"t" * 16, b"s" * 8, "yes", None, 0.5),),
+    )
+    assert commit(database, [whole], NOW_NS) == [True]
+    counts = {table.name: _rows(database, table) for table in (span_table, inference_logs, feedback, sli_deltas)}
+    assert counts == {"spans": 5, "inference_logs": 4, "feedback": 1, "sli_deltas": 1}
+
+
+def test_a_repeat_is_acknowledged_and_not_counted_within_a_group_and_later(database: Database):
+    first, second = payload("a", sli(NOW_NS)), payload("b", sli(NOW_NS, 0, 1))
+    assert commit(database, [first, second, first], NOW_NS) == [True, True, False]
+    assert commit(database, [second, payload("c", sli(NOW_NS))], NOW_NS) == [False, True]
+    (total,) = sli_totals(database, "rule", NOW_NS, NOW_NS + 1)
+    assert (total.good, total.total) == (2, 3)
+
+
+def test_more_payloads_than_fit_one_statement(database: Database):
+    group = [payload(f"p{number}", sli(NOW_NS)) for number in range(1201)]
+    assert all(commit(database, group, NOW_NS))
+    assert not any(commit(database, group, NOW_NS))
+    assert _rows(database, payloads) == 1201
+
+
+def test_increments_of_one_counter_in_a_group_become_one_row(database: Database):
+    group = [
+        payload(f"p{number}", sli(NOW_NS, 1, 2), spread(NOW_NS, DDSketch.of([float(number + 1)])))
+        for number in range(10)
+    ]
+    commit(database, group, NOW_NS)
+    assert _rows(database, sli_deltas) == _rows(database, distribution_deltas) == 1
+    loaded = load(database, ["rule"], NOW_NS, NOW_NS + 1)
+    assert loaded.sli[0].total.tolist() == [20]
+    (sketch,) = loaded.distributions[0].distributions
+    assert isinstance(sketch, DDSketch)
+    assert (sketch.count, sketch.low, sketch.high) == (10, 1.0, 10.0)
+
+
+def test_without_rows_counters_and_feedback_are_still_kept(database: Database):
+    given = replace(
+        payload("a", sli(NOW_NS), columns=(span_columns(3), log_columns(2))),
+        feedback=(FeedbackRow(NOW_NS, b"t" * 16, b"s" * 8),),
+    )
+    assert commit(database, [given], NOW_NS, keep_rows=False) == [True]
+    assert [_rows(database, table) for table in (span_table, inference_logs, resources)] == [0, 0, 0]
+    assert [_rows(database, table) for table in (sli_deltas, feedback)] == [1, 1]
+
+
+def test_when_a_part_cannot_be_written_nothing_is_and_the_payload_can_come_again(database: Database):
+    mixed = payload("a", sli(NOW_NS), spread(NOW_NS, {"x": 1}), spread(NOW_NS, DDSketch.of([1.0])))
+    with pytest.raises(StorageError, match="both a sketch and counts"):
+        commit(database, [payload("b", sli(NOW_NS)), mixed], NOW_NS)
+    assert [_rows(database, table) for table in (payloads, sli_deltas, distribution_deltas)] == [0, 0, 0]
+    assert commit(database, [payload("b", sli(NOW_NS)), payload("a", sli(NOW_NS))], NOW_NS) == [True, True]
+
+
+@pytest.mark.parametrize("text", ["nul \0 byte", "lone \ud800 surrogate", "emoji 🦉 'quote\" \\ \n %s ?", "\0"])
+def test_any_text_can_be_stored(database: Database, text: str):
+    columns = span_columns(1)
+    strings = dict(columns.strings)
+    for name in ("service", "http.route"):
+        strings[name] = type(columns.name).of([text])
+    hostile = replace(columns, strings=strings, name=type(columns.name).of([text]))
+    deltas = (sli(NOW_NS, group=group_key({"service": text})), spread(NOW_NS, {text: 1}))
+    given = replace(
+        payload("a", *deltas, columns=(hostile,)), feedback=(FeedbackRow(NOW_NS, b"t" * 16, b"s" * 8, text),)
+    )
+    assert commit(database, [given], NOW_NS) == [True]
+    read = spans.load_columns(database, 0, NOW_NS + 1)
+    kept = text.replace("\0", "\ufffd").replace("\ud800", "?")
+    assert read.string("service").tolist() == read.string("http.route").tolist() == read.name.tolist() == [kept]
+    assert load(database, None, NOW_NS, NOW_NS + 1).sli[0].total.tolist() == [1]
+
+
+def test_a_resource_is_kept_once_and_noted_as_seen_at_most_hourly(database: Database):
+    for name, now_ns in [("a", NOW_NS), ("b", NOW_NS + 1), ("c", NOW_NS + 2 * HOUR_NS), ("d", NOW_NS)]:
+        commit(database, [payload(name, columns=(span_columns(2),))], now_ns)
+        with database.read() as connection:
+            seen = dict(connection.execute(select(resources.c.body, resources.c.seen_ns)).all())
+        assert set(seen) == {b"resource a", b"resource b"}
+        assert set(seen.values()) == {NOW_NS if name in "ab" else NOW_NS + 2 * HOUR_NS}
+
+
+def test_resource_ids_fit_a_signed_column_and_differ():
+    numbers = {resource_id(f"resource {number}".encode()) for number in range(1000)}
+    assert len(numbers) == 1000
+    assert all(-(2**63) <= number < 2**63 for number in numbers)
+
+
+def test_collectors_with_the_same_payloads_in_another_order_count_each_once(database: Database):
+    group = [payload(f"p{number}", sli(NOW_NS), columns=(span_columns(3, seed=number),)) for number in range(30)]
+    orders = [group, group[::-1], group[10:] + group[:10], group[::2] + group[1::2]]
+    verdicts: list[list[bool]] = []
+    barrier = threading.Barrier(len(orders))
+
+    def collect(order: list[PreparedPayload]) -> None:
+        barrier.wait()
+        verdicts.extend(commit(database, order[start : start + 10], NOW_NS) for start in range(0, len(order), 10))
+
+    threads = [threading.Thread(target=collect, args=(order,)) for order in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(sum(verdict) for verdict in verdicts) == len(group)
+    assert sli_totals(database, "rule", NOW_NS, NOW_NS + 1)[0].total == len(group)
+    assert _rows(database, span_table) == 3 * len(group)
+
+
+def test_counts_near_the_limits_of_64_bits(database: Database):
+    large = 2**62 - 1
+    commit(database, [payload("a", sli(NOW_NS, large, large))], NOW_NS)
+    commit(database, [payload("b", sli(NOW_NS, large, large))], NOW_NS)
+    (total,) = sli_totals(database, "rule", NOW_NS, NOW_NS + 1)
+    assert total.total == 2 * large
+    assert load(database, None, NOW_NS, NOW_NS + 1).sli[0].good.dtype == np.int64
+    assert total_key(total.labels) == GROUP
+
+
+def total_key(labels: object) -> str:
+    return group_key(dict(labels))  # type: ignore[call-overload]
+
+
+def test_digests_of_any_length_are_compared_whole(database: Database):
+    long = digest("x") * 4
+    assert commit(database, [PreparedPayload(long), PreparedPayload(long[:-1])], NOW_NS) == [True, True]
