@@ -74,7 +74,11 @@ class Client:
         )
         logger_provider = LoggerProvider(resource=resource, log_record_limits=_log_limits(), shutdown_on_exit=False)
         tracer_provider.add_span_processor(RecordingProcessor(exporters.DeliveringSpanExporter(spans)))
-        logger_provider.add_log_record_processor(BatchLogRecordProcessor(exporters.DeliveringLogExporter(logs)))
+        try:
+            logger_provider.add_log_record_processor(BatchLogRecordProcessor(exporters.DeliveringLogExporter(logs)))
+        except ValueError:
+            tracer_provider.shutdown()  # nothing is queued yet; its thread would stay behind
+            raise
         return cls(tracer_provider, logger_provider, settings, (spans, logs))
 
     def providers(self) -> providers.Providers:

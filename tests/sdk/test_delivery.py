@@ -130,10 +130,11 @@ def test_nothing_is_sent_or_raised_after_shutdown(sdk: Receiver) -> None:
 
 
 def test_configure_after_shutdown_starts_anew_and_leaves_no_thread(collector: Receiver) -> None:
+    before = set(threading.enumerate())
+
     def threads() -> set[str]:
-        return {
-            thread.name for thread in threading.enumerate() if "OtelBatch" in thread.name or "tailwatch" in thread.name
-        }
+        started = set(threading.enumerate()) - before
+        return {thread.name for thread in started if "OtelBatch" in thread.name or "tailwatch" in thread.name}
 
     for _ in range(3):
         tailwatch.configure(endpoint=collector.url)
