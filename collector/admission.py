@@ -29,6 +29,8 @@ class Admission:
         self.retry_after_s = retry_after_s
         self._lock = threading.Lock()
         self._held = 0
+        self.refused = 0
+        """Requests turned away so far."""
 
     @property
     def held_bytes(self) -> int:
@@ -53,6 +55,7 @@ class Admission:
         """
         with self._lock:
             if self._held + size > self.capacity_bytes:
+                self.refused += 1
                 raise OverloadedError("the collector is at its limit", retry_after_s=self.retry_after_s)
             self._held += size
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
-from google.rpc.code_pb2 import Code
-from google.rpc.status_pb2 import Status
+from google.rpc.code_pb2 import Code  # type: ignore[import-untyped]  # no py.typed in it
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # no py.typed in it
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 

@@ -1,4 +1,4 @@
-"""OTLP over gRPC: Export of traces and logs into the same intake. Only who serves gRPC imports this, and with it grpc."""
+"""OTLP over gRPC: Export of traces and logs into the same intake. grpc is imported here only, by who serves it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]  # no py.typed in it
 from grpc import aio
 
 from collector.answers import export_response, status

@@ -47,7 +47,7 @@ class OtlpEndpoint:
         headers = Headers(scope=scope)
         encoding = _encoding(headers)
         try:
-            response = await self._export(scope["method"], headers, encoding, receive)
+            response = await self._export(headers, self._checked(scope["method"], headers), receive)
         except PayloadError as error:
             response = _refusal(error.status, str(error), encoding)
             if error.status == 405:
@@ -58,40 +58,33 @@ class OtlpEndpoint:
         if response is not None:
             await response(scope, receive, send)
 
-    async def _export(
-        self, method: str, headers: Headers, encoding: Encoding | None, receive: Receive
-    ) -> Response | None:
+    def _checked(self, method: str, headers: Headers) -> Encoding:
+        """The encoding of a request that is worth reading."""
+        encoding = _encoding(headers)
+        if method != "POST":
+            raise self._invalid(405, f"{method} is not possible here", "send an Export request by POST")
+        if encoding is None:
+            found = headers.get("content-type", "")
+            remedy = f"use one of {', '.join(CONTENT_TYPES.values())}"
+            raise self._invalid(415, f"Content-Type {found!r} is not supported", remedy)
+        return encoding
+
+    async def _export(self, headers: Headers, encoding: Encoding, receive: Receive) -> Response | None:
+        """Read, submit and answer; None when the sender left before the end of the body."""
         lease = self._intake.lease()
         try:
-            self._check(method, headers, encoding)
             body = await self._read(headers, lease, receive)
-        except BaseException as error:
+        except BaseException:
             lease.release()
-            if isinstance(error, PayloadError):
-                self._intake.count_invalid(error.status)
-            elif isinstance(error, OverloadedError):
-                self._intake.count_refusal()
             raise
-        if body is None or encoding is None:
+        if body is None:
             lease.release()
             return None
-        compression = headers.get("content-encoding", "identity").strip().lower() or "identity"
-        receipt = await asyncio.wrap_future(
-            self._intake.submit(Request(self._signal, encoding, body, compression), lease)
-        )
+        compression = headers.get("content-encoding", "").strip().lower() or "identity"
+        request = Request(self._signal, encoding, body, compression)
+        receipt = await asyncio.wrap_future(self._intake.submit(request, lease))
         message = export_response(self._signal, receipt)
         return Response(serialise(message, encoding), media_type=CONTENT_TYPES[encoding])
-
-    def _check(self, method: str, headers: Headers, encoding: Encoding | None) -> None:
-        """Refuse what need not be read."""
-        if method != "POST":
-            raise PayloadError(f"{method} is not possible here", status=405, remedy="send an Export request by POST")
-        if encoding is None:
-            raise PayloadError(
-                f"Content-Type {headers.get('content-type', '')!r} is not supported",
-                status=415,
-                remedy=f"use one of {', '.join(CONTENT_TYPES.values())}",
-            )
 
     async def _read(self, headers: Headers, lease: Lease, receive: Receive) -> bytes | None:
         """The body; None when the sender left before its end.
@@ -103,7 +96,7 @@ class OtlpEndpoint:
         limit = self._intake.pipeline.limits.body_bytes
         announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > limit:
-            raise _too_large(limit)
+            raise self._too_large(limit)
         parts: list[bytes] = []
         size = 0
         try:
@@ -115,13 +108,21 @@ class OtlpEndpoint:
                     part = event.get("body", b"")
                     size += len(part)
                     if size > limit:
-                        raise _too_large(limit)
+                        raise self._too_large(limit)
                     lease.grow(len(part))
                     parts.append(part)
                     if not event.get("more_body", False):
                         return b"".join(parts)
         except TimeoutError:
-            raise PayloadError("the body came too slowly", status=408, remedy="send smaller batches") from None
+            raise self._invalid(408, "the body came too slowly", "send smaller batches") from None
+
+    def _too_large(self, limit: int) -> PayloadError:
+        return self._invalid(413, f"the body exceeds {limit} bytes", "send smaller batches")
+
+    def _invalid(self, http_status: int, what: str, remedy: str) -> PayloadError:
+        """A refusal before the intake has seen the request, counted there all the same."""
+        self._intake.count_invalid(http_status)
+        return PayloadError(what, status=http_status, remedy=remedy)
 
 
 class MetricsEndpoint:
@@ -145,7 +146,3 @@ def _refusal(http_status: int, message: str, encoding: Encoding | None) -> Respo
     chosen = encoding or "json"
     body = serialise(status(http_status, message), chosen)
     return Response(body, status_code=http_status, media_type=CONTENT_TYPES[chosen])
-
-
-def _too_large(limit: int) -> PayloadError:
-    return PayloadError(f"the body exceeds {limit} bytes", status=413, remedy="send smaller batches")

@@ -104,6 +104,7 @@ class Intake:
         """A copy of the numbers so far."""
         with self._lock:
             counters = copy.deepcopy(self._counters)
+        counters.requests_refused += self._admission.refused
         counters.held_bytes = self._admission.held_bytes
         return counters
 
@@ -113,12 +114,10 @@ class Intake:
         Raises:
             OverloadedError: the intake is full, or closing.
         """
-        try:
-            self._check_open()
-            return self._admission.lease()
-        except OverloadedError:
-            self.count_refusal()
-            raise
+        with self._lock:
+            if self._closing:
+                raise self._closed()
+        return self._admission.lease()
 
     def submit(self, request: Request, lease: Lease | None = None) -> Future[Receipt]:
         """Take a whole request; the future resolves once it is committed, and cannot be cancelled.
@@ -156,11 +155,6 @@ class Intake:
         self._workers.shutdown(wait=True)
         self._committer.close()
 
-    def count_refusal(self) -> None:
-        """Count a request turned away before it was submitted."""
-        with self._lock:
-            self._counters.requests_refused += 1
-
     def count_invalid(self, status: int) -> None:
         """Count a request refused for good before it was submitted."""
         with self._lock:
@@ -172,15 +166,11 @@ class Intake:
             share.grow(len(request.body))
         except OverloadedError:
             share.release()
-            self.count_refusal()
             raise
         return share
 
-    def _check_open(self) -> None:
-        if self._closing:
-            raise self._closed()
-
     def _closed(self) -> OverloadedError:
+        self._counters.requests_refused += 1
         return OverloadedError("the collector is shutting down", retry_after_s=_RETRY_AFTER_S)
 
     def _work(self, request: Request, share: Lease, answer: Future[Receipt]) -> None:
@@ -218,6 +208,8 @@ class Intake:
         if error is None:
             self._acknowledge(answer, share, prepared, is_new=outcome.result())
         else:
+            with self._lock:
+                self._counters.requests_refused += 1
             self._refuse(answer, share, error)
 
     def _acknowledge(self, answer: Future[Receipt], share: Lease, prepared: Prepared, *, is_new: bool) -> None:
@@ -234,8 +226,6 @@ class Intake:
         with self._lock:
             if isinstance(error, PayloadError):
                 self._counters.requests_invalid[error.status] += 1
-            else:
-                self._counters.requests_refused += 1
             self._unanswered.discard(answer)
         share.release()
         answer.set_exception(error)
