@@ -86,7 +86,7 @@ class Client:
         return providers.of(self.tracer_provider, self.logger_provider)
 
     def flush(self, timeout_s: float) -> bool:
-        """Send what has ended, waiting at most `timeout_s` seconds.
+        """Send what is waiting, for at most `timeout_s` seconds.
 
         Returns:
             Whether the collector took all of it in time. What it did not take is retried by the exporter only as long

@@ -23,7 +23,6 @@ _EXPORTER_LOGGERS: Final = (
     "opentelemetry.exporter.otlp.proto.common._internal",
     "opentelemetry.exporter.otlp.proto.grpc.exporter",
     "opentelemetry.exporter.otlp.proto.http._log_exporter",
-    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
 )
 
@@ -63,7 +62,7 @@ class Delivery:
     """Sends the batches of one signal.
 
     Args:
-        what: `spans`, `inference logs` or `gauges`, for notices.
+        what: `Spans` or `Inference logs`, the subject of notices.
         where: The destination, without credentials.
         build: Makes the stock exporter; called again in a forked child, because two processes that share a kept-alive
             connection would mix their requests on it.
