@@ -139,7 +139,7 @@ def _span_limits() -> SpanLimits:
 def _log_limits() -> LogRecordLimits:
     """The environment's limits; where it has none, more than an inference log can hold."""
     unset = not _set("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
-    return LogRecordLimits(max_log_record_attributes=2 * fields.MAX_FEATURES) if unset else LogRecordLimits()
+    return LogRecordLimits(max_attributes=2 * fields.MAX_FEATURES) if unset else LogRecordLimits()
 
 
 def _set(*variables: str) -> bool:
