@@ -3,7 +3,7 @@
 Chat is slower than classification at all times, so a larger share of chat is no excess of slow events. The expected
 rate of a record is the baseline's rate for its value of one dimension, r_v = (b_v + r) / (m_v + 1), where r is the rate
 of the whole baseline: the dimension that predicts the baseline's bad events best (largest gain of binomial likelihood,
-after a penalty of ln(m) / 2 a value), or none. Unseen and missing values have r.
+after a penalty of ln(m) / 2 a value), or none. Records without a value are a value of their own; unseen values have r.
 
 Assumes: the baseline's rates hold but for the trouble. Without a baseline every rate is 0 and every bad event excess.
 
@@ -46,7 +46,6 @@ def expected_rates(
         return np.full(n, overall), np.full(after, overall)
     total, bad = _counts(best, bad_before)
     rates = (bad + overall) / (total + 1)
-    rates[-1] = overall
     return rates[best.before], rates[best.after]
 
 
