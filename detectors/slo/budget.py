@@ -45,7 +45,14 @@ class BudgetPoint:
 
 
 def curve(
-    ledger: Ledger, group: int, error_budget: float, window_ns: int, start_ns: int, end_ns: int, step_ns: int
+    ledger: Ledger,
+    group: int,
+    *,
+    error_budget: float,
+    window_ns: int,
+    start_ns: int,
+    end_ns: int,
+    step_ns: int,
 ) -> list[BudgetPoint]:
     """The budget at the end of every step from ``start_ns`` to ``end_ns``, from what the ledger still holds."""
     starts, good, total = ledger.series(group, start_ns - window_ns, end_ns)

@@ -51,18 +51,3 @@ def pair_holds(
     grown = (age_ns >= pair.long_ns) | (bad[pair.long_ns] >= min_bad_young)
     return np.asarray((burn[pair.long_ns] > least) & (burn[pair.short_ns] > least) & grown)
 
-
-def onset_ns(starts_ns: Counts, good: Counts, total: Counts, rate: float) -> int:
-    """Start of the current bad run: the bucket from which on bad - rate x total sums to the most.
-
-    That is where a CUSUM with reference value ``rate`` last left zero (Page 1954).
-
-    Args:
-        starts_ns: (n,) starts of the buckets, ascending, n at least 1.
-        good: (n,) good events.
-        total: (n,) events.
-        rate: an error rate between the good and the bad one.
-    """
-    excess = (total - good) - rate * total
-    from_here = np.cumsum(excess[::-1])[::-1]
-    return int(starts_ns[int(np.argmax(from_here))])

@@ -36,6 +36,11 @@ def throttled_rule_id(slo: Slo) -> str:
     return f"{rule_id(slo)}:throttled"
 
 
+def slices_rule_id(slo: Slo) -> str:
+    """Id of the deltas that count an SLO's judged slices; no collector counts by it, the engine makes them."""
+    return f"{rule_id(slo)}:slices"
+
+
 def compile_rules(slo: Slo) -> tuple[RollupRule, ...]:
     """The rule of the SLI; after it, for ``throttled: separate``, the rule that counts what was refused."""
     where = Matchers((Matcher("service", "=", slo.service), *slo.where.items))

@@ -35,8 +35,10 @@ MIN_BAD_EVENTS: Final = 5
 MIN_BAD_SLICES: Final = 2
 """Bad slices that a run needs; each of them is a verdict over many events already."""
 SAME_RUN_NS: Final = 30 * MINUTE_NS
-"""Alarms no further apart belong to one run, and keep its onset."""
-CHECKPOINT_NS: Final = MIDDLE_NS
+"""Alarms no further apart than this, or than the run has lasted already, belong to one run and keep its onset."""
+CHECKPOINT_NS: Final = MINUTE_NS
+SPARSE_CHECKPOINT_NS: Final = MIDDLE_NS
+"""Late events are mostly seconds late: checkpoints of every minute are thinned to five minutes once they are older."""
 SETTLED_NS: Final = MINUTE_NS
 """Buckets older than this are expected to be complete; a checkpoint is not made sooner."""
 REWIND_NS: Final = HOUR_NS
@@ -134,6 +136,7 @@ class Evidence:
             step_ns: width of a step: a bucket, or a slice.
             min_bad: bad events (or slices) that a run needs before it alarms.
         """
+        self.arl_ns = arl_ns
         self.log_threshold = threshold(max(arl_ns / step_ns, 2.0))
         self._detector = BernoulliDetector.of(error_budget)
         self._min_bad = min_bad
@@ -168,8 +171,7 @@ class Evidence:
             end_ns = min(bucket_start(position_ns, CHECKPOINT_NS) + CHECKPOINT_NS, settled_ns)
             newest = self._run(newest, ledger, end_ns)
             self._checkpoints.append(newest)
-        while len(self._checkpoints) > 1 and self._checkpoints[1].position_ns <= settled_ns - REWIND_NS:
-            del self._checkpoints[0]
+        self._checkpoints = _thinned(self._checkpoints, settled_ns)
         self.standing = self._run(newest, ledger, bucket_start(now_ns) + BUCKET_NS)
         return self.standing
 
@@ -212,12 +214,27 @@ class Evidence:
             onset_ns=np.where(begins, bucket_ns, standing.onset_ns),
             bad=np.where(begins, 0, standing.bad) + bad[:, None],
         )
-        alarms = present & (detector.log_evidence() >= self.log_threshold) & (stepped.bad_in_run() >= self._min_bad)
-        return self._alarmed(stepped, alarms, bucket_ns) if alarms.any() else stepped
+        alarms = self._alarms(stepped, present)
+        return stepped if alarms is None else self._alarmed(stepped, alarms, bucket_ns)
+
+    def _alarms(self, standing: Standing, present: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+        """(groups,) which groups alarm; None when none does."""
+        # The mixture is a mean, so it is below its largest member; few groups need it computed.
+        largest = standing.detector.log_statistic.max(axis=1)
+        near = np.flatnonzero(present & (largest >= self.log_threshold))
+        part = standing.take(near)
+        found = near[(part.detector.log_evidence() >= self.log_threshold) & (part.bad_in_run() >= self._min_bad)]
+        if not len(found):
+            return None
+        alarms = np.zeros(len(standing), dtype=np.bool_)
+        alarms[found] = True
+        return alarms
 
     def _alarmed(self, standing: Standing, alarms: NDArray[np.bool_], bucket_ns: int) -> Standing:
         onset_ns = standing.onset()
-        goes_on = (standing.alarm_ns != NO_ALARM) & (onset_ns - standing.alarm_ns <= SAME_RUN_NS)
+        lasted_ns = standing.alarm_ns - standing.alarm_onset_ns
+        near = onset_ns - standing.alarm_ns <= np.maximum(lasted_ns, SAME_RUN_NS)
+        goes_on = (standing.alarm_ns != NO_ALARM) & near
         run_onset_ns = np.where(goes_on, standing.alarm_onset_ns, onset_ns)
         return replace(
             standing,
@@ -226,3 +243,15 @@ class Evidence:
             alarm_ns=np.where(alarms, bucket_ns + BUCKET_NS, standing.alarm_ns),
             alarm_onset_ns=np.where(alarms, run_onset_ns, standing.alarm_onset_ns),
         )
+
+
+def _thinned(points: list[Standing], settled_ns: int) -> list[Standing]:
+    """The checkpoints worth keeping: the newest, every minute's for five minutes, every fifth minute's for an hour."""
+    *older, newest = points
+    recent_ns, oldest_ns = settled_ns - SPARSE_CHECKPOINT_NS, settled_ns - REWIND_NS
+    kept = [
+        point for point in older
+        if point.position_ns >= recent_ns
+        or (point.position_ns >= oldest_ns and point.position_ns % SPARSE_CHECKPOINT_NS == 0)
+    ]  # fmt: skip
+    return [*kept, newest]

@@ -220,6 +220,21 @@ class Ledger:
             end_ns = tier.floor * tier.width_ns
         return good, total
 
+    def sums_since(self, starts_ns: Counts, now_ns: int) -> tuple[Counts, Counts]:
+        """(groups,) good and total of each group from its own start until now, from 10 s buckets (six hours)."""
+        good = np.zeros(len(self.groups), dtype=np.int64)
+        total = np.zeros_like(good)
+        for start_ns in np.unique(starts_ns):
+            low = max(-(-int(start_ns) // BUCKET_NS), self._fine.floor)
+            sums = self._fine.sums(low, now_ns // BUCKET_NS + 1)
+            here = starts_ns == start_ns
+            good[here], total[here] = sums[0][here], sums[1][here]
+        return good, total
+
+    def places(self, groups: Sequence[str]) -> NDArray[np.intp]:
+        """(len(groups),) positions of groups that are known."""
+        return np.asarray([self._index[group] for group in groups], dtype=np.intp)
+
     def recent(self, start_ns: int, end_ns: int) -> tuple[Counts, Counts]:
         """(buckets, groups) good and total of the 10 s buckets from ``start_ns`` to before ``end_ns``.
 

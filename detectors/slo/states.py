@@ -25,12 +25,14 @@ IMPROBABLE_GAP: Final = 13.8
 def silence_limit_ns(events: Counts, over_ns: Counts) -> NDArray[np.float64]:
     """Nanoseconds without events from which on a series is silent; at least five minutes.
 
+    A series without any event in the last day is silent however rare its events were before.
+
     Args:
         events: events of the last day, same shape as the result.
         over_ns: length of the history that they came in, at most a day.
     """
-    gap_ns = np.divide(over_ns, events, out=np.full(np.shape(events), np.inf), where=events > 0)
-    return np.maximum(gap_ns * IMPROBABLE_GAP, SHORTEST_SILENCE_NS)
+    gap_ns = np.divide(over_ns, events, out=np.zeros(np.shape(events)), where=events > 0)
+    return np.asarray(np.maximum(gap_ns * IMPROBABLE_GAP, SHORTEST_SILENCE_NS))
 
 
 def state_of(

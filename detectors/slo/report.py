@@ -1,0 +1,230 @@
+"""An observation put into words: statuses for who looks, findings for who is called. It measures nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, assert_never
+
+import numpy as np
+
+from detectors.slo.slices import SliceBook
+from detectors.slo.spec import COST_FIELDS, Cost, Drift, Errors, Latency, Quantile, Slo
+from detectors.slo.states import state_of
+from detectors.slo.status import AlertStatus, GroupStatus, SloStatus, json_safe
+from detectors.slo.tracker import Alert, Observation, Tracker
+from telemetry.deltas import group_labels
+from telemetry.findings import Finding, fingerprint
+from telemetry.windows import NANOS, format_duration
+
+
+class Report:
+    """The statuses and findings of one SLO's observation."""
+
+    def __init__(self, tracker: Tracker, seen: Observation, *, source_silent: bool) -> None:
+        """Put ``seen`` into words; ``source_silent``: whether the whole service has fallen silent."""
+        self.tracker = tracker
+        self.seen = seen
+        self.slo = seen.slo
+        self.source_silent = source_silent
+        self._labels = [group_labels(group) for group in seen.groups]
+        self._windows = [format_duration(length_ns) for length_ns in seen.windows]
+
+    @cached_property
+    def _holding(self) -> dict[int, list[Alert]]:
+        """The alerts that hold, by group; groups without any are left out."""
+        found: dict[int, list[Alert]] = {}
+        for alert in self.seen.alerts:
+            for group in np.flatnonzero(alert.holds).tolist():
+                found.setdefault(group, []).append(alert)
+        return found
+
+    def status(self) -> SloStatus:
+        """The SLO's status; an SLO that has never had an event has one group without labels."""
+        if not self.seen.groups:
+            return SloStatus(self.slo, (GroupStatus({}, "no_telemetry" if self.source_silent else "no_traffic"),))
+        own = self.seen.window
+        columns = zip(
+            self._labels, self.seen.good[own].tolist(), self.seen.total[own].tolist(), self.seen.remaining.tolist(),
+            self.seen.burn.T.tolist(), (self.seen.total.T > 0).tolist(), self.seen.silent.tolist(), strict=True,
+        )  # fmt: skip
+        groups = []
+        for i, (labels, good, total, remaining, burn, busy, silent) in enumerate(columns):
+            left = None if math.isnan(remaining) else remaining
+            alerts = self._holding.get(i, [])
+            state = state_of(
+                alerting=bool(alerts), remaining=left, bad=total - good, allowed=total * self.slo.error_budget,
+                min_bad=self.tracker.min_bad, silent=silent, source_silent=self.source_silent,
+            )  # fmt: skip
+            shown = {name: x if there else None for name, x, there in zip(self._windows, burn, busy, strict=True)}
+            since_ns = int(self.seen.onset_ns[i])
+            groups.append(
+                GroupStatus(
+                    labels, state, good, total, left, shown,
+                    tuple(AlertStatus(alert.name, alert.severity, since_ns) for alert in alerts), self._detail(i),
+                )
+            )  # fmt: skip
+        return SloStatus(self.slo, tuple(groups))
+
+    def findings(self) -> list[Finding]:
+        """One finding for every alert of every group that holds; tickets are suppressed by a page of their budget."""
+        findings: list[Finding] = []
+        for group, alerts in self._holding.items():
+            page = next((alert for alert in alerts if alert.severity == "page"), None)
+            by = None if page is None else fingerprint(self._alert_labels(page, group))
+            shared = self._evidence(group)
+            findings.extend(
+                Finding(
+                    labels=self._alert_labels(alert, group), severity=alert.severity,
+                    since_ns=int(self.seen.onset_ns[group]), summary=self._summary(alert, group),
+                    evidence={**shared, "alert": alert.name, "window": alert.window or None},
+                    runbook=self.slo.runbook, suppressed_by=by if alert.severity == "ticket" else None,
+                )
+                for alert in alerts
+            )  # fmt: skip
+        return findings
+
+    def _alert_labels(self, alert: Alert, group: int) -> dict[str, str]:
+        labels = {name: value for name, value in self._labels[group].items() if value}
+        window = {"window": alert.window} if alert.window else {}
+        return {
+            **self.slo.labels, **labels, "alertname": alert.name, "slo": self.slo.name, "service": self.slo.service,
+            "severity": alert.severity, **window,
+        }  # fmt: skip
+
+    def _detail(self, group: int) -> dict[str, Any]:
+        detail = dict(_kind_facts(self.slo))
+        if self.seen.refused is not None:
+            detail["throttled"] = int(self.seen.refused[group])
+        if self.tracker.slices is not None:
+            detail["latest_slice"] = _slice_facts(self.tracker.slices, self.seen.groups[group], bad_only=False)
+        return detail
+
+    def _evidence(self, group: int) -> dict[str, Any]:
+        seen, own = self.seen, self.seen.window
+        good, total = int(seen.run_good[group]), int(seen.run_total[group])
+        evidence: dict[str, Any] = {
+            "kind": self.slo.kind, "objective": self.slo.objective, "group": self._labels[group],
+            "window_s": self.slo.window_s, "since": int(seen.onset_ns[group]) / NANOS,
+            "good": good, "bad": total - good, "total": total,
+            "budget": {
+                "remaining": _or_null(float(seen.remaining[group])), "objective": self.slo.objective,
+                "good": int(seen.good[own, group]), "total": int(seen.total[own, group]),
+            },
+            "burn": self._pair_facts(group),
+            "sli": _kind_facts(self.slo),
+        }  # fmt: skip
+        test = self.tracker.evidence
+        if test is not None:
+            evidence["sequential"] = {
+                "arl": format_duration(test.arl_ns),
+                "log10_evidence": _or_null(float(seen.log_evidence[group]) / math.log(10)),
+                "log10_threshold": test.log_threshold / math.log(10),
+            }
+        if self.tracker.slices is not None:
+            facts = _slice_facts(self.tracker.slices, seen.groups[group], bad_only=True)
+            evidence["slice_of_time"] = facts
+            if facts and "drift" in facts:
+                evidence["drift"] = facts["drift"]
+        return evidence
+
+    @cached_property
+    def _pairs(self) -> list[tuple[Alert, dict[str, Any], int, int]]:
+        """Every burn alert with the facts that all groups share and the indexes of its two windows."""
+        windows = self.seen.windows
+        return [
+            (
+                alert,
+                {
+                    "long": format_duration(pair.long_ns), "short": format_duration(pair.short_ns),
+                    "factor": pair.factor, "severity": pair.severity,
+                },
+                windows.index(pair.long_ns), windows.index(pair.short_ns),
+            )
+            for alert in self.seen.alerts if (pair := alert.pair) is not None
+        ]  # fmt: skip
+
+    def _pair_facts(self, group: int) -> list[dict[str, Any]]:
+        burn = self.seen.burn[:, group].tolist()
+        return [
+            {**shared, "long_burn": burn[long], "short_burn": burn[short], "holds": bool(alert.holds[group])}
+            for alert, shared, long, short in self._pairs
+        ]
+
+    def _summary(self, alert: Alert, group: int) -> str:
+        total = int(self.seen.run_total[group])
+        bad = total - int(self.seen.run_good[group])
+        share = f"{100 * bad / total:.2g} %" if total else "some"
+        if bad == total:
+            share = "all"
+        named = ", ".join(f"{name}={value}" for name, value in self._labels[group].items() if value)
+        head = f"{self.slo.name}: {_complaint(self.slo, share, f' of {named}' if named else '')}"
+        if alert.pair is not None:
+            burn = float(self.seen.burn[self.seen.windows.index(alert.pair.long_ns), group])
+            return f"{head}, the budget burns at {burn:.3g}x ({alert.window})"
+        lasted_ns = max(self.seen.now_ns - int(self.seen.onset_ns[group]), NANOS) // NANOS * NANOS
+        return (
+            f"{head} for the last {format_duration(_two_units(lasted_ns))} ({bad} of {total}), "
+            f"more than an objective of {100 * self.slo.objective:.6g} % explains"
+        )
+
+
+def _two_units(duration_ns: int) -> int:
+    """A duration cut to what a person reads: seconds below an hour, minutes beyond."""
+    unit = 60 * NANOS if duration_ns >= 3600 * NANOS else NANOS
+    return duration_ns // unit * unit
+
+
+def _complaint(slo: Slo, share: str, slice_text: str) -> str:
+    of = "of " if share != "all" else ""
+    sli = slo.sli
+    match sli:
+        case Errors():
+            return f"{share} {of}requests{slice_text} fail"
+        case Latency():
+            return f"{share} {of}requests{slice_text} have a {sli.measure} of {sli.below_s:g} s or more"
+        case Cost():
+            per = " per 1k tokens" if sli.measure == "per_1k_tokens" else ""
+            return f"{share} {of}requests{slice_text} cost {sli.below_usd:g} USD or more{per}"
+        case Quantile():
+            slices = f"{share} {of}slices of {format_duration(sli.slice_ns)}"
+            return f"p{100 * sli.q:g} of {sli.measure}{slice_text} is {sli.below_s:g} s or more in {slices}"
+        case Drift():
+            slices = f"{share} {of}slices of {format_duration(sli.slice_ns)}"
+            return f"{', '.join(sli.fields)}{slice_text} drifted from the reference in {slices}"
+        case _:
+            assert_never(sli)
+
+
+def _kind_facts(slo: Slo) -> Mapping[str, Any]:
+    sli = slo.sli
+    match sli:
+        case Errors():
+            return {"measure": "error_type", "throttled_is": sli.throttled}
+        case Latency():
+            return {"measure": sli.measure, "below": sli.below_s, "unit": "s"}
+        case Cost():
+            return {"measure": COST_FIELDS[sli.measure], "below": sli.below_usd, "unit": "USD"}
+        case Quantile():
+            slice_s = sli.slice_ns / NANOS
+            return {"measure": sli.measure, "quantile": sli.q, "below": sli.below_s, "unit": "s", "slice_s": slice_s}
+        case Drift():
+            slice_s = sli.slice_ns / NANOS
+            return {"fields": [*sli.fields], "alpha": sli.alpha, "min_effect": sli.min_effect, "slice_s": slice_s}
+        case _:
+            assert_never(sli)
+
+
+def _slice_facts(book: SliceBook, group: str, *, bad_only: bool) -> dict[str, Any] | None:
+    found = book.latest_bad(group) if bad_only else book.latest(group)
+    if found is None:
+        return None
+    start_ns, verdict = found
+    facts: dict[str, Any] = json_safe({"start": start_ns / NANOS, "good": verdict.good, **verdict.detail})
+    return facts
+
+
+def _or_null(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
