@@ -1,0 +1,58 @@
+"""Traffic splits, pins, shadow and rollback."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from reference_model.engine.versions import Split, VersionRouter
+from reference_model.errors import InvalidRequestError, UnknownModelError
+
+
+@pytest.fixture
+def router() -> VersionRouter:
+    return VersionRouter({"m": ("v1", "v2", "v3")}, seed=3)
+
+
+def test_everything_goes_to_the_first_version_at_first(router: VersionRouter) -> None:
+    assert {router.choose("m") for _ in range(50)} == {("m", "v1")}
+
+
+def test_a_split_is_kept_to_and_normalised(router: VersionRouter) -> None:
+    assert router.set_split("m", {"v1": 3, "v3": 1, "v2": 0}) == Split({"v1": 0.75, "v3": 0.25})
+    counts = Counter(router.choose("m")[1] for _ in range(2000))
+    # Six standard deviations of a binomial with n = 2000, p = 0.25: about 116.
+    assert abs(counts["v3"] - 500) < 120
+    assert counts["v2"] == 0
+
+
+def test_a_pinned_version_wins_over_the_split(router: VersionRouter) -> None:
+    assert router.choose("m@v2") == ("m", "v2")
+
+
+def test_rollback_unwinds_one_split_at_a_time(router: VersionRouter) -> None:
+    router.set_split("m", {"v2": 1})
+    router.set_split("m", {"v3": 1}, shadow="v1")
+    assert router.shadow("m") == "v1"
+    assert router.rollback("m") == Split({"v2": 1.0})
+    assert router.shadow("m") is None
+    assert router.rollback("m") == Split({"v1": 1.0})
+    with pytest.raises(InvalidRequestError, match="nothing to roll back"):
+        router.rollback("m")
+
+
+@pytest.mark.parametrize("shares", [{"v1": 0.0}, {"v1": 2.0, "v2": -1.0}])
+def test_senseless_shares_are_refused_and_change_nothing(router: VersionRouter, shares: dict[str, float]) -> None:
+    with pytest.raises(InvalidRequestError, match="Shares"):
+        router.set_split("m", shares)
+    assert router.route("m").split == Split({"v1": 1.0})
+
+
+def test_unknown_models_and_versions_name_what_there_is(router: VersionRouter) -> None:
+    with pytest.raises(UnknownModelError, match="offers m"):
+        router.choose("other")
+    with pytest.raises(UnknownModelError, match="it has v1, v2, v3"):
+        router.choose("m@v9")
+    with pytest.raises(UnknownModelError, match="it has v1, v2, v3"):
+        router.set_split("m", {"v9": 1})
