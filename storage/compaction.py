@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, select
 
 from storage.database import Database
 from storage.distributions import decode, encode, merge_distributions
+from storage.locks import Lock, take_turn
 from storage.positions import DELTA_TABLES, Position, already_read
 from storage.statements import chunks, insert_rows
 from storage.tables import sli_deltas
@@ -60,6 +61,7 @@ def compact(db: Database, now_ns: int, up_to: Position, batch_rows: int = BATCH_
 def _fold_batch(db: Database, table: Table, fold: Fold, before_ns: int, *, up_to: Position, limit: int) -> int:
     """Fold up to ``limit`` rows of buckets that start before ``before_ns``; how many there were."""
     with db.write() as connection:
+        take_turn(connection, Lock.COMPACTION)
         due = [table.c.level == fold.level - 1, table.c.bucket_ns < before_ns]
         if fold.level == 1:
             due.append(already_read(connection, table, up_to))
@@ -73,7 +75,7 @@ def _fold_batch(db: Database, table: Table, fold: Fold, before_ns: int, *, up_to
 
 
 def _take(connection: Connection, table: Table, condition: ColumnElement[bool]) -> list[Any]:
-    """Remove rows and return them: two compactions at once can not both have a row."""
+    """Remove rows and return them, in one statement: what is put back is what was taken, whoever writes meanwhile."""
     return list(connection.execute(delete(table).where(condition).returning(*table.c)))
 
 

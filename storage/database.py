@@ -53,7 +53,7 @@ class Database:
         Raises:
             StorageError: the database cannot be used.
         """
-        with self._explained(), self._reader.connect() as connection:
+        with self.explained(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
@@ -65,7 +65,7 @@ class Database:
         Raises:
             StorageError: the database cannot be used, or stays locked.
         """
-        with self._in_turn(), self._explained(), self._writer.begin() as connection:
+        with self._in_turn(), self.explained(), self._writer.begin() as connection:
             yield connection
 
     def check_schema(self) -> None:
@@ -95,7 +95,20 @@ class Database:
         """Close every connection; the database can be used again afterwards."""
         self._writer.dispose()
 
-    def _explained(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def standing(self) -> Iterator[Connection]:
+        """A connection outside the pool and outside transactions, ended with the block; for locks that outlive them.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        with self.explained(), self._writer.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()
+            yield connection
+
+    def explained(self) -> AbstractContextManager[None]:
+        """Raise what the driver raises inside as StorageError; transactions of this class already do."""
         return explained(self.name, self._writer.dialect.loaded_dbapi)
 
     @contextmanager

@@ -1,0 +1,70 @@
+"""Revisions, statuses, settings and table sizes."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.database import Database
+from storage.ingest import commit
+from storage.revisions import mark_backfilled, register, revisions
+from storage.settings import read_setting, write_setting
+from storage.stats import table_stats
+from storage.status import load_statuses, save_statuses
+from storage.tables import metadata
+from telemetry.errors import NotFoundError
+from tests.storage.build import NOW_NS, payload, span_columns
+
+
+def test_a_revision_is_registered_once_and_remembers_its_backfill(database: Database):
+    first = register(database, "errors", "a1", '{"good": 1}', NOW_NS)
+    assert (first.created_ns, first.backfilled_ns) == (NOW_NS, None)
+    mark_backfilled(database, "errors", "a1", NOW_NS + 5)
+    again = register(database, "errors", "a1", '{"good": 1}', NOW_NS + 9)
+    assert (again.created_ns, again.backfilled_ns) == (NOW_NS, NOW_NS + 5)
+    changed = register(database, "errors", "b2", '{"good": 2}', NOW_NS + 10)
+    assert changed.backfilled_ns is None
+    register(database, "other", "a1", "{}", NOW_NS)
+    assert [found.revision for found in revisions(database, "errors")] == ["a1", "b2"]
+    assert [(found.name, found.revision) for found in revisions(database)] == [
+        ("errors", "a1"), ("errors", "b2"), ("other", "a1"),
+    ]  # fmt: skip
+
+
+def test_an_unknown_revision_cannot_be_backfilled(database: Database):
+    with pytest.raises(NotFoundError, match="SLO errors has no revision a1"):
+        mark_backfilled(database, "errors", "a1", NOW_NS)
+
+
+def test_statuses_are_replaced_as_a_whole(database: Database):
+    assert load_statuses(database) == {}
+    save_statuses(database, {"errors": {"state": "ok"}, "latency": {"state": "burning", "name": "\ud800"}}, NOW_NS)
+    save_statuses(database, {"latency": {"state": "ok", "burn": {"1h": None}}, "cost": []}, NOW_NS + 1)
+    loaded = load_statuses(database)
+    assert {name: status.body for name, status in loaded.items()} == {
+        "latency": {"state": "ok", "burn": {"1h": None}}, "cost": [],
+    }  # fmt: skip
+    assert {status.evaluated_ns for status in loaded.values()} == {NOW_NS + 1}
+    save_statuses(database, {}, NOW_NS + 2)
+    assert load_statuses(database) == {}
+
+
+def test_more_statuses_than_fit_one_statement(database: Database):
+    save_statuses(database, {f"slo-{number}": number for number in range(1201)}, NOW_NS)
+    save_statuses(database, {"slo-3": 3}, NOW_NS)
+    assert list(load_statuses(database)) == ["slo-3"]
+
+
+def test_settings_are_kept(database: Database):
+    assert read_setting(database, "key") is None
+    write_setting(database, "key", "one")
+    write_setting(database, "key", "two")
+    assert read_setting(database, "key") == "two"
+
+
+def test_tables_tell_their_rows_and_bytes(database: Database):
+    commit(database, [payload("a", columns=(span_columns(200),))], NOW_NS)
+    stats = {found.name: found for found in table_stats(database)}
+    assert set(metadata.tables) <= set(stats)
+    assert (stats["spans"].rows, stats["feedback"].rows) == (200, 0)
+    assert stats["spans"].size_bytes > stats["feedback"].size_bytes > 0
+    assert next(iter(stats)) == "spans"

@@ -1,0 +1,80 @@
+"""A process killed at any moment: what it acknowledged is there, whole and once, and what is there is whole."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from sqlalchemy import func, select, text
+
+from storage.database import Database
+from storage.ingest import commit
+from storage.rollups import load
+from storage.tables import payloads, spans
+from telemetry.sketches import DDSketch
+from tests.storage.build import NOW_NS, digest
+from tests.storage.committer import numbered
+
+RUNS = 4
+
+
+def _run_until_killed(url: str, name: str, first: int, lines: int) -> list[bytes]:
+    """The digests that a committer acknowledged before it was killed, which is after about ``lines`` of them."""
+    command = [sys.executable, "-m", "tests.storage.committer", url, name, str(first)]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    acknowledged: list[str] = []
+    for line in process.stdout:
+        acknowledged.append(line)
+        if len(acknowledged) == lines:
+            process.kill()  # it is somewhere in a later commit by now
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    whole = [line for line in acknowledged if line.endswith("\n")]
+    assert all(line.endswith(" 1\n") for line in whole), "each was new"
+    return [bytes.fromhex(line.split()[0]) for line in whole]
+
+
+def test_killed_processes_lose_nothing_acknowledged_and_count_nothing_twice(database: Database):
+    chance = random.Random(20)
+    with database.read() as connection:
+        url = connection.engine.url.render_as_string(hide_password=False)
+    acknowledged: set[bytes] = set()
+    for run in range(RUNS):
+        acknowledged.update(_run_until_killed(url, "killed", run * 100_000, chance.randint(1, 200)))
+    assert len(acknowledged) >= RUNS
+    _wait_for_commits_underway(database)
+
+    with database.read() as connection:
+        stored = set(connection.execute(select(payloads.c.digest)).scalars())
+        rows = dict(connection.execute(select(spans.c.raw, func.count()).group_by(spans.c.raw)).all())
+    assert acknowledged <= stored
+    assert {digest(raw.decode()) for raw in rows} == stored
+    assert set(rows.values()) == {3}
+    _assert_counted(database, len(stored))
+
+    # The sender of an unanswered payload sends it again: whether it had been committed must not matter.
+    numbers = sorted(int(raw.decode().split("-")[1]) for raw in rows)
+    again = [numbered("killed", number) for number in (*numbers[-4:], numbers[-1] + 1)]
+    assert commit(database, again, NOW_NS) == [False] * 4 + [True]
+    _assert_counted(database, len(stored) + 1)
+
+
+def _wait_for_commits_underway(database: Database) -> None:
+    """A PostgreSQL server may still be at a commit whose sender is dead."""
+    if database.dialect == "postgresql":
+        with database.write() as connection:
+            connection.execute(text("LOCK TABLE payloads"))
+
+
+def _assert_counted(database: Database, count: int) -> None:
+    """Counters, digests and rows were committed together."""
+    loaded = load(database, ["killed"], NOW_NS, NOW_NS + 1)
+    (series,) = loaded.sli
+    assert (series.good.tolist(), series.total.tolist()) == ([count], [2 * count])
+    (sketch,) = loaded.distributions[0].distributions
+    assert isinstance(sketch, DDSketch)
+    assert sketch.count == count
