@@ -16,6 +16,7 @@ from dashboard.views import page
 REFRESH_S = page.QUICK_S
 AUTHOR = "author-name"
 WRITTEN = "comments-written"
+FAILURE = "failed-action"
 
 
 def render(incident_id: str) -> None:
@@ -75,30 +76,35 @@ def _actions(found: Incident) -> None:
             )
             resolve = st.button("Resolve", disabled=found.status == "resolved")
             say = st.button("Comment")
-    if acknowledge:
-        _act(found, "acknowledge", "Acknowledged", author, comment)
-    elif resolve:
-        _act(found, "resolve", "Resolved", author, comment)
-    elif say:
-        _act(found, "comment", "Commented", author, comment)
+        if acknowledge:
+            _act(found, "acknowledge", "Acknowledged", author, comment)
+        elif resolve:
+            _act(found, "resolve", "Resolved", author, comment)
+        elif say:
+            _act(found, "comment", "Commented", author, comment)
+        # shown until the next action, or a refresh would wipe it off before it is read
+        incident_id, failure = st.session_state.get(FAILURE, ("", ""))
+        if incident_id == found.id and failure:
+            page.complain(failure)
 
 
 def _act(found: Incident, action: str, done: str, author: str | None, comment: str | None) -> None:
     name, text = (author or "").strip(), (comment or "").strip()
+    failure = ""
     if not name:
-        page.complain("Enter your name first; the timeline records who acted.")
-        return
-    if action == "comment" and not text:
-        page.complain("Write the comment first.")
-        return
-    try:
-        page.client().act(found.id, action, author=name, comment=text)
-    except ServiceError as failure:
-        page.complain(str(failure))
-        return
-    st.session_state[WRITTEN] += 1
-    st.toast(f"{done} as {prose.plain(name)}")
-    st.rerun(scope="fragment")
+        failure = "Enter your name first; the timeline records who acted."
+    elif action == "comment" and not text:
+        failure = "Write the comment first."
+    else:
+        try:
+            page.client().act(found.id, action, author=name, comment=text)
+        except ServiceError as error:
+            failure = str(error)
+    st.session_state[FAILURE] = (found.id, failure)
+    if not failure:
+        st.session_state[WRITTEN] += 1
+        st.toast(f"{done} as {prose.plain(name)}")
+        st.rerun(scope="fragment")
 
 
 def _runbook(found: Incident) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -80,29 +79,23 @@ class RecordedService:
 
     def _document(self, kind: str, request: Request) -> Any:
         asked, name = request.query_params, request.path_params.get("name", "")
-        span = [float(asked.get(key, 0)) for key in ("start", "end", "step")]
-        if kind == "status":
-            return self.status
-        if kind == "slos":
-            return {"slos": self.slos}
-        if kind == "series":
-            return {"series": recorded.series(asked["measure"], *span, asked.get("by"))}
-        if kind == "heatmap":
-            return recorded.heatmap(asked["measure"], *span)
-        if kind == "incidents":
-            return {"incidents": list(self.incidents.values())}
-        if kind == "traces":
-            return {"traces": [t for t in recorded.traces() if t["error_type"] or asked.get("error") != "true"]}
-        if kind == "services":
-            return {"services": recorded.services()}
-        if kind == "incidents/{name}":
-            return self.incidents.get(name)
-        if kind == "traces/{name}":
-            return recorded.trace() if name == recorded.TRACE_ID else None
+        start, end, step = (float(asked.get(key, 0)) for key in ("start", "end", "step"))
         slo = next((one for one in self.slos if one["name"] == name), None)
-        if slo is None or kind == "slos/{name}":
-            return slo
-        return {"points": recorded.history(*span, slo["objective"])}
+        wants_errors = asked.get("error") == "true"
+        documents: dict[str, Callable[[], Any]] = {
+            "status": lambda: self.status,
+            "slos": lambda: {"slos": self.slos},
+            "slos/{name}": lambda: slo,
+            "slos/{name}/history": lambda: slo and {"points": recorded.history(start, end, step, slo["objective"])},
+            "series": lambda: {"series": recorded.series(asked["measure"], start, end, step, asked.get("by"))},
+            "heatmap": lambda: recorded.heatmap(asked["measure"], start, end, step),
+            "incidents": lambda: {"incidents": list(self.incidents.values())},
+            "incidents/{name}": lambda: self.incidents.get(name),
+            "traces": lambda: {"traces": [t for t in recorded.traces() if t["error_type"] or not wants_errors]},
+            "traces/{name}": lambda: recorded.trace() if name == recorded.TRACE_ID else None,
+            "services": lambda: {"services": recorded.services()},
+        }
+        return documents[kind]()
 
     async def _act(self, incident: str, action: str, request: Request) -> Response:
         said = json.loads(await request.body())
@@ -118,17 +111,29 @@ class RecordedService:
         return JSONResponse(found)
 
 
-@contextmanager
-def serving(service: RecordedService) -> Iterator[RecordedService]:
-    """Run the service on a free port of the loopback until the block ends."""
-    server = uvicorn.Server(uvicorn.Config(service.app(), port=0, log_level="error", timeout_graceful_shutdown=1))
-    socket = server.config.bind_socket()
-    service.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
-    thread.start()
-    try:
-        yield service
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
-        socket.close()
+class Running:
+    """The service on a port of the loopback; it may be stopped and started again where it was."""
+
+    def __init__(self, service: RecordedService) -> None:
+        self.service = service
+        self._port = 0
+        self._server: uvicorn.Server | None = None
+
+    def start(self) -> None:
+        """Listen; the first time on a free port, afterwards on the same one."""
+        config = uvicorn.Config(self.service.app(), port=self._port, log_level="error", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._socket = config.bind_socket()
+        self._port = self._socket.getsockname()[1]
+        self.service.url = f"http://127.0.0.1:{self._port}"
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening and wait until nothing is served any more."""
+        if self._server is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(timeout=20)
+        self._socket.close()
+        self._server = None
