@@ -27,7 +27,9 @@ _PUNCTUATION = frozenset(string.punctuation)
 
 
 @contextmanager
-def request_span(operation: str, model: str, version: str, text: str, caller: Caller) -> Iterator[InferenceCall]:
+def request_span(
+    operation: str, model: str, version: str, text: str, caller: Caller, *, shadow: bool = False
+) -> Iterator[InferenceCall]:
     """The span of one request, with an ``error.type`` that says what kind of failure left the block.
 
     Refusals are ``429`` and ``503``, as over HTTP, so that they are told apart from failures.
@@ -42,6 +44,8 @@ def request_span(operation: str, model: str, version: str, text: str, caller: Ca
         user=caller.user,
         session=caller.session,
     ) as call:
+        if shadow:
+            call.set("tailwatch.shadow", True)  # noqa: FBT003 - an attribute's value
         call.prompt_hash = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         try:
             yield call

@@ -66,16 +66,16 @@ TextEvent = Started | str | Answer
 
 
 async def answer_text(
-    service: Service, request: TextRequest, caller: Caller, version: str | None = None
+    service: Service, request: TextRequest, caller: Caller, shadow: str | None = None
 ) -> AsyncGenerator[TextEvent, None]:
-    """Started, then text pieces, then the Answer. ``version`` overrides the router (shadow traffic).
+    """Started, then text pieces, then the Answer. ``shadow`` is the version that answers a copy.
 
     Raises RequestError, RefusedError and PreprocessingError before the first piece.
     """
     side = service.text_side()
     model, routed = service.router.choose(request.model)
-    version = version or routed
-    with request_span(request.operation, model, version, request.text, caller) as call:
+    version = shadow or routed
+    with request_span(request.operation, model, version, request.text, caller, shadow=shadow is not None) as call:
         call.stream = request.stream
         incoming = Incoming(request.operation, model, caller.tenant, caller.input_type, request.text)
         tokenizer = side.model.tokenizer

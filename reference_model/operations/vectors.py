@@ -44,13 +44,16 @@ class Embeddings:
 
 
 async def classify(
-    service: Service, model: str, text: str, caller: Caller, version: str | None = None
+    service: Service, model: str, text: str, caller: Caller, shadow: str | None = None
 ) -> Classification:
-    """The topic of ``text``. Raises RequestError, RefusedError, PreprocessingError."""
+    """The topic of ``text``; ``shadow`` is the version that answers a copy.
+
+    Raises RequestError, RefusedError, PreprocessingError.
+    """
     model, routed = service.router.choose(model)
-    version = version or routed
+    version = shadow or routed
     side = service.vector_side()
-    with request_span("classify", model, version, text, caller) as call:
+    with request_span("classify", model, version, text, caller, shadow=shadow is not None) as call:
         tokens = await _tokenise(service, Incoming("classify", model, caller.tenant, caller.input_type, text))
         call.input_tokens = len(tokens)
         key = (_CACHE_NAME, model, version, tuple(tokens))

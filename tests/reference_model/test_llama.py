@@ -18,7 +18,9 @@ def _long(*values: int) -> torch.Tensor:
 
 def test_logits_agree_with_the_naive_implementation() -> None:
     model = tiny_llama()
-    np.testing.assert_allclose(model.all_logits(_long(*TOKENS)).numpy(), naive_logits(model, TOKENS), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        model.all_logits(_long(*TOKENS)).numpy(), naive_logits(model, TOKENS), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_one_token_at_a_time_over_the_cache_gives_the_same_logits() -> None:

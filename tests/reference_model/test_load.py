@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reference_model.drills import DRILLS
+from reference_model.faults.registry import FAULTS, parameters_of
 from reference_model.load.arrivals import TraceRow, next_gap, rate_at, read_trace
 from reference_model.load.prompts import PromptSource
 from reference_model.load.summary import Summary
@@ -99,7 +100,12 @@ def test_a_change_applies_to_rate_and_fields_and_leaves_the_rest() -> None:
 
 def test_a_mix_is_parsed_or_refused_in_one_sentence() -> None:
     assert parse_mix("classify=0.9, chat=0.1", OPERATIONS) == {"classify": 0.9, "chat": 0.1}
-    for text, reason in (("draw=1", "may name"), ("chat", "write e.g."), ("chat=-1", "negative"), ("chat=0", "above 0")):
+    for text, reason in (
+        ("draw=1", "may name"),
+        ("chat", "write e.g."),
+        ("chat=-1", "negative"),
+        ("chat=0", "above 0"),
+    ):
         with pytest.raises(ValueError, match=reason):
             parse_mix(text, OPERATIONS)
 
@@ -136,8 +142,6 @@ def test_the_summary_tells_refusals_from_errors() -> None:
 
 
 def test_drills_name_faults_that_exist() -> None:
-    from reference_model.faults.registry import FAULTS, parameters_of
-
     faults = {fault.name: parameters_of(fault) for fault in FAULTS}
     for drill in DRILLS.values():
         assert drill.fault or drill.load

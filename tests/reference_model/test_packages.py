@@ -16,7 +16,7 @@ def test_the_installed_weights_are_intact(packaged: PackagedFile) -> None:
 
 
 def test_other_weights_are_refused_with_a_remedy() -> None:
-    with pytest.raises(WeightsError, match="expected 0000.*reinstall"):
+    with pytest.raises(WeightsError, match=r"expected 0000.*reinstall"):
         replace(MINILM, sha256_prefix="0000").verified()
 
 

@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from reference_model.engine.sampling import Sampling
-from reference_model.engine.sequence import FailedEvent, FinishedEvent, GenerationEvent, GenerationRequest, Sequence, TokenEvent
+from reference_model.engine.sequence import (
+    FailedEvent,
+    FinishedEvent,
+    GenerationEvent,
+    GenerationRequest,
+    Sequence,
+    TokenEvent,
+)
 from reference_model.engine.slots import SlotEngine
 from reference_model.models.llama import Llama
 from tests.reference_model.tiny_llama import tiny_llama

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from reference_model.models.linear import DenseLinear
 from reference_model.models.llama import Llama, LlamaLayer, LlamaShape
 
-SHAPE = LlamaShape(
-    layers=2, width=32, heads=4, kv_heads=2, rope_base=10000.0, norm_epsilon=1e-5, context=64
-)
+SHAPE = LlamaShape(layers=2, width=32, heads=4, kv_heads=2, rope_base=10000.0, norm_epsilon=1e-5, context=64)
 VOCABULARY = 50
 HIDDEN = 48
 
@@ -34,7 +32,9 @@ def tiny_llama(seed: int = 0) -> Llama:
         )
 
     table = random(VOCABULARY, SHAPE.width)
-    return Llama(SHAPE, table, (layer(), layer()), 1 + random(SHAPE.width), DenseLinear(random(VOCABULARY, SHAPE.width)))
+    return Llama(
+        SHAPE, table, (layer(), layer()), 1 + random(SHAPE.width), DenseLinear(random(VOCABULARY, SHAPE.width))
+    )
 
 
 def naive_logits(model: Llama, tokens: list[int]) -> NDArray[np.float64]:
