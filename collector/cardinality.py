@@ -41,7 +41,7 @@ class CardinalityGuard:
     def overflowed(self) -> Mapping[str, int]:
         """Events counted in the overflow group so far, by scope; scopes without any are left out."""
         with self._lock:
-            return dict(self._overflowed)
+            return {scope: events for scope, events in self._overflowed.items() if events}
 
     def _has_place(self, seen: dict[str, int], key: str, now_ns: int) -> bool:
         if key not in seen and len(seen) >= self.limit:

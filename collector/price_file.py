@@ -81,7 +81,7 @@ def parse_prices(text: str, file: str) -> PriceFile:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         reader.report(line, "file", f"not YAML: {error.problem}", "check the indentation and the quotes")
         root = None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         reader.report(1, "file", f"not YAML: {error}", "save the file as UTF-8 text")
         root = None
     result = None if root is None and reader.problems else reader.price_file(root)
