@@ -44,8 +44,8 @@ STORED_STRINGS: Final = tuple(field.name for field in FIELDS if field.stored and
 STORED_NUMBERS: Final = tuple(field.name for field in FIELDS if field.stored and field.kind == "number")
 
 
-def _record_columns() -> list[Column[Any]]:
-    """What spans and inference logs have in common."""
+def _record_columns(*own: Column[Any]) -> list[Column[Any]]:
+    """What spans and inference logs have in common, and the table's ``own``; ``raw`` is last, being long."""
     return [
         Column("id", BigId, primary_key=True, autoincrement=True),
         Column("time_ns", BigInteger, nullable=False),
@@ -54,6 +54,7 @@ def _record_columns() -> list[Column[Any]]:
         Column("name", Text),
         Column("is_inference", Boolean, nullable=False),
         Column("resource_id", BigInteger),
+        *own,
         *(Column(name, Text) for name in STORED_STRINGS),
         *(Column(name, Double) for name in STORED_NUMBERS),
         Column("extras", Text),
@@ -83,9 +84,7 @@ resources: Final = Table(
 spans: Final = Table(
     "spans",
     metadata,
-    *_record_columns(),
-    Column("start_ns", BigInteger, nullable=False),
-    Column("parent_span_id", LargeBinary),
+    *_record_columns(Column("start_ns", BigInteger, nullable=False), Column("parent_span_id", LargeBinary)),
     Index("ix_spans_trace_id", "trace_id"),
     Index("ix_spans_time_ns", "time_ns"),
     Index("ix_spans_service_time_ns", "service", "time_ns"),
@@ -95,8 +94,7 @@ spans: Final = Table(
 inference_logs: Final = Table(
     "inference_logs",
     metadata,
-    *_record_columns(),
-    Column("embedding", LargeBinary),
+    *_record_columns(Column("embedding", LargeBinary)),
     Index("ix_inference_logs_trace_id", "trace_id"),
     Index("ix_inference_logs_time_ns", "time_ns"),
     Index("ix_inference_logs_service_time_ns", "service", "time_ns"),

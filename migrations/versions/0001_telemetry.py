@@ -47,7 +47,7 @@ def _create_intake_tables() -> None:
     )
 
 
-def _record_columns() -> list[sa.Column]:
+def _record_columns(*own: sa.Column) -> list[sa.Column]:
     return [
         sa.Column("id", ROW_ID, primary_key=True, autoincrement=True),
         sa.Column("time_ns", sa.BigInteger, nullable=False),
@@ -56,6 +56,7 @@ def _record_columns() -> list[sa.Column]:
         sa.Column("name", sa.Text),
         sa.Column("is_inference", sa.Boolean, nullable=False),
         sa.Column("resource_id", sa.BigInteger),
+        *own,
         *(sa.Column(name, sa.Text) for name in STRINGS),
         *(sa.Column(name, sa.Double) for name in NUMBERS),
         sa.Column("extras", sa.Text),
@@ -66,14 +67,13 @@ def _record_columns() -> list[sa.Column]:
 def _create_record_tables() -> None:
     op.create_table(
         "spans",
-        *_record_columns(),
-        sa.Column("start_ns", sa.BigInteger, nullable=False),
-        sa.Column("parent_span_id", sa.LargeBinary),
+        *_record_columns(
+            sa.Column("start_ns", sa.BigInteger, nullable=False), sa.Column("parent_span_id", sa.LargeBinary)
+        ),
     )
     op.create_table(
         "inference_logs",
-        *_record_columns(),
-        sa.Column("embedding", sa.LargeBinary),
+        *_record_columns(sa.Column("embedding", sa.LargeBinary)),
     )
     for table in ("spans", "inference_logs"):
         op.create_index(f"ix_{table}_trace_id", table, ["trace_id"])
