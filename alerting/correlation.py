@@ -42,14 +42,15 @@ def incident_for(
     """The incident that a newly firing alert joins; None when it is the first of a new one."""
     ranked: list[tuple[int, int, int, Incident]] = []
     for incident in incidents:
-        rank = _rank(alert, incident, members.get(incident.number, ()), now_ns, window_ns, reopen_within_ns)
+        group = members.get(incident.number, ())
+        rank = _rank(alert, incident, group, now_ns=now_ns, window_ns=window_ns, reopen_within_ns=reopen_within_ns)
         if rank is not None:
             ranked.append((rank, _distance(alert.onset_ns, incident), incident.number, incident))
     return min(ranked)[3] if ranked else None
 
 
 def _rank(
-    alert: Alert, incident: Incident, members: Sequence[Alert], now_ns: int, window_ns: int, reopen_within_ns: int
+    alert: Alert, incident: Incident, members: Sequence[Alert], *, now_ns: int, window_ns: int, reopen_within_ns: int
 ) -> int | None:
     is_open = incident.status != "resolved"
     recent = is_open or now_ns - (incident.resolved_ns or 0) <= reopen_within_ns

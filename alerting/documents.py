@@ -29,8 +29,6 @@ def incident_document(incident: Incident, members: Iterable[Alert]) -> dict[str,
         "runbook": incident.runbook,
         "opened_at": seconds_of(incident.opened_ns),
         "acknowledged_at": seconds_of(incident.acknowledged_ns),
-        "acknowledged_by": incident.acknowledged_by,
-        "assignee": incident.assignee,
         "resolved_at": seconds_of(incident.resolved_ns),
         "alerts": [alert_document(alert) for alert in ordered],
     }

@@ -17,7 +17,6 @@ from telemetry.findings import Diagnosis
 _LISTS: Final = ("burn", "attribution", "tail", "changes", "exemplars", "drift")
 _MAX_ENTRIES: Final = 50
 _MAX_DEPTH: Final = 12
-_MAX_TEXT: Final = 4000
 
 
 def assemble(
@@ -31,7 +30,8 @@ def assemble(
         diagnosis: why; None when it is not known.
         cause: a key of ``telemetry.findings.CAUSES``.
     """
-    document = clean({**finding_evidence, **(diagnosis.evidence if diagnosis else {})})
+    given = {**finding_evidence, **(diagnosis.evidence if diagnosis else {})}
+    document: dict[str, Any] = clean(given, entries=_MAX_ENTRIES)
     for name in _LISTS:
         value = document.get(name)
         document[name] = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
@@ -49,7 +49,9 @@ def assemble(
 
 def refreshed(document: Mapping[str, Any], finding_evidence: Mapping[str, Any]) -> dict[str, Any]:
     """The document with budget and burn as they are now, and everything that explains the onset as it was."""
-    now = clean({name: finding_evidence[name] for name in ("budget", "burn") if name in finding_evidence})
+    now = clean(
+        {name: finding_evidence[name] for name in ("budget", "burn") if name in finding_evidence}, entries=_MAX_ENTRIES
+    )
     fresh = dict(document)
     if isinstance(now.get("budget"), dict):
         fresh["budget"] = {**document.get("budget", {}), **now["budget"]}
@@ -58,29 +60,33 @@ def refreshed(document: Mapping[str, Any], finding_evidence: Mapping[str, Any]) 
     return fresh
 
 
-def clean(value: Any, depth: int = 0) -> Any:
-    """The value as JSON can hold it: finite numbers or None, texts and lists cut, other objects as their text.
+def clean(value: Any, *, entries: int | None = None, depth: int = 0) -> Any:
+    """The value as JSON can hold it: finite numbers or None, lists cut to ``entries``, other objects as their text.
 
-    NUL is dropped from texts, since PostgreSQL cannot store it; so are lone surrogates, which UTF-8 cannot write.
+    NUL is dropped from texts, since PostgreSQL cannot store it; lone surrogates are replaced, since UTF-8 cannot
+    write them.
     """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return value[:_MAX_TEXT].replace("\x00", "").encode("utf-8", "replace").decode()
+    if value is None or isinstance(value, bool | Real):
+        return value if value is None or isinstance(value, bool) else _number(value)
+    if depth >= _MAX_DEPTH or isinstance(value, str | bytes | bytearray):
+        return _text(value)
+    if hasattr(value, "tolist"):  # an array or a number of NumPy's
+        return clean(value.tolist(), entries=entries, depth=depth + 1)
+    if isinstance(value, Mapping):
+        return {_text(name): clean(entry, entries=entries, depth=depth + 1) for name, entry in value.items()}
+    if isinstance(value, Sequence | set | frozenset):
+        return [clean(entry, entries=entries, depth=depth + 1) for entry in list(value)[:entries]]
+    return _text(value)
+
+
+def _number(value: Real) -> int | float | None:
     if isinstance(value, Integral):
         return int(value)
-    if isinstance(value, Real):
-        number = float(value)
-        return number if math.isfinite(number) else None
-    if depth >= _MAX_DEPTH:
-        return None
-    if isinstance(value, Mapping):
-        return {clean(str(name)): clean(entry, depth + 1) for name, entry in value.items()}
-    if hasattr(value, "tolist"):  # an array or a number of NumPy's
-        return clean(value.tolist(), depth + 1)
-    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
-        return [clean(entry, depth + 1) for entry in list(value)[:_MAX_ENTRIES]]
-    return clean(str(value))
+    return float(value) if math.isfinite(value) else None
+
+
+def _text(value: Any) -> str:
+    return str(value).replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def dumps(value: Any) -> str:

@@ -106,7 +106,9 @@ def format_id(number: int) -> str:
 def parse_id(text: str) -> int | None:
     """The number in ``INC-7``; None when the text is no incident's id."""
     digits = text.removeprefix(_PREFIX)
-    return int(digits) if text.startswith(_PREFIX) and digits.isascii() and digits.isdigit() and len(digits) < 16 else None
+    return (
+        int(digits) if text.startswith(_PREFIX) and digits.isascii() and digits.isdigit() and len(digits) < 16 else None
+    )
 
 
 def acknowledge(incident: Incident, author: str, comment: str, now_ns: int) -> tuple[Incident, TimelineEvent]:

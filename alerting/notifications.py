@@ -53,6 +53,11 @@ class Group:
         return self.incident.status != "resolved" and any(alert.state.active for alert in self.alerts)
 
     @property
+    def firing(self) -> bool:
+        """Whether any alert fires, damped or not, and nobody has resolved the incident."""
+        return self.incident.status != "resolved" and any(alert.state.status == "firing" for alert in self.alerts)
+
+    @property
     def loud(self) -> frozenset[str]:
         """Fingerprints of the alerts that are worth a notification."""
         if self.incident.status == "resolved":
@@ -68,20 +73,29 @@ class Group:
     @property
     def first_fired_ns(self) -> int:
         """When the first of the loud alerts began to fire."""
-        return min(alert.state.fired_ns or 0 for alert in self.alerts if alert.state.loud)
+        return min((alert.state.fired_ns or 0 for alert in self.alerts if alert.state.loud), default=0)
 
 
-def reason_to_tell(told: Told | None, group: Group, timing: GroupTiming, now_ns: int) -> Reason | None:
-    """Why a receiver should hear of the group now; None when it need not."""
+def reason_to_tell(
+    told: Told | None, group: Group, timing: GroupTiming, now_ns: int, *, unsaid: bool = False
+) -> Reason | None:
+    """Why a receiver should hear of the group now; None when it need not.
+
+    ``unsaid``: the last notification has not been delivered yet. A damped alert is quiet because "resolved" has just
+    been said; where it has not, it would be said after the alert fires again, and be wrong.
+    """
     if told is None:
         ripe = bool(group.loud) and now_ns - group.first_fired_ns >= timing.group_wait_ns
         return "opened" if ripe else None
     if told.phase == "resolved":
-        return "reopened" if group.loud else None
+        return "reopened" if group.loud or (unsaid and group.firing) else None
     if not group.active:
         return "resolved"
-    if not group.loud:
-        return None
+    return _reason_to_tell_more(told, group, timing, now_ns) if group.loud else None
+
+
+def _reason_to_tell_more(told: Told, group: Group, timing: GroupTiming, now_ns: int) -> Reason | None:
+    """Why a receiver that knows the group fires should hear more of it."""
     if group.severity == "page" and told.severity == "ticket":
         return "escalated"
     if group.loud - told.firing and now_ns - told.at_ns >= timing.group_interval_ns:

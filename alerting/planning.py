@@ -157,9 +157,7 @@ def _open(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
         last_onset_ns=alert.onset_ns,
     )
     draft.put_alert(alert)
-    draft.put_incident(
-        incident, TimelineEvent(now_ns, "opened", MACHINE, f"{_name(alert)} fires: {alert.summary}")
-    )
+    draft.put_incident(incident, TimelineEvent(now_ns, "opened", MACHINE, f"{_name(alert)} fires: {alert.summary}"))
     if alert.diagnosis is not None:
         draft.note(number, now_ns, "diagnosed", f"{CAUSES[cause]}: {alert.diagnosis.summary}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from telemetry.matchers import Matchers
@@ -31,10 +31,10 @@ class Route:
     """A node of the tree; everything is filled in, nothing is inherited any more."""
 
     receiver: str
-    matchers: Matchers = Matchers()
+    matchers: Matchers = field(default_factory=Matchers)
     go_on: bool = False
     group_by: tuple[str, ...] = ()
-    timing: GroupTiming = GroupTiming()
+    timing: GroupTiming = field(default_factory=GroupTiming)
     routes: tuple[Route, ...] = ()
 
 

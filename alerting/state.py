@@ -1,4 +1,4 @@
-"""The state of one alert as a pure function of its findings and the time; it stores and notifies nothing.
+r"""The state of one alert as a pure function of its findings and the time; it stores and notifies nothing.
 
 ::
 
@@ -146,14 +146,18 @@ def _fire_when_due(state: AlertState, now_ns: int, timing: AlertTiming) -> tuple
 def _absent(
     state: AlertState, now_ns: int, timing: AlertTiming, *, withdrawn: bool
 ) -> tuple[AlertState, tuple[Event, ...]]:
-    if state.status == "inactive":
-        return state, ()
     if state.status == "pending":
         return AlertState(since_ns=now_ns), ("cleared",)
-    if state.status in ("resolved", "withdrawn"):
-        if now_ns - state.since_ns > timing.reopen_within_ns:
-            return AlertState(since_ns=now_ns), ("forgotten",)
-        return state, ()
+    if state.active:
+        return _end_when_due(state, now_ns, timing, withdrawn=withdrawn)
+    if state.status != "inactive" and now_ns - state.since_ns > timing.reopen_within_ns:
+        return AlertState(since_ns=now_ns), ("forgotten",)
+    return state, ()
+
+
+def _end_when_due(
+    state: AlertState, now_ns: int, timing: AlertTiming, *, withdrawn: bool
+) -> tuple[AlertState, tuple[Event, ...]]:
     absent_since_ns = now_ns if state.absent_since_ns is None else state.absent_since_ns
     state = replace(state, held_since_ns=None, absent_since_ns=absent_since_ns)
     if not withdrawn and now_ns - absent_since_ns < timing.keep_firing_for_ns:

@@ -9,9 +9,12 @@ from typing import Final, Protocol
 from alerting.evidence import clean
 from alerting.incidents import Alert
 from alerting.state import AlertState, AlertTiming, Event, step
+from alerting.texts import cut
 from telemetry.findings import Finding
 
 NEWLY_FIRING: Final[frozenset[Event]] = frozenset({"fired", "reopened"})
+_MAX_SUMMARY: Final = 2000
+_MAX_ENTRIES: Final = 50
 _LIVING: Final = ("pending", "firing", "suppressed")
 
 
@@ -118,8 +121,8 @@ def _described(before: Alert | None, found: Finding | None, events: Sequence[Eve
         severity=found.severity,
         state=AlertState(),
         onset_ns=found.since_ns,
-        summary=str(clean(found.summary)),
-        evidence=clean(dict(found.evidence)),
+        summary=cut(str(clean(found.summary)), _MAX_SUMMARY),
+        evidence=clean(dict(found.evidence), entries=_MAX_ENTRIES),
         runbook=found.runbook,
     )
     if before is None or (ended and "reopened" not in events):

@@ -9,13 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-MAX_VALUE: Final = 300
-"""Characters of one value; longer ones are cut, so that none can bury the instructions."""
+from alerting.texts import flat
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$:@^=])")
 _LINE_START: Final = re.compile(r"^(-|\d+(?=[.)]))")
@@ -27,17 +25,6 @@ class Markdown(str):
     """Text that is Markdown already, and is printed as it stands."""
 
     __slots__ = ()
-
-
-def flat(value: Any) -> str:
-    """The value as one line of visible text, cut: no line breaks, no control or direction-changing characters."""
-    text = "" if value is None else str(value)
-    visible = "".join(" " if unicodedata.category(letter) in _INVISIBLE else letter for letter in text[: 4 * MAX_VALUE])
-    line = " ".join(visible.split())
-    return line if len(line) <= MAX_VALUE else line[: MAX_VALUE - 1] + "…"
-
-
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def escape(value: Any) -> Markdown:

@@ -43,7 +43,15 @@ def render(runbook: Runbook, incident: Mapping[str, Any], evidence: Mapping[str,
     """
     try:
         text = _template(runbook.text).render(_context(incident, evidence, external_url))
-    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+    except (
+        TemplateError,
+        ArithmeticError,
+        TypeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         reason = escape(f"{type(error).__name__}: {error}")
         return f"> This runbook could not be filled in ({reason}); here it is as it was written.\n\n{runbook.text}"
     return text[:_MAX_RENDERED]
@@ -68,7 +76,12 @@ def _is_now(line: str) -> bool:
 def _continued(lines: list[str]) -> list[str]:
     wrapped: list[str] = []
     for line in lines:
-        if not line.strip() or _NEXT_ITEM.match(line) or _HEADING.match(line) or line.lstrip().startswith(("|", "`" * 3)):
+        if (
+            not line.strip()
+            or _NEXT_ITEM.match(line)
+            or _HEADING.match(line)
+            or line.lstrip().startswith(("|", "`" * 3))
+        ):
             break
         wrapped.append(line.strip())
     return wrapped

@@ -1,0 +1,155 @@
+"""The ``alerting:`` section of ``tailwatch.yaml``: checked at the edge, then plain values; it holds no secret.
+
+::
+
+    alerting:
+      external_url: https://tailwatch.example.com     # the dashboard, as people reach it
+      receivers:
+        - name: oncall
+          slack: {webhook_url_env: SLACK_WEBHOOK_URL}
+        - name: tickets
+          webhook: {url: https://tickets.example.com/hook, secret_file: /run/secrets/hook, format: tailwatch}
+          send_resolved: false
+      route:                                          # Alertmanager's tree
+        receiver: oncall
+        routes:
+          - matchers: ['severity="ticket"']
+            receiver: tickets
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from alerting.config_models import AlertingModel, ReceiverModel, RouteModel, SlackModel, WebhookModel
+from alerting.config_problems import sentences
+from alerting.receivers.protocol import Receiver
+from alerting.receivers.slack import SlackReceiver
+from alerting.receivers.webhook import WebhookReceiver
+from alerting.routing import GroupTiming, Route
+from alerting.secret_references import SecretReference
+from alerting.state import AlertTiming
+from telemetry.errors import ConfigError
+from telemetry.windows import NANOS
+
+DEFAULT_CORRELATION_NS = 5 * 60 * NANOS
+
+
+@dataclass(frozen=True, slots=True)
+class AlertingConfig:
+    """What alerting is set up to do; the default tells nobody, but opens incidents.
+
+    Attributes:
+        route: the root of the route tree; None without receivers.
+        correlation_ns: how far apart the onsets of one fault's alerts may lie.
+        runbooks: the user's own folder.
+        external_url: where people reach the dashboard; empty when it is not configured.
+    """
+
+    receivers: tuple[Receiver, ...] = ()
+    route: Route | None = None
+    timing: AlertTiming = field(default_factory=AlertTiming)
+    correlation_ns: int = DEFAULT_CORRELATION_NS
+    runbooks: Path | None = None
+    external_url: str = ""
+
+
+def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: str = "alerting") -> AlertingConfig:
+    """The section as values.
+
+    Args:
+        document: the section as YAML gives it; None or empty for the defaults.
+        folder: of the configuration file; relative paths start there.
+        where: how messages name the section.
+
+    Raises:
+        ConfigError: every problem, one sentence a line. No value that may be a secret is repeated.
+    """
+    if document is not None and not isinstance(document, Mapping):
+        raise ConfigError("this is not a mapping", where=where, remedy="write receivers: and route: below it")
+    try:
+        model = AlertingModel.model_validate(dict(document or {}))
+    except ValidationError as error:
+        raise ConfigError("\n".join(sentences(error, where))) from None
+    receivers = tuple(receiver for entry in model.receivers for receiver in _receivers(entry, folder))
+    return AlertingConfig(
+        receivers=receivers,
+        route=_root(model),
+        timing=AlertTiming(model.pending_for, model.keep_firing_for, model.reopen_within, model.renotify_after),
+        correlation_ns=model.correlation_window,
+        runbooks=folder / model.runbooks if model.runbooks else None,
+        external_url=(model.external_url or "").rstrip("/"),
+    )
+
+
+def check_receivers(config: AlertingConfig) -> list[ConfigError]:
+    """What stands in the way of telling the receivers, such as missing secrets; empty when nothing does."""
+    problems: list[ConfigError] = []
+    for receiver in config.receivers:
+        try:
+            receiver.check()
+        except ConfigError as error:
+            problems.append(ConfigError(error.what, where=f"receiver {receiver.id}", remedy=error.remedy))
+    return problems
+
+
+def _receivers(entry: ReceiverModel, folder: Path) -> list[Receiver]:
+    found: list[Receiver] = []
+    if entry.slack is not None:
+        found.append(_slack(entry, entry.slack, folder))
+    if entry.webhook is not None:
+        found.append(_webhook(entry, entry.webhook, folder))
+    return found
+
+
+def _slack(entry: ReceiverModel, slack: SlackModel, folder: Path) -> SlackReceiver:
+    url = _reference(slack.webhook_url_env, slack.webhook_url_file, folder)
+    assert url is not None, "the model demands one of the two"
+    return SlackReceiver(entry.name, url, slack.channel, entry.send_resolved)
+
+
+def _webhook(entry: ReceiverModel, webhook: WebhookModel, folder: Path) -> WebhookReceiver:
+    url = webhook.url or _reference(webhook.url_env, webhook.url_file, folder)
+    assert url is not None, "the model demands one of the three"
+    secret = _reference(webhook.secret_env, webhook.secret_file, folder)
+    return WebhookReceiver(entry.name, url, secret, webhook.format, entry.send_resolved)
+
+
+def _reference(env: str | None, file: str | None, folder: Path) -> SecretReference | None:
+    if env is not None:
+        return SecretReference("env", env)
+    return SecretReference("file", str(folder / file)) if file is not None else None
+
+
+def _root(model: AlertingModel) -> Route | None:
+    if not model.receivers:
+        return None
+    if model.route is None:
+        return Route(receiver=model.receivers[0].name)
+    assert model.route.receiver is not None, "the model demands it of the root"
+    above = Route(receiver=model.route.receiver)
+    return _route(model.route, above)
+
+
+def _route(node: RouteModel, above: Route) -> Route:
+    timing = GroupTiming(
+        above.timing.group_wait_ns if node.group_wait is None else node.group_wait,
+        above.timing.group_interval_ns if node.group_interval is None else node.group_interval,
+        above.timing.repeat_interval_ns if node.repeat_interval is None else node.repeat_interval,
+    )
+    inherited = Route(
+        receiver=node.receiver or above.receiver,
+        matchers=node.matchers,
+        go_on=node.go_on,
+        group_by=above.group_by if node.group_by is None else tuple(node.group_by),
+        timing=timing,
+    )
+    children = tuple(_route(child, inherited) for child in node.routes)
+    return Route(
+        inherited.receiver, inherited.matchers, inherited.go_on, inherited.group_by, inherited.timing, children
+    )

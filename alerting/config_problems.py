@@ -1,0 +1,70 @@
+"""What pydantic finds wrong with the ``alerting:`` section, each as one sentence that says what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+_SECRET_KEYS: Final = {
+    "webhook_url": "write webhook_url_env: NAME_OF_A_VARIABLE or webhook_url_file: PATH",
+    "api_url": "write webhook_url_env: NAME_OF_A_VARIABLE or webhook_url_file: PATH",
+    "secret": "write secret_env: NAME_OF_A_VARIABLE or secret_file: PATH",
+    "token": "write secret_env: NAME_OF_A_VARIABLE or secret_file: PATH",
+    "password": "write secret_env: NAME_OF_A_VARIABLE or secret_file: PATH",
+}
+"""Keys under which people put secrets, and what to write instead."""
+
+_BY_TYPE: Final = {
+    "missing": "this is missing; add it",
+    "bool_type": "this is not true or false; write one of them, without quotes",
+    "bool_parsing": "this is not true or false; write one of them, without quotes",
+    "string_type": "this is not a text; put it in quotes",
+    "list_type": "this is not a list; write it as [one, two]",
+    "tuple_type": "this is not a list; begin each entry with a dash",
+    "model_type": "this is not a mapping; write key: value pairs below it",
+    "model_attributes_type": "this is not a mapping; write key: value pairs below it",
+    "string_too_short": "this is empty; write something or leave it out",
+    "string_too_long": "this is too long; shorten it",
+}
+
+
+def sentences(error: ValidationError, where: str) -> list[str]:
+    """One sentence for each problem: where, what, what to do; none repeats a value that might be a secret."""
+    found = [_sentence(problem, where) for problem in error.errors(include_url=False, include_input=False)]
+    return list(dict.fromkeys(found))
+
+
+def _sentence(problem: ErrorDetails, where: str) -> str:
+    place = _place(where, problem["loc"])
+    key = str(problem["loc"][-1]) if problem["loc"] else ""
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        if key in _SECRET_KEYS:
+            return f"{place}: secrets may not stand in this file; {_SECRET_KEYS[key]}."
+        return f"{place}: there is no such setting; correct its name or remove it."
+    if kind == "value_error":
+        return f"{place}: {problem['msg'].removeprefix('Value error, ')}."
+    if kind == "literal_error":
+        expected = problem.get("ctx", {}).get("expected", "one of the documented values")
+        return f"{place}: this value is not known; write {expected}."
+    if kind == "string_pattern_mismatch":
+        return f"{place}: {_pattern(key)}."
+    return f"{place}: {_BY_TYPE.get(kind, problem['msg'][:1].lower() + problem['msg'][1:] + '; correct it')}."
+
+
+def _pattern(key: str) -> str:
+    if key.endswith("_env"):
+        return (
+            "this is not the name of an environment variable; write the name, such as SLACK_WEBHOOK_URL, not its value"
+        )
+    return "this name has characters that cannot be in one; use letters, digits, dots, dashes and underscores"
+
+
+def _place(where: str, path: Sequence[int | str]) -> str:
+    text = where
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text

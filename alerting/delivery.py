@@ -1,0 +1,132 @@
+"""Delivers what waits in the outbox: lease, send, conclude, each receiver on its own; it decides nothing to say.
+
+Sending happens between two short transactions, never within one. A pass over one receiver ends at its first
+transient failure, and a receiver that is still busy with an earlier pass is left to it, so a slow one holds up
+itself only.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from alerting import outbox
+from alerting.outbox import Leased
+from alerting.outcomes import Backoff, Outcome
+from alerting.receivers.protocol import Receiver
+from storage.database import Database
+from telemetry.clock import Clock
+from telemetry.windows import NANOS
+
+logger = logging.getLogger(__name__)
+
+_MAX_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPolicy:
+    """How deliveries are tried.
+
+    Attributes:
+        lease_s: how long a row is one process's; longer than any receiver takes, and the delay after a kill.
+        stale_s: what has waited this long is superseded by what followed it.
+        per_pass: rows for one receiver in one pass.
+        backoff: the wait after a transient failure.
+    """
+
+    lease_s: float = 30.0
+    stale_s: float = 60.0
+    per_pass: int = 50
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """How many notifications one pass delivered, will try again, and gave up."""
+
+    delivered: int = 0
+    retried: int = 0
+    failed: int = 0
+
+
+class Courier:
+    """Delivers to the given receivers; any number of them, in any number of processes, may share an outbox."""
+
+    def __init__(self, database: Database, receivers: Sequence[Receiver], policy: DeliveryPolicy, clock: Clock) -> None:
+        self._database = database
+        self._receivers = {receiver.id: receiver for receiver in receivers}
+        self._policy = policy
+        self._clock = clock
+        self._busy = {receiver.id: threading.Lock() for receiver in receivers}
+
+    def deliver(self, now_ns: int) -> DeliveryReport:
+        """Send what is due, and wait for it; an unreachable receiver takes its deadline, all of them at once.
+
+        Raises:
+            StorageError: the database cannot be used; what was sent and not concluded is sent again later.
+        """
+        with self._database.read() as connection:
+            due = outbox.due_receivers(connection, now_ns)
+        if not due:
+            return DeliveryReport()
+        if any(receiver not in self._receivers for receiver in due):
+            with self._database.write() as connection:
+                outbox.fail_unknown(connection, self._receivers, now_ns)
+        started_ns = self._clock.now_ns()
+        known = [self._receivers[receiver] for receiver in due if receiver in self._receivers]
+        if not known:
+            return DeliveryReport()
+        counts: Counter[str] = Counter()
+        with ThreadPoolExecutor(min(len(known), _MAX_THREADS), thread_name_prefix="deliver") as pool:
+            passes = [pool.submit(self._pass, receiver, now_ns, started_ns) for receiver in known]
+        for finished in passes:
+            counts.update(finished.result())
+        return DeliveryReport(counts["delivered"], counts["transient"], counts["permanent"])
+
+    def _pass(self, receiver: Receiver, now_ns: int, started_ns: int) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        lock = self._busy[receiver.id]
+        if not lock.acquire(blocking=False):
+            return counts
+        try:
+            for _ in range(self._policy.per_pass):
+                leased = self._lease(receiver, self._at(now_ns, started_ns))
+                if leased is None:
+                    break
+                outcome = self._send(receiver, leased, self._at(now_ns, started_ns))
+                self._conclude(leased, outcome, self._at(now_ns, started_ns))
+                counts[outcome.kind] += 1
+                if outcome.kind == "transient":
+                    break
+        finally:
+            lock.release()
+        return counts
+
+    def _at(self, now_ns: int, started_ns: int) -> int:
+        """The caller's time, moved on by what has passed since: leases must not be shorter than they say."""
+        return now_ns + max(self._clock.now_ns() - started_ns, 0)
+
+    def _lease(self, receiver: Receiver, now_ns: int) -> Leased | None:
+        lease_ns, stale_ns = round(self._policy.lease_s * NANOS), round(self._policy.stale_s * NANOS)
+        with self._database.write() as connection:
+            return outbox.lease(connection, receiver.id, now_ns, lease_ns, stale_ns)
+
+    def _send(self, receiver: Receiver, leased: Leased, now_ns: int) -> Outcome:
+        try:
+            return receiver.send(leased.notification, leased.idempotency_key, now_ns)
+        except Exception as error:
+            # A receiver with a fault must not end the pass, nor lose the page: it is tried again, and logged.
+            logger.exception("receiver %s failed from within on %s", receiver.id, leased.idempotency_key)
+            return Outcome("transient", f"the receiver failed from within: {type(error).__name__}")
+
+    def _conclude(self, leased: Leased, outcome: Outcome, now_ns: int) -> None:
+        delay_s = self._policy.backoff.delay_s(leased.attempt, leased.idempotency_key, outcome.retry_after_s)
+        with self._database.write() as connection:
+            outbox.conclude(connection, leased, outcome, now_ns, delay_s)
+        if outcome.kind != "delivered":
+            level = logging.ERROR if outcome.kind == "permanent" else logging.WARNING
+            logger.log(level, "%s was not told (attempt %d): %s", leased.receiver, leased.attempt, outcome.reason)

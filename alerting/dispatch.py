@@ -1,0 +1,133 @@
+"""Who is to be told of which incident now: routes, groups and what was told before, put together; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from alerting.config import AlertingConfig
+from alerting.documents import incident_document
+from alerting.evidence import refreshed
+from alerting.incidents import Alert, Incident
+from alerting.notifications import Group, Notification, Reason, Told, compose, reason_to_tell, telling
+from alerting.routing import Destination, Route, destinations
+from alerting.runbooks.library import RunbookLibrary
+from alerting.runbooks.rendering import first_step, render
+from telemetry.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Something to tell a receiver, and what it knows afterwards.
+
+    ``notification`` is None when the receiver does not want to hear it and only the record is kept.
+    """
+
+    number: int
+    opened_ns: int
+    receiver: str
+    group_key: str
+    known: Told
+    notification: Notification | None
+
+
+def dispatches(
+    incidents: Iterable[Incident],
+    members: Mapping[int, Sequence[Alert]],
+    *,
+    told: Mapping[tuple[int, str, str], Told],
+    unsaid: frozenset[tuple[int, str, str]],
+    config: AlertingConfig,
+    runbooks: RunbookLibrary,
+    now_ns: int,
+    findings: Mapping[str, Finding],
+) -> list[Dispatch]:
+    """What to tell now, in the order of the incidents.
+
+    Args:
+        incidents: those that are open or were resolved recently.
+        members: the alerts of each incident, by its number.
+        told: what receivers were last told, by incident, receiver and group.
+        unsaid: incident, receiver and group of what waits to be delivered.
+        config: receivers and routes.
+        runbooks: for the first step that a notification quotes.
+        now_ns: nanoseconds since the epoch.
+        findings: those that hold now, by fingerprint, so that a reminder states the budget as it is.
+    """
+    if config.route is None:
+        return []
+    found: list[Dispatch] = []
+    for incident in incidents:
+        alerts = members.get(incident.number, ())
+        for destination, group in _groups(config.route, incident, alerts).values():
+            for receiver in config.receivers:
+                key = (incident.number, receiver.id, destination.key)
+                if receiver.name != destination.receiver:
+                    continue
+                before = told.get(key)
+                reason = reason_to_tell(before, group, destination.timing, now_ns, unsaid=key in unsaid)
+                if reason is None:
+                    continue
+                known = telling(before, reason, group, now_ns)
+                notification = None
+                if reason != "resolved" or receiver.send_resolved:
+                    present = _present(group, findings)
+                    notification = _compose(
+                        reason, present, alerts, destination, config=config, runbooks=runbooks, now_ns=now_ns
+                    )
+                found.append(
+                    Dispatch(incident.number, incident.opened_ns, receiver.id, destination.key, known, notification)
+                )
+    return found
+
+
+def _compose(
+    reason: Reason,
+    group: Group,
+    alerts: Sequence[Alert],
+    destination: Destination,
+    *,
+    config: AlertingConfig,
+    runbooks: RunbookLibrary,
+    now_ns: int,
+) -> Notification:
+    return compose(
+        reason,
+        group,
+        alerts,
+        receiver=destination.receiver,
+        group_key=destination.key,
+        group_labels=dict(destination.group_labels),
+        runbook=_quoted(group.incident, alerts, config.external_url, runbooks),
+        external_url=config.external_url,
+        now_ns=now_ns,
+    )
+
+
+def _groups(
+    route: Route, incident: Incident, alerts: Sequence[Alert]
+) -> dict[tuple[str, str], tuple[Destination, Group]]:
+    """The alerts of an incident that have ever fired, by receiver and group."""
+    found: dict[tuple[str, str], tuple[Destination, Group]] = {}
+    for alert in alerts:
+        if alert.state.fired_ns is None:
+            continue
+        for destination in destinations(route, alert.labels, incident.id):
+            key = (destination.receiver, destination.key)
+            known = found[key][1].alerts if key in found else ()
+            found[key] = (destination, Group(incident, (*known, alert)))
+    return found
+
+
+def _present(group: Group, findings: Mapping[str, Finding]) -> Group:
+    finding = findings.get(group.incident.primary)
+    if finding is None:
+        return group
+    evidence = refreshed(group.incident.evidence, finding.evidence)
+    return replace(group, incident=replace(group.incident, evidence=evidence))
+
+
+def _quoted(incident: Incident, alerts: Iterable[Alert], external_url: str, runbooks: RunbookLibrary) -> dict[str, str]:
+    runbook = runbooks.choose(incident.runbook, incident.cause)
+    text = render(runbook, incident_document(incident, alerts), incident.evidence, external_url)
+    return {"name": runbook.name, "title": runbook.title, "first_step": first_step(text)}

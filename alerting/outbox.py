@@ -1,0 +1,261 @@
+"""The transactional outbox: notifications wait here, are leased, and are concluded; it sends nothing.
+
+A notification is stored in the transaction that changes its incident, so either both happen or neither does.
+Whoever delivers leases a row for a while, counted as an attempt, sends, and concludes it. Killed in between, its
+lease runs out and the same row, with the same idempotency key and the same body, is sent again.
+
+Within an incident and receiver only the oldest pending row can be leased, so order is kept. What has waited longer
+than ``stale_ns`` is no news any more: when a later row of its group waits behind it, or its incident has been
+resolved meanwhile for a receiver that does not want to hear of that, it is superseded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, insert, or_, select, update
+
+from alerting.incidents import MACHINE, EventKind, TimelineEvent
+from alerting.notifications import Notification, Told
+from alerting.outcomes import Outcome
+from alerting.repository import append_events
+from alerting.tables import outbox, told
+from telemetry.windows import NANOS
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A notification that this process may send now; ``attempt`` counts from 1 and tells leases of a row apart."""
+
+    id: int
+    incident: int
+    receiver: str
+    idempotency_key: str
+    attempt: int
+    notification: Notification
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverHealth:
+    """How delivery to a receiver stands; ``waiting_since_ns`` is None when nothing has failed and waits."""
+
+    receiver: str
+    pending: int
+    waiting_since_ns: int | None
+    last_error: str | None
+
+
+def enqueue(
+    connection: Connection, number: int, opened_ns: int, *, receiver: str, known: Told, notification: Notification
+) -> None:
+    """Store a notification for delivery, within the caller's transaction."""
+    identity = f"{number}|{opened_ns}|{receiver}|{notification.group_key}|{known.sequence}"
+    connection.execute(
+        insert(outbox).values(
+            incident=number,
+            receiver=receiver,
+            group_key=notification.group_key,
+            sequence=known.sequence,
+            idempotency_key=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
+            reason=notification.reason,
+            phase=notification.phase,
+            body=notification.to_json(),
+            created_ns=known.at_ns,
+            due_ns=known.at_ns,
+            attempts=0,
+            leased_until_ns=0,
+            status="pending",
+        )
+    )
+
+
+def due_receivers(connection: Connection, now_ns: int) -> list[str]:
+    """The receivers for which something may be sent now."""
+    query = (
+        select(outbox.c.receiver)
+        .where(outbox.c.status == "pending", outbox.c.due_ns <= now_ns, outbox.c.leased_until_ns <= now_ns)
+        .distinct()
+    )
+    return sorted(connection.execute(query).scalars())
+
+
+def unsaid(connection: Connection, numbers: Iterable[int]) -> frozenset[tuple[int, str, str]]:
+    """Incident, receiver and group of every notification that has not been delivered yet."""
+    query = select(outbox.c.incident, outbox.c.receiver, outbox.c.group_key).where(
+        outbox.c.status == "pending", outbox.c.incident.in_(list(numbers))
+    )
+    return frozenset((row[0], row[1], row[2]) for row in connection.execute(query))
+
+
+def lease(connection: Connection, receiver: str, now_ns: int, lease_ns: int, stale_ns: int) -> Leased | None:
+    """The next notification for a receiver, leased until ``now_ns + lease_ns``; None when there is none to send."""
+    _supersede(connection, receiver, now_ns, stale_ns)
+    older = outbox.alias("older")
+    not_first = exists(
+        select(older.c.id).where(
+            older.c.incident == outbox.c.incident,
+            older.c.receiver == outbox.c.receiver,
+            older.c.status == "pending",
+            older.c.id < outbox.c.id,
+        )
+    )
+    query = (
+        select(outbox)
+        .where(
+            outbox.c.receiver == receiver,
+            outbox.c.status == "pending",
+            outbox.c.due_ns <= now_ns,
+            outbox.c.leased_until_ns <= now_ns,
+            ~not_first,
+        )
+        .order_by(outbox.c.due_ns, outbox.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=outbox)
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        return None
+    attempt = row["attempts"] + 1
+    connection.execute(
+        update(outbox).where(outbox.c.id == row["id"]).values(attempts=attempt, leased_until_ns=now_ns + lease_ns)
+    )
+    notification = Notification.from_json(row["body"])
+    return Leased(row["id"], row["incident"], receiver, row["idempotency_key"], attempt, notification)
+
+
+def _supersede(connection: Connection, receiver: str, now_ns: int, stale_ns: int) -> None:
+    newer = outbox.alias("newer")
+    followed = exists(
+        select(newer.c.id).where(
+            newer.c.incident == outbox.c.incident,
+            newer.c.receiver == outbox.c.receiver,
+            newer.c.group_key == outbox.c.group_key,
+            newer.c.status == "pending",
+            newer.c.id > outbox.c.id,
+        )
+    )
+    over = and_(
+        outbox.c.phase == "firing",
+        exists(
+            select(told.c.sequence).where(
+                told.c.incident == outbox.c.incident,
+                told.c.receiver == outbox.c.receiver,
+                told.c.group_key == outbox.c.group_key,
+                told.c.phase == "resolved",
+                told.c.sequence > outbox.c.sequence,
+            )
+        ),
+    )
+    stale = _lock_pending(
+        connection,
+        outbox.c.receiver == receiver,
+        outbox.c.leased_until_ns <= now_ns,
+        outbox.c.created_ns <= now_ns - stale_ns,
+        or_(followed, over),
+    )
+    _conclude_all(connection, stale, now_ns, status="superseded")
+    text = f"{receiver} was not told ({{}}): it has been overtaken since"
+    append_events(
+        connection, [(row["incident"], _event(now_ns, "superseded", text.format(row["reason"]))) for row in stale]
+    )
+
+
+def conclude(connection: Connection, leased: Leased, outcome: Outcome, now_ns: int, delay_s: float) -> None:
+    """Record how an attempt went; a transient failure is tried again after ``delay_s``.
+
+    That it was delivered is a fact, whoever holds the lease by now; a failure counts only while the lease is ours.
+    """
+    mine = (outbox.c.id == leased.id, outbox.c.status == "pending")
+    if outcome.kind == "delivered":
+        changed = connection.execute(
+            update(outbox).where(*mine).values(status="delivered", concluded_ns=now_ns, last_error=None)
+        )
+        if changed.rowcount:
+            text = f"Told {leased.receiver} ({leased.notification.reason})"
+            append_events(connection, [(leased.incident, _event(now_ns, "notified", text))])
+        return
+    held = (*mine, outbox.c.attempts == leased.attempt)
+    if outcome.kind == "transient":
+        due_ns = now_ns + round(delay_s * NANOS)
+        connection.execute(
+            update(outbox).where(*held).values(due_ns=due_ns, leased_until_ns=0, last_error=outcome.reason)
+        )
+        if outcome.retry_after_s is not None:
+            _postpone(connection, leased.receiver, now_ns + round(outcome.retry_after_s * NANOS))
+        return
+    changed = connection.execute(
+        update(outbox).where(*held).values(status="failed", concluded_ns=now_ns, last_error=outcome.reason)
+    )
+    if changed.rowcount:
+        text = f"{leased.receiver} could not be told ({leased.notification.reason}): {outcome.reason}"
+        append_events(connection, [(leased.incident, _event(now_ns, "undelivered", text))])
+
+
+def _postpone(connection: Connection, receiver: str, until_ns: int) -> None:
+    """Leave a receiver alone for as long as it asked: its patience is for all that we send, not for one row."""
+    rows = _lock_pending(connection, outbox.c.receiver == receiver, outbox.c.due_ns < until_ns)
+    if rows:
+        connection.execute(update(outbox).where(outbox.c.id.in_([row["id"] for row in rows])).values(due_ns=until_ns))
+
+
+def fail_unknown(connection: Connection, known: Iterable[str], now_ns: int) -> None:
+    """Give up what waits for receivers that are no longer configured."""
+    rows = _lock_pending(connection, outbox.c.receiver.not_in(list(known)))
+    _conclude_all(connection, rows, now_ns, status="failed", last_error="the receiver is no longer configured")
+    text = "{} could not be told: it is no longer configured"
+    append_events(
+        connection, [(row["incident"], _event(now_ns, "undelivered", text.format(row["receiver"]))) for row in rows]
+    )
+
+
+def _lock_pending(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[RowMapping]:
+    """Pending rows that satisfy the conditions, locked; rows that another process is busy with are left to it."""
+    query = (
+        select(outbox.c.id, outbox.c.incident, outbox.c.receiver, outbox.c.reason)
+        .where(outbox.c.status == "pending", *conditions)
+        .order_by(outbox.c.id)
+        .with_for_update(skip_locked=True, of=outbox)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def _conclude_all(connection: Connection, rows: Sequence[RowMapping], now_ns: int, **values: str) -> None:
+    if rows:
+        ids = [row["id"] for row in rows]
+        connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(concluded_ns=now_ns, **values))
+
+
+def health(connection: Connection, receivers: Iterable[str]) -> tuple[ReceiverHealth, ...]:
+    """How delivery to each receiver stands, with the error of its latest failure that has not been made good."""
+    query = (
+        select(outbox.c.receiver, outbox.c.created_ns, outbox.c.last_error, outbox.c.status)
+        .where(outbox.c.status == "pending")
+        .order_by(outbox.c.id)
+    )
+    rows = connection.execute(query).all()
+    found: list[ReceiverHealth] = []
+    for receiver in receivers:
+        pending = [row for row in rows if row[0] == receiver]
+        failing = [row for row in pending if row[2] is not None]
+        since_ns = failing[0][1] if failing else None
+        error = failing[-1][2] if failing else _last_failure(connection, receiver)
+        found.append(ReceiverHealth(receiver, len(pending), since_ns, error))
+    return tuple(found)
+
+
+def _last_failure(connection: Connection, receiver: str) -> str | None:
+    """Why the latest concluded notification failed for good; None when it did not."""
+    query = (
+        select(outbox.c.status, outbox.c.last_error)
+        .where(outbox.c.receiver == receiver, outbox.c.status.in_(("delivered", "failed")))
+        .order_by(outbox.c.concluded_ns.desc(), outbox.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return row[1] if row is not None and row[0] == "failed" else None
+
+
+def _event(now_ns: int, kind: EventKind, text: str) -> TimelineEvent:
+    return TimelineEvent(now_ns, kind, MACHINE, text)

@@ -1,0 +1,116 @@
+"""One HTTP POST to a receiver: bounded in time, following no redirect, telling no secret; it never raises.
+
+httpx bounds each read, so a peer that sends a byte a second would hold it for ever; here one deadline bounds the
+whole exchange. Addresses may be secrets (a Slack hook is), so they appear in no reason and in no log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import httpx
+
+from alerting.outcomes import Outcome, judge
+
+IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
+DEADLINE_S: Final = 10.0
+"""For one exchange, from connecting to the end of the answer."""
+
+_MAX_ANSWER: Final = 2048
+_USER_AGENT: Final = "tailwatch"
+
+_sending: ContextVar[bool] = ContextVar("sending a notification", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A request to make; the URL may be a secret and is not shown."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Post({len(self.body)} bytes)"
+
+
+def _keep_log_record(_record: logging.LogRecord) -> bool:
+    return not _sending.get()
+
+
+# httpx logs every request with its address; those made here are left out of its log, all others stay.
+logging.getLogger("httpx").addFilter(_keep_log_record)
+
+
+def post(request: Post, now_ns: int, deadline_s: float = DEADLINE_S) -> Outcome:
+    """Make the request from a thread without a running event loop, and judge the answer."""
+    token = _sending.set(True)
+    try:
+        return asyncio.run(_post(request, now_ns, deadline_s))
+    finally:
+        _sending.reset(token)
+
+
+async def _post(request: Post, now_ns: int, deadline_s: float) -> Outcome:
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await _exchange(request, now_ns, deadline_s)
+    except TimeoutError:
+        return Outcome("transient", f"no answer within {deadline_s:g} s")
+    except httpx.TimeoutException:
+        return Outcome("transient", f"no answer within {deadline_s:g} s")
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError, ValueError):
+        return Outcome("permanent", "its address is not a URL that can be called; write http:// or https://")
+    except httpx.TransportError as error:
+        return Outcome("transient", f"could not be reached: {_describe(error)}")
+    except (OSError, ssl.SSLError) as error:
+        return Outcome("transient", f"could not be reached: {type(error).__name__}")
+
+
+async def _exchange(request: Post, now_ns: int, deadline_s: float) -> Outcome:
+    headers = {"User-Agent": _USER_AGENT, **request.headers}
+    verify: ssl.SSLContext | bool = _ssl_context() if request.url.startswith("https:") else False
+    async with (
+        httpx.AsyncClient(verify=verify, timeout=deadline_s, follow_redirects=False) as client,
+        client.stream("POST", request.url, content=request.body, headers=headers) as response,
+    ):
+        # A 2xx says all there is to say; its body, perhaps slow or endless, is not waited for.
+        answer = "" if response.is_success else await _beginning(response)
+        return judge(response.status_code, response.headers.get("Retry-After"), answer, now_ns)
+
+
+async def _beginning(response: httpx.Response) -> str:
+    """The first part of the answer's body; whatever arrives within a second, if it is slow."""
+    parts: list[bytes] = []
+    try:
+        async with asyncio.timeout(1.0):
+            async for part in response.aiter_raw(_MAX_ANSWER):
+                parts.append(part)
+                if sum(map(len, parts)) >= _MAX_ANSWER:
+                    break
+    except (TimeoutError, httpx.TransportError):
+        return "(its answer did not arrive in full)"
+    text = b"".join(parts)[:_MAX_ANSWER].decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _describe(error: httpx.TransportError) -> str:
+    """The kind of failure in words; the error's own text may name the address."""
+    if isinstance(error, httpx.ConnectError):
+        return "the connection was refused or its name is unknown"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "it did not answer in HTTP"
+    return type(error).__name__
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """Trusted certificates are read once; that takes tens of milliseconds."""
+    return httpx.create_ssl_context()

@@ -1,0 +1,39 @@
+"""What every receiver is to the rest of alerting: a name, a wish, and one way to be told."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from alerting.notifications import Notification
+from alerting.outcomes import Outcome
+
+
+class Receiver(Protocol):
+    """Somebody to tell."""
+
+    @property
+    def id(self) -> str:
+        """Unique, ``NAME/KIND``: ``oncall/slack``."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration, by which routes know it."""
+        ...
+
+    @property
+    def send_resolved(self) -> bool:
+        """Whether it wants to hear that an incident is over."""
+        ...
+
+    def check(self) -> None:
+        """Raise unless what it needs, such as its secrets, is there.
+
+        Raises:
+            ConfigError: what is missing, without any secret in the message.
+        """
+        ...
+
+    def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
+        """Tell it once, within a bounded time; how that went is the answer, never an exception."""
+        ...

@@ -1,0 +1,47 @@
+"""A Slack channel, told by incoming webhook; whatever it is given, the message stays within Slack's limits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from alerting.notifications import Notification
+from alerting.outcomes import Outcome
+from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
+from alerting.receivers.slack_message import message
+from alerting.secret_references import SecretReference
+from telemetry.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class SlackReceiver:
+    """Posts Block Kit to an incoming webhook; the hook's URL is a secret. ``channel`` works for legacy hooks only."""
+
+    name: str
+    webhook_url: SecretReference
+    channel: str | None = None
+    send_resolved: bool = True
+    deadline_s: float = DEADLINE_S
+
+    @property
+    def id(self) -> str:
+        """Unique: the name and the kind."""
+        return f"{self.name}/slack"
+
+    def check(self) -> None:
+        """Raise unless the hook's URL is there.
+
+        Raises:
+            ConfigError: it is missing.
+        """
+        self.webhook_url.read()
+
+    def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
+        """Tell it once."""
+        try:
+            url = self.webhook_url.read()
+        except ConfigError as error:
+            return Outcome("transient", error.what)
+        document = message(notification) | ({"channel": self.channel} if self.channel else {})
+        headers = {"Content-Type": "application/json; charset=utf-8", IDEMPOTENCY_HEADER: idempotency_key}
+        return post(Post(url, json.dumps(document).encode(), headers), now_ns, self.deadline_s)

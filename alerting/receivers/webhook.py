@@ -1,0 +1,100 @@
+"""A webhook of the user's own, told in Alertmanager's format or in Tailwatch's, and signed if a secret is given.
+
+Tailwatch's format is the notification itself: ``version`` "1", ``reason`` (opened, escalated, updated, reopened,
+reminder, resolved), ``status``, ``receiver``, ``group_key``, ``group_labels``, ``incident`` (as the HTTP API gives
+it), ``evidence``, ``alerts``, ``truncated_alerts``, ``runbook``, ``incident_url``, ``at``. Each notification is told
+at least once; a repeat has the same ``Idempotency-Key``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from alerting.notifications import Notification
+from alerting.outcomes import Outcome
+from alerting.receivers import alertmanager
+from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
+from alerting.receivers.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from alerting.secret_references import SecretReference
+from telemetry.errors import ConfigError
+from telemetry.windows import NANOS
+
+Format = Literal["alertmanager", "tailwatch"]
+
+VERSION: Final = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReceiver:
+    """Posts JSON to a URL, which may itself be a secret."""
+
+    name: str
+    url: str | SecretReference
+    secret: SecretReference | None = None
+    format: Format = "alertmanager"
+    send_resolved: bool = True
+    deadline_s: float = DEADLINE_S
+
+    @property
+    def id(self) -> str:
+        """Unique: the name and the kind."""
+        return f"{self.name}/webhook"
+
+    def check(self) -> None:
+        """Raise unless the secrets are there.
+
+        Raises:
+            ConfigError: one is missing.
+        """
+        if isinstance(self.url, SecretReference):
+            self.url.read()
+        if self.secret is not None:
+            self.secret.read()
+
+    def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
+        """Tell it once."""
+        try:
+            request = self._request(notification, idempotency_key, now_ns)
+        except ConfigError as error:
+            return Outcome("transient", error.what)
+        return post(request, now_ns, self.deadline_s)
+
+    def _request(self, notification: Notification, idempotency_key: str, now_ns: int) -> Post:
+        document = alertmanager.payload(notification) if self.format == "alertmanager" else tailwatch(notification)
+        body = alertmanager.encode(document) if self.format == "alertmanager" else _encode(document)
+        timestamp = str(now_ns // NANOS)
+        headers = {
+            "Content-Type": "application/json",
+            IDEMPOTENCY_HEADER: idempotency_key,
+            TIMESTAMP_HEADER: timestamp,
+        }
+        if self.secret is not None:
+            headers[SIGNATURE_HEADER] = sign(self.secret.read(), timestamp, body)
+        url = self.url.read() if isinstance(self.url, SecretReference) else self.url
+        return Post(url, body, headers)
+
+
+def tailwatch(notification: Notification) -> dict[str, Any]:
+    """The notification as Tailwatch's own document."""
+    return {
+        "version": VERSION,
+        "reason": notification.reason,
+        "status": "withdrawn" if notification.withdrawn else notification.phase,
+        "receiver": notification.receiver,
+        "group_key": notification.group_key,
+        "group_labels": dict(notification.group_labels),
+        "incident": dict(notification.incident),
+        "evidence": dict(notification.evidence),
+        "alerts": [dict(alert) for alert in notification.alerts],
+        "truncated_alerts": notification.truncated,
+        "runbook": dict(notification.runbook),
+        "incident_url": notification.incident_url,
+        "at": notification.at,
+    }
+
+
+def _encode(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

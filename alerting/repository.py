@@ -1,0 +1,249 @@
+"""Alerts and incidents in and out of the database; it decides nothing.
+
+Whoever changes them calls :func:`lock` first in its transaction, so that an evaluation and people's actions, in
+however many processes, take turns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, exists, func, insert, or_, select, update
+
+from alerting.evidence import clean, dumps
+from alerting.incidents import Alert, Incident, TimelineEvent
+from alerting.notifications import Told
+from alerting.planning import Plan, World
+from alerting.state import AlertState
+from alerting.tables import alerts, incident_events, incident_numbers, incidents, told
+from telemetry.errors import StorageError
+from telemetry.findings import Diagnosis
+
+_LIVING = ("pending", "firing", "suppressed")
+_PER_STATEMENT = 500
+
+
+def lock(connection: Connection) -> int:
+    """Wait for the turn to change alerts and incidents, until the transaction ends; the last number given out."""
+    last = connection.execute(select(incident_numbers.c.last).with_for_update()).scalar_one_or_none()
+    if last is None:
+        raise StorageError("the table incident_numbers is empty", remedy="restore the database from a backup")
+    return int(last)
+
+
+def load_world(connection: Connection, recent_ns: int) -> World:
+    """What an evaluation needs: alerts that live; incidents that are open, were resolved since, or still have some."""
+    living = exists(select(alerts.c.id).where(alerts.c.incident == incidents.c.number, alerts.c.status.in_(_LIVING)))
+    wanted = or_(incidents.c.status != "resolved", incidents.c.resolved_ns >= recent_ns, living)
+    found = tuple(_incident(row) for row in connection.execute(select(incidents).where(wanted)).mappings())
+    numbers = select(incidents.c.number).where(wanted)
+    condition = or_(alerts.c.status.in_(_LIVING), alerts.c.incident.in_(numbers))
+    last = connection.execute(select(incident_numbers.c.last)).scalar_one()
+    return World(load_alerts(connection, condition), found, int(last) + 1)
+
+
+def load_alerts(connection: Connection, condition: ColumnElement[bool]) -> tuple[Alert, ...]:
+    """The alerts that satisfy the condition, in the order of their storage."""
+    rows = connection.execute(select(alerts).where(condition).order_by(alerts.c.id)).mappings()
+    return tuple(_alert(row) for row in rows)
+
+
+def load_living(connection: Connection) -> tuple[Alert, ...]:
+    """The alerts that are pending, firing or suppressed."""
+    return load_alerts(connection, alerts.c.status.in_(_LIVING))
+
+
+def load_members(connection: Connection, numbers: Iterable[int]) -> dict[int, list[Alert]]:
+    """The alerts of each incident, by its number."""
+    members: dict[int, list[Alert]] = {number: [] for number in numbers}
+    wanted = list(members)
+    for start in range(0, len(wanted), _PER_STATEMENT):
+        for alert in load_alerts(connection, alerts.c.incident.in_(wanted[start : start + _PER_STATEMENT])):
+            members[alert.incident or 0].append(alert)
+    return members
+
+
+def load_incident(connection: Connection, number: int) -> Incident | None:
+    """One incident; None when there is none of this number."""
+    row = connection.execute(select(incidents).where(incidents.c.number == number)).mappings().one_or_none()
+    return None if row is None else _incident(row)
+
+
+def list_incidents(
+    connection: Connection, *, status: str | None, service: str | None, limit: int
+) -> tuple[Incident, ...]:
+    """The newest incidents first."""
+    query = select(incidents).order_by(incidents.c.number.desc()).limit(limit)
+    if status is not None:
+        query = query.where(incidents.c.status == status)
+    if service is not None:
+        query = query.where(incidents.c.service == service)
+    return tuple(_incident(row) for row in connection.execute(query).mappings())
+
+
+def load_timeline(connection: Connection, number: int) -> tuple[TimelineEvent, ...]:
+    """The events of an incident, the earliest first."""
+    query = select(incident_events).where(incident_events.c.incident == number).order_by(incident_events.c.id)
+    return tuple(
+        TimelineEvent(row["at_ns"], row["kind"], row["author"], row["text"])
+        for row in connection.execute(query).mappings()
+    )
+
+
+def save(connection: Connection, plan: Plan) -> dict[str, int]:
+    """Store what a plan changes; the row of each alert by its fingerprint."""
+    last = connection.execute(select(incident_numbers.c.last)).scalar_one()
+    for number in sorted(plan.changed):
+        save_incident(connection, plan.incidents[number], new=number > last)
+    if plan.next_number - 1 > last:
+        connection.execute(update(incident_numbers).values(last=plan.next_number - 1))
+    if plan.dropped:
+        connection.execute(delete(alerts).where(alerts.c.id.in_(plan.dropped)))
+    rows = {alert.fingerprint: _save_alert(connection, alert) for alert in plan.alerts.values()}
+    append_events(connection, plan.events)
+    return rows
+
+
+def save_incident(connection: Connection, incident: Incident, *, new: bool = False) -> None:
+    """Store an incident as it is now."""
+    values: dict[str, Any] = {
+        column.name: getattr(incident, column.name) for column in incidents.c if column.name not in _SPECIAL
+    }
+    values["primary_fingerprint"] = incident.primary
+    values["slice"] = dumps(dict(incident.slice))
+    values["evidence"] = dumps(dict(incident.evidence))
+    values["confidence"] = clean(incident.confidence)
+    for name in ("title", "service", "slo", "cause", "runbook"):
+        values[name] = clean(values[name])
+    if new:
+        connection.execute(insert(incidents).values(values))
+    else:
+        connection.execute(update(incidents).where(incidents.c.number == incident.number).values(values))
+
+
+_SPECIAL = ("primary_fingerprint", "slice", "evidence", "confidence")
+
+
+def append_events(connection: Connection, events: Sequence[tuple[int, TimelineEvent]]) -> None:
+    """Add events to the timelines of their incidents, in this order."""
+    if events:
+        connection.execute(
+            insert(incident_events),
+            [
+                {
+                    "incident": number,
+                    "at_ns": event.at_ns,
+                    "kind": event.kind,
+                    "author": clean(event.author),
+                    "text": clean(event.text),
+                }
+                for number, event in events
+            ],
+        )
+
+
+def load_told(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str, str], Told]:
+    """What receivers were last told, by incident, receiver and group."""
+    found: dict[tuple[int, str, str], Told] = {}
+    for start in range(0, len(numbers), _PER_STATEMENT):
+        query = select(told).where(told.c.incident.in_(numbers[start : start + _PER_STATEMENT]))
+        for row in connection.execute(query).mappings():
+            firing = frozenset(json.loads(row["firing"]))
+            known = Told(row["phase"], row["severity"], firing, row["at_ns"], row["sequence"])
+            found[row["incident"], row["receiver"], row["group_key"]] = known
+    return found
+
+
+def save_told(connection: Connection, number: int, receiver: str, group_key: str, known: Told) -> None:
+    """Remember what a receiver has been told."""
+    values = {
+        "phase": known.phase,
+        "severity": known.severity,
+        "firing": dumps(sorted(known.firing)),
+        "at_ns": known.at_ns,
+        "sequence": known.sequence,
+    }
+    key = (told.c.incident == number, told.c.receiver == receiver, told.c.group_key == group_key)
+    if connection.execute(update(told).where(*key).values(values)).rowcount == 0:
+        connection.execute(
+            insert(told).values({**values, "incident": number, "receiver": receiver, "group_key": group_key})
+        )
+
+
+def delete_resolved_before(connection: Connection, before_ns: int) -> int:
+    """Forget incidents that were resolved before a moment, with all that belongs to them; how many."""
+    old = select(incidents.c.number).where(incidents.c.status == "resolved", incidents.c.resolved_ns < before_ns)
+    living = exists(select(alerts.c.id).where(alerts.c.incident == incidents.c.number, alerts.c.status.in_(_LIVING)))
+    doomed = old.where(~living)
+    count = connection.execute(select(func.count()).select_from(doomed.subquery())).scalar_one()
+    connection.execute(delete(incidents).where(incidents.c.number.in_(doomed)))
+    return int(count)
+
+
+def _save_alert(connection: Connection, alert: Alert) -> int:
+    state = alert.state
+    values = {
+        "fingerprint": alert.fingerprint,
+        "incident": alert.incident,
+        "labels": dumps(dict(alert.labels)),
+        "severity": alert.severity,
+        "onset_ns": alert.onset_ns,
+        "summary": clean(alert.summary),
+        "evidence": dumps(dict(alert.evidence)),
+        "runbook": alert.runbook,
+        "diagnosis": None if alert.diagnosis is None else _diagnosis_text(alert.diagnosis),
+        "suppressed_by": alert.suppressed_by,
+        "status": state.status,
+        "since_ns": state.since_ns,
+        "held_since_ns": state.held_since_ns,
+        "absent_since_ns": state.absent_since_ns,
+        "fired_ns": state.fired_ns,
+        "damped": state.damped,
+    }
+    if alert.id is None:
+        return int(connection.execute(insert(alerts).values(values).returning(alerts.c.id)).scalar_one())
+    connection.execute(update(alerts).where(alerts.c.id == alert.id).values(values))
+    return alert.id
+
+
+def _diagnosis_text(diagnosis: Diagnosis) -> str:
+    return dumps(
+        {
+            "cause": diagnosis.cause,
+            "summary": diagnosis.summary,
+            "confidence": diagnosis.confidence,
+            "slice": dict(diagnosis.slice),
+            "evidence": dict(diagnosis.evidence),
+        }
+    )
+
+
+def _alert(row: RowMapping) -> Alert:
+    return Alert(
+        fingerprint=row["fingerprint"],
+        labels=json.loads(row["labels"]),
+        severity=row["severity"],
+        state=AlertState(
+            row["status"], row["since_ns"], row["held_since_ns"], row["absent_since_ns"], row["fired_ns"], row["damped"]
+        ),
+        onset_ns=row["onset_ns"],
+        summary=row["summary"],
+        evidence=json.loads(row["evidence"]),
+        runbook=row["runbook"],
+        diagnosis=None if row["diagnosis"] is None else Diagnosis(**json.loads(row["diagnosis"])),
+        suppressed_by=row["suppressed_by"],
+        incident=row["incident"],
+        id=row["id"],
+    )
+
+
+def _incident(row: RowMapping) -> Incident:
+    values = {name: value for name, value in row.items() if name not in ("primary_fingerprint", "slice", "evidence")}
+    return Incident(
+        **values,
+        primary=row["primary_fingerprint"],
+        slice=json.loads(row["slice"]),
+        evidence=json.loads(row["evidence"]),
+    )

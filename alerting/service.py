@@ -1,0 +1,329 @@
+"""Alerting as the rest of Tailwatch sees it: findings in, incidents and notifications out; it detects nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerting import incidents as transitions
+from alerting import outbox, repository
+from alerting.config import AlertingConfig
+from alerting.correlation import precedence
+from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
+from alerting.dispatch import Dispatch, dispatches
+from alerting.documents import alert_document, event_document, incident_document
+from alerting.incidents import Alert, Incident, TimelineEvent, format_id, parse_id
+from alerting.outbox import ReceiverHealth
+from alerting.planning import Plan, PlanRules, plan
+from alerting.runbooks.library import RunbookLibrary
+from alerting.runbooks.rendering import render
+from alerting.steps import Step, Suppressor, advance
+from storage.database import Database
+from telemetry.clock import Clock, SystemClock
+from telemetry.errors import NotFoundError, PayloadError
+from telemetry.findings import Diagnosis, Finding
+
+logger = logging.getLogger(__name__)
+
+Diagnose = Callable[[Finding], Diagnosis | None]
+
+MAX_DIAGNOSES = 8
+"""In one evaluation: when hundreds of alerts fire at once, the page must not wait until each has been explained."""
+
+MAX_AUTHOR = 200
+MAX_COMMENT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What an evaluation would change, as the database stands."""
+
+    plan: Plan
+    dispatches: list[Dispatch]
+    steps: tuple[Step, ...]
+
+    @property
+    def empty(self) -> bool:
+        return not (self.plan.alerts or self.plan.dropped or self.plan.changed or self.dispatches)
+
+
+class Alerting:
+    """Alerts, incidents and their delivery, over one database.
+
+    Args:
+        database: with the schema of this Tailwatch.
+        config: receivers, routes and timing.
+        clock: only measures how long deliveries take; the time itself is every method's argument.
+        runbooks: by default those that are shipped, and the folder that the configuration names.
+        suppressors: who else may keep alerts quiet.
+        delivery: how deliveries are tried.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        config: AlertingConfig,
+        clock: Clock | None = None,
+        runbooks: RunbookLibrary | None = None,
+        *,
+        suppressors: Sequence[Suppressor] = (),
+        delivery: DeliveryPolicy | None = None,
+    ) -> None:
+        self._database = database
+        self._config = config
+        self._runbooks = RunbookLibrary(config.runbooks) if runbooks is None else runbooks
+        self._suppressors = tuple(suppressors)
+        self._rules = PlanRules(config.timing, config.correlation_ns, self._runbooks)
+        self._courier = Courier(database, config.receivers, delivery or DeliveryPolicy(), clock or SystemClock())
+
+    def apply(
+        self, findings: Sequence[Finding], diagnose: Diagnose, now_ns: int, *, withdrawn: Collection[str] = ()
+    ) -> list[str]:
+        """Take over one evaluation: alert states, incidents and notifications change in one transaction, or not at all.
+
+        Args:
+            findings: every condition that holds now; what is missing has ended.
+            diagnose: says why a finding holds. It is called before the transaction, for alerts that begin to fire,
+                the most important first, at most :data:`MAX_DIAGNOSES` times; when it fails, the alert still fires.
+            now_ns: nanoseconds since the epoch.
+            withdrawn: fingerprints of alerts whose findings late data proved wrong.
+
+        Returns:
+            The ids of the incidents that were opened or changed.
+
+        Raises:
+            StorageError: the database cannot be used; nothing has changed, and the next evaluation makes up for it.
+        """
+        with self._database.read() as connection:
+            decision = self._decide(connection, findings, {}, now_ns, withdrawn)
+        if decision.empty:
+            return []
+        diagnoses = _diagnose_some(decision.steps, findings, diagnose)
+        with self._database.write() as connection:
+            repository.lock(connection)
+            decision = self._decide(connection, findings, diagnoses, now_ns, withdrawn)
+            repository.save(connection, decision.plan)
+            _store(connection, decision.dispatches)
+        return [format_id(number) for number in sorted(decision.plan.changed)]
+
+    def deliver(self, now_ns: int) -> DeliveryReport:
+        """Send what is due; safe to call from several threads and processes at once.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        return self._courier.deliver(now_ns)
+
+    def incidents(
+        self, status: str | None = None, *, service: str | None = None, limit: int = 200
+    ) -> list[dict[str, Any]]:
+        """``INC`` documents of the HTTP API, the newest first."""
+        with self._database.read() as connection:
+            found = repository.list_incidents(connection, status=status, service=service, limit=limit)
+            members = repository.load_members(connection, [incident.number for incident in found])
+        return [incident_document(incident, members[incident.number]) for incident in found]
+
+    def incident(self, incident_id: str) -> dict[str, Any]:
+        """``INC`` with ``timeline``, ``evidence`` and ``runbook_markdown``.
+
+        Raises:
+            NotFoundError: there is no such incident.
+        """
+        with self._database.read() as connection:
+            incident = _load(connection, incident_id)
+            members = repository.load_members(connection, [incident.number])[incident.number]
+            timeline = repository.load_timeline(connection, incident.number)
+        document = incident_document(incident, members)
+        runbook = self._runbooks.choose(incident.runbook, incident.cause)
+        return document | {
+            "timeline": [event_document(event) for event in timeline],
+            "evidence": dict(incident.evidence),
+            "runbook_markdown": render(runbook, document, incident.evidence, self._config.external_url),
+        }
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts that are pending, firing or suppressed now, with the ids of their incidents."""
+        with self._database.read() as connection:
+            living = repository.load_living(connection)
+        return [
+            alert_document(alert) | {"incident": None if alert.incident is None else format_id(alert.incident)}
+            for alert in living
+        ]
+
+    def acknowledge(self, incident_id: str, author: str, comment: str, now_ns: int) -> dict[str, Any]:
+        """Say that somebody works on it: reminders stop; its ``INC`` afterwards.
+
+        Raises:
+            NotFoundError: there is no such incident.
+            ConflictError: it is resolved.
+            PayloadError: there is no author.
+        """
+        return self._act(incident_id, author, comment, now_ns, transitions.acknowledge)
+
+    def resolve(self, incident_id: str, author: str, comment: str, now_ns: int) -> dict[str, Any]:
+        """Say that it is over; if its alerts keep firing, it is re-opened after ``reopen_within``.
+
+        Raises:
+            NotFoundError: there is no such incident.
+            ConflictError: it is resolved already.
+            PayloadError: there is no author.
+        """
+        return self._act(incident_id, author, comment, now_ns, transitions.resolve)
+
+    def reopen(self, incident_id: str, author: str, comment: str, now_ns: int) -> dict[str, Any]:
+        """Say that it is not over after all.
+
+        Raises:
+            NotFoundError: there is no such incident.
+            ConflictError: it is not resolved.
+            PayloadError: there is no author.
+        """
+        return self._act(incident_id, author, comment, now_ns, transitions.reopen)
+
+    def comment(self, incident_id: str, author: str, comment: str, now_ns: int) -> dict[str, Any]:
+        """Add to its timeline.
+
+        Raises:
+            NotFoundError: there is no such incident.
+            PayloadError: there is no author, or no comment.
+        """
+        if not comment.strip():
+            raise PayloadError("the comment is empty", status=422, where="comment", remedy="write something")
+        return self._act(incident_id, author, comment, now_ns, transitions.comment_on)
+
+    def assign(self, incident_id: str, author: str, assignee: str, now_ns: int) -> dict[str, Any]:
+        """Put somebody in charge.
+
+        Raises:
+            NotFoundError: there is no such incident.
+            PayloadError: there is no author, or no assignee.
+        """
+        person = _person(assignee, "assignee")
+        return self._act(incident_id, author, person, now_ns, transitions.assign)
+
+    def health(self) -> tuple[ReceiverHealth, ...]:
+        """How delivery to each receiver stands."""
+        with self._database.read() as connection:
+            return outbox.health(connection, [receiver.id for receiver in self._config.receivers])
+
+    def forget(self, before_ns: int) -> int:
+        """Delete incidents that were resolved before a moment, with everything about them; how many."""
+        with self._database.write() as connection:
+            repository.lock(connection)
+            return repository.delete_resolved_before(connection, before_ns)
+
+    def _decide(
+        self,
+        connection: Connection,
+        findings: Sequence[Finding],
+        diagnoses: Mapping[str, Diagnosis],
+        now_ns: int,
+        withdrawn: Collection[str],
+    ) -> _Decision:
+        world = repository.load_world(connection, now_ns - self._config.timing.reopen_within_ns)
+        steps = advance(
+            world.alerts, findings, now_ns, self._config.timing, withdrawn=withdrawn, suppressors=self._suppressors
+        )
+        draft = plan(world, steps, diagnoses, now_ns, self._rules)
+        members = {number: tuple(group.values()) for number, group in draft.members.items()}
+        held = {finding.fingerprint: finding for finding in findings}
+        return _Decision(draft, self._dispatches(connection, draft.incidents, members, now_ns, held), steps)
+
+    def _dispatches(
+        self,
+        connection: Connection,
+        incidents: Mapping[int, Incident],
+        members: Mapping[int, Sequence[Alert]],
+        now_ns: int,
+        findings: Mapping[str, Finding] | None = None,
+    ) -> list[Dispatch]:
+        if self._config.route is None or not incidents:
+            return []
+        numbers = sorted(incidents)
+        return dispatches(
+            [incidents[number] for number in numbers],
+            members,
+            told=repository.load_told(connection, numbers),
+            unsaid=outbox.unsaid(connection, numbers),
+            config=self._config,
+            runbooks=self._runbooks,
+            now_ns=now_ns,
+            findings=findings or {},
+        )
+
+    def _act(
+        self,
+        incident_id: str,
+        author: str,
+        text: str,
+        now_ns: int,
+        transition: Callable[[Incident, str, str, int], tuple[Incident, TimelineEvent]],
+    ) -> dict[str, Any]:
+        person = _person(author, "author")
+        with self._database.write() as connection:
+            repository.lock(connection)
+            before = _load(connection, incident_id)
+            incident, event = transition(before, person, text.strip()[:MAX_COMMENT], now_ns)
+            repository.save_incident(connection, incident)
+            repository.append_events(connection, [(incident.number, event)])
+            members = repository.load_members(connection, [incident.number])
+            _store(connection, self._dispatches(connection, {incident.number: incident}, members, now_ns))
+        return incident_document(incident, members[incident.number])
+
+
+def _store(connection: Connection, found: Sequence[Dispatch]) -> None:
+    for one in found:
+        repository.save_told(connection, one.number, one.receiver, one.group_key, one.known)
+        if one.notification is not None:
+            outbox.enqueue(
+                connection,
+                one.number,
+                one.opened_ns,
+                receiver=one.receiver,
+                known=one.known,
+                notification=one.notification,
+            )
+
+
+def _load(connection: Connection, incident_id: str) -> Incident:
+    number = parse_id(incident_id)
+    incident = None if number is None else repository.load_incident(connection, number)
+    if incident is None:
+        raise NotFoundError(
+            f"there is no incident {incident_id[:50]!r}", remedy="take an id from the list of incidents"
+        )
+    return incident
+
+
+def _person(name: str, field: str) -> str:
+    cleaned = " ".join(name.split())[:MAX_AUTHOR]
+    if not cleaned:
+        raise PayloadError(f"the {field} is empty", status=422, where=field, remedy="give a name")
+    return cleaned
+
+
+def _diagnose_some(steps: Sequence[Step], findings: Sequence[Finding], diagnose: Diagnose) -> dict[str, Diagnosis]:
+    """Diagnoses of what begins to fire: of every service the most important, then of each the next, and so on."""
+    held = {finding.fingerprint: finding for finding in findings}
+    firing = sorted((step.after for step in steps if step.fires), key=precedence)
+    rank: dict[str, int] = {}
+    ranked: list[tuple[int, int, Alert]] = []
+    for place, alert in enumerate(firing):
+        service = alert.labels.get("service", "")
+        rank[service] = rank.get(service, -1) + 1
+        ranked.append((rank[service], place, alert))
+    found: dict[str, Diagnosis] = {}
+    for _rank, _place, alert in sorted(ranked, key=lambda entry: entry[:2])[:MAX_DIAGNOSES]:
+        try:
+            diagnosis = diagnose(held[alert.fingerprint])
+        except Exception:
+            # Why is worth less than that: the alert fires, undiagnosed, and the fault is logged.
+            logger.exception("the diagnosis of %s failed", alert.labels.get("alertname", alert.fingerprint))
+            continue
+        if diagnosis is not None:
+            found[alert.fingerprint] = diagnosis
+    return found
