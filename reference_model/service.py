@@ -15,6 +15,7 @@ from reference_model.encoder import VERSIONS as ENCODER_VERSIONS
 from reference_model.encoder import Encoded, Encoder, EncoderItem
 from reference_model.engine.admission import Admission
 from reference_model.engine.batcher import DynamicBatcher
+from reference_model.engine.gate import Gate
 from reference_model.engine.generation import Generator
 from reference_model.engine.response_cache import ResponseCache
 from reference_model.engine.seams import Seams
@@ -60,6 +61,7 @@ class Service:
     clock: Clock
     text: TextSide | None
     vectors: VectorSide | None
+    gate: Gate = field(default_factory=Gate)
     ready: bool = False
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -109,12 +111,9 @@ class Service:
     async def drain(self) -> None:
         """Refuses new work and waits, at most ``drain_s``, for what was accepted."""
         self.ready = False
-        admissions = self._admissions()
-        for admission in admissions:
-            admission.drain()
-        waiting = asyncio.gather(*(admission.wait_until_empty() for admission in admissions))
+        self.gate.close()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(waiting, self.settings.drain_s)
+            await asyncio.wait_for(self.gate.wait_until_empty(), self.settings.drain_s)
 
     async def stop(self) -> None:
         """Ends threads and tasks."""
@@ -126,10 +125,6 @@ class Service:
             self.vectors.executor.shutdown()
         if self.text is not None:
             await asyncio.to_thread(self.text.generator.stop)
-
-    def _admissions(self) -> list[Admission]:
-        sides = [self.text.generator.admission] if self.text else []
-        return [*sides, *([self.vectors.batcher.admission] if self.vectors else [])]
 
     async def _warm_up(self) -> None:
         """One request to each model: first calls allocate and choose kernels, users should not wait for that."""

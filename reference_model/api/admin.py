@@ -79,6 +79,7 @@ async def state(http: Request) -> dict[str, Any]:
         "device": service.device.name,
         "device_description": service.device.description,
         "models": models,
+        "requests_inside": service.gate.inside,
         "queues": _queues(service),
         "cache": {"enabled": service.cache.enabled, "answers": len(service.cache)},
         "resident_bytes": psutil.Process(os.getpid()).memory_info().rss,

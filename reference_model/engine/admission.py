@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from reference_model.errors import DrainingError, QueueFullError
+from reference_model.errors import QueueFullError
 
 _MEMORY = 0.9
 """Weight of the past in the mean time between completions: about the last ten count."""
@@ -29,28 +28,15 @@ class Admission:
         self._tenants: Counter[str] = Counter()
         self._seconds_each = 0.0
         self._last_done: float | None = None
-        self._draining = False
-        self._empty = asyncio.Event()
-        self._empty.set()
 
     @property
     def inside(self) -> int:
         """Requests waiting or running."""
         return self._tenants.total()
 
-    def drain(self) -> None:
-        """Refuses all that is new from now on."""
-        self._draining = True
-
-    async def wait_until_empty(self) -> None:
-        """Returns as soon as nothing is inside."""
-        await self._empty.wait()
-
     @contextmanager
     def admit(self, tenant: str) -> Iterator[None]:
-        """Holds a place while the block runs. Raises QueueFullError or DrainingError instead of waiting."""
-        if self._draining:
-            raise DrainingError("The service is shutting down; send the request to another instance.", 1)
+        """Holds a place while the block runs. Raises QueueFullError instead of waiting."""
         if self.inside >= self._limit:
             raise QueueFullError(
                 f"The {self._name} queue is full ({self._limit} requests); retry after the time in Retry-After.",
@@ -63,15 +49,12 @@ class Admission:
                 self.retry_after_s(),
             )
         self._tenants[tenant] += 1
-        self._empty.clear()
         try:
             yield
         finally:
             self._tenants[tenant] -= 1
             if not self._tenants[tenant]:
                 del self._tenants[tenant]
-            if not self._tenants:
-                self._empty.set()
             self._completed()
 
     def retry_after_s(self) -> int:

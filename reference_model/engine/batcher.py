@@ -78,7 +78,7 @@ class DynamicBatcher(Generic[Item, Result]):
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def submit(self, item: Item, tenant: str) -> Batched[Result]:
-        """The result for ``item``. Raises QueueFullError or DrainingError, and what ``compute`` raised."""
+        """The result for ``item``. Raises QueueFullError, and what ``compute`` raised."""
         with self.admission.admit(tenant):
             waiting = _Waiting(item, self._clock(), asyncio.get_running_loop().create_future())
             self._queue.append(waiting)

@@ -87,7 +87,7 @@ class Generator:
     ) -> AsyncIterator[TokenEvent | FinishedEvent]:
         """Tokens as they come, then one FinishedEvent. Leaving early cancels the generation.
 
-        Raises QueueFullError and DrainingError when there is no room, and what the model raised.
+        Raises QueueFullError when there is no room, and what the model raised.
         """
         with self.admission.admit(tenant):
             submitted_at = self._clock()

@@ -75,7 +75,11 @@ async def answer_text(
     side = service.text_side()
     model, routed = service.router.choose(request.model)
     version = shadow or routed
-    with request_span(request.operation, model, version, request.text, caller, shadow=shadow is not None) as call:
+    copied = shadow is not None
+    with (
+        request_span(request.operation, model, version, request.text, caller, shadow=copied) as call,
+        service.gate.enter(),
+    ):
         call.stream = request.stream
         incoming = Incoming(request.operation, model, caller.tenant, caller.input_type, request.text)
         tokenizer = side.model.tokenizer

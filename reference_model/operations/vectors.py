@@ -53,7 +53,8 @@ async def classify(
     model, routed = service.router.choose(model)
     version = shadow or routed
     side = service.vector_side()
-    with request_span("classify", model, version, text, caller, shadow=shadow is not None) as call:
+    copied = shadow is not None
+    with request_span("classify", model, version, text, caller, shadow=copied) as call, service.gate.enter():
         tokens = await _tokenise(service, Incoming("classify", model, caller.tenant, caller.input_type, text))
         call.input_tokens = len(tokens)
         key = (_CACHE_NAME, model, version, tuple(tokens))
@@ -81,7 +82,7 @@ async def embed(service: Service, model: str, texts: Sequence[str], caller: Call
     model, version = service.router.choose(model)
     side = service.vector_side()
     joined = "\n".join(texts)
-    with request_span("embeddings", model, version, joined, caller) as call:
+    with request_span("embeddings", model, version, joined, caller) as call, service.gate.enter():
         incoming = Incoming("embeddings", model, caller.tenant, caller.input_type, joined)
         token_lists = [await _tokenise(service, replace(incoming, text=text)) for text in texts]
         call.input_tokens = total = sum(map(len, token_lists))

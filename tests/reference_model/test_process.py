@@ -38,23 +38,20 @@ async def test_load_is_sent_answered_and_summed_up(running: Running) -> None:
 
 
 async def test_load_changes_while_it_runs_and_reports_the_truth(running: Running) -> None:
-    judged: list[tuple[str, bool]] = []
+    arrived: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
     traffic = _traffic(25, input_types={"chat": 1.0}, feedback_share=1.0, repeat_share=0.0)
     generator = LoadGenerator(
-        str(running.client.base_url), traffic, feedback=lambda *told: judged.append((told[2], told[3]))
+        str(running.client.base_url), traffic, feedback=lambda *told: arrived.put_nowait((told[2], told[3]))
     )
     run = asyncio.create_task(generator.run())
-    while len(judged) < 10:
-        await asyncio.sleep(0.02)
+    judged = [await arrived.get() for _ in range(10)]
     before = generator.change(LoadChange(2.0, {"topics": ("trivia",)}))
     assert before == traffic
     assert generator.traffic.arrivals.rate == 50
-    seen = len(judged)
-    while len(judged) < seen + 60:
-        await asyncio.sleep(0.02)
+    judged += [await arrived.get() for _ in range(60)]
     generator.stop()
     summary = await run
-    assert summary.outcomes["ok"] == summary.sent == len(judged)
+    assert summary.outcomes["ok"] == summary.sent == len(judged) + arrived.qsize()
     assert {topic for topic, _ in judged[-30:]} == {"trivia"}
     assert sum(correct for _, correct in judged) > 0.5 * len(judged)
 
@@ -84,7 +81,7 @@ def test_sigterm_finishes_what_was_accepted_and_sends_its_telemetry() -> None:
         url = process.stdout.readline().split()[2]
         httpx.post(
             f"{url}/admin/faults",
-            json={"name": "tail-spike", "parameters": {"share": 1.0, "delay_s": 0.5}},
+            json={"name": "tail-spike", "parameters": {"share": 1.0, "delay_s": 2.0}},
             trust_env=False,
         ).raise_for_status()
         answers: list[httpx.Response] = []
@@ -94,6 +91,8 @@ def test_sigterm_finishes_what_was_accepted_and_sends_its_telemetry() -> None:
             )
         )
         slow.start()
+        while not httpx.get(f"{url}/admin/state", trust_env=False).json()["requests_inside"]:
+            assert slow.is_alive()
         refused = httpx.post(
             f"{url}/v1/chat/completions", json={"messages": [{"role": "user", "content": "x"}]}, trust_env=False
         )

@@ -12,6 +12,7 @@ import pytest
 
 from reference_model.engine.admission import Admission
 from reference_model.engine.batcher import DynamicBatcher
+from reference_model.engine.gate import Gate
 from reference_model.engine.response_cache import ResponseCache
 from reference_model.engine.seams import Seams
 from reference_model.errors import DrainingError, QueueFullError
@@ -59,13 +60,13 @@ async def test_retry_after_follows_the_pace() -> None:
         assert 8 <= admission.retry_after_s() <= 10
 
 
-async def test_draining_refuses_the_new_and_waits_for_the_old() -> None:
-    admission = _admission()
-    with admission.admit("a"):
-        admission.drain()
-        with pytest.raises(DrainingError), admission.admit("b"):
+async def test_a_closed_gate_refuses_the_new_and_waits_for_the_old() -> None:
+    gate = Gate()
+    with gate.enter():
+        gate.close()
+        with pytest.raises(DrainingError), gate.enter():
             pass
-        waiting = asyncio.create_task(admission.wait_until_empty())
+        waiting = asyncio.create_task(gate.wait_until_empty())
         await asyncio.sleep(0)
         assert not waiting.done()
     await waiting
