@@ -97,6 +97,10 @@ class _Linter:
                 yield self._warning("alert", f"{name} looks further back than the SLO's window", "use a shorter window")
             if pair.factor < 0.5:
                 yield self._warning("alert", f"{name} fires while the budget lasts twice over", "raise the factor")
+        windows = [(pair.severity, pair.long_ns) for pair in policy.pairs]
+        for severity, long_ns in sorted({window for window in windows if windows.count(window) > 1}):
+            message = f"two alerts of severity {severity} look back over {format_duration(long_ns)}"
+            yield self._error("alert", message, "keep one: their labels would be the same")
         if not policy.pairs and policy.sequential is None:
             yield self._warning("alert", "nothing is alerted", "use page-and-ticket, unless that is meant")
         if policy.pairs and not policy.gate:

@@ -106,7 +106,7 @@ def _parse_file(text: str, file: str) -> tuple[list[Slo], list[Problem]]:
             slo = _SloReader(reader, field, node).read()
             if slo is not None:
                 slos.append(slo)
-    return slos, reader.problems
+    return slos, sorted(reader.problems, key=lambda problem: problem.line)
 
 
 class _SloReader:

@@ -1,0 +1,48 @@
+"""The JSON Schema of SLO files, for editors; made from the parser's own keys. It validates nothing itself.
+
+``python -m detectors.slo.schema`` prints it; docs/slo.schema.json is its output, and a test keeps it so.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, Final
+
+from detectors.slo.keys import FILE_KEYS, SLI_KEYS, SLO_KEYS, Key, mapping_schema
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def document() -> dict[str, Any]:
+    """The schema (draft 2020-12) of one SLO file."""
+    sli = {
+        "type": "object",
+        "properties": {kind: _kind(kind, keys) for kind, keys in SLI_KEYS.items()},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    slo = mapping_schema(tuple(Key(key.name, sli, key.required) if key.name == "sli" else key for key in SLO_KEYS))
+    file = mapping_schema(
+        tuple(
+            Key(key.name, {"type": "array", "items": slo}, key.required) if key.name == "slos" else key
+            for key in FILE_KEYS
+        )
+    )
+    return {"$schema": DIALECT, "title": "Tailwatch SLO file", **file}
+
+
+def text() -> str:
+    """The schema as the published file holds it."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _kind(kind: str, keys: tuple[Key, ...]) -> dict[str, Any]:
+    schema = mapping_schema(keys)
+    # `errors:` with nothing after it is YAML's null, and all that most error SLOs need.
+    return {"anyOf": [schema, {"type": "null"}]} if kind == "errors" else schema
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())
