@@ -39,7 +39,7 @@ def last(span_s: float, now: float, most_points: int = 180) -> Period:
     return Period(end - math.ceil(span_s / step) * step, end, step)
 
 
-def closer(period: Period, points: Sequence[HistoryPoint], most_points: int = 180) -> Period | None:
+def closer(period: Period, points: Sequence[HistoryPoint], now: float, most_points: int = 180) -> Period | None:
     """A shorter period with finer steps where the data begin late, or None where there is nothing to gain.
 
     An SLO that was switched on ten minutes ago has one point in a window of 30 days at 4 h a step;
@@ -48,11 +48,11 @@ def closer(period: Period, points: Sequence[HistoryPoint], most_points: int = 18
     filled = [point.t for point in points if point.total]
     if not filled:
         return None
-    span_s = period.end - min(filled)
+    span_s = now - min(filled)
     if span_s > (period.end - period.start) / 3:
         return None
     step = step_for(span_s, most_points)
     if step >= period.step:
         return None
     start = math.floor(min(filled) / step) * step
-    return Period(start, math.ceil(period.end / step) * step, step)
+    return Period(start, math.floor(now / step + 1) * step, step)

@@ -64,8 +64,13 @@ def _actions(found: Incident) -> None:
         page.section("Act")
         # Streamlit forgets a widget's value when its page is left, so the name is kept beside it
         st.session_state.setdefault("author-field", st.session_state.get(AUTHOR, ""))
-        author = st.text_input("Your name", key="author-field", max_chars=100, placeholder="goes into the timeline")
-        st.session_state[AUTHOR] = author
+        author = st.text_input(
+            "Your name",
+            key="author-field",
+            max_chars=100,
+            placeholder="goes into the timeline",
+            on_change=_remember_author,
+        )
         written = st.session_state.setdefault(WRITTEN, 0)  # a new key empties the field after each action
         comment = st.text_area("Comment", key=f"comment-{found.id}-{written}", height=68, max_chars=4000)
         with st.container(horizontal=True, gap="small"):
@@ -86,6 +91,10 @@ def _actions(found: Incident) -> None:
         incident_id, failure = st.session_state.get(FAILURE, ("", ""))
         if incident_id == found.id and failure:
             page.complain(failure)
+
+
+def _remember_author() -> None:
+    st.session_state[AUTHOR] = st.session_state["author-field"]
 
 
 def _act(found: Incident, action: str, done: str, author: str | None, comment: str | None) -> None:

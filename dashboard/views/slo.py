@@ -89,7 +89,7 @@ def _span_s(slo: Slo) -> float:
 
 
 def _history(slo: Slo, group: SloGroup, now: float) -> None:
-    points, period = _points(slo, group, periods.last(_span_s(slo), now))
+    points, period = _points(slo, group, periods.last(_span_s(slo), now), now)
     frame = frames.history(points)
     of = f"of {formats.labels(group.group)}" if group.group else ""
     empty = frame["budget_remaining"].dropna().empty
@@ -110,12 +110,14 @@ def _history(slo: Slo, group: SloGroup, now: float) -> None:
         page.chart("Burn rate", None if frame["burn"].dropna().empty else charts.burn(frame, thresholds), "burn", step)
 
 
-def _points(slo: Slo, group: SloGroup, period: periods.Period) -> tuple[Sequence[HistoryPoint], periods.Period]:
+def _points(
+    slo: Slo, group: SloGroup, period: periods.Period, now: float
+) -> tuple[Sequence[HistoryPoint], periods.Period]:
     while True:
         points = page.client().history(
             slo.name, start=period.start, end=period.end, step=period.step, group=group.group
         )
-        finer = periods.closer(period, points)
+        finer = periods.closer(period, points, now)
         if finer is None:
             return [point for point in points if point.t >= period.start], period
         period = finer

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.dashboard.service import RecordedService, Running
 
 ROOT = Path(__file__).parents[2]
-REFRESH_S = 2
+REFRESH_S = 3
 PATIENCE_MS = 30_000
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
