@@ -39,7 +39,7 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        names = sorted(glob.glob(pattern, recursive=True))
+        names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute
         if not names:
             raise ConfigError("no such SLO file", where=pattern, remedy="check the paths and globs under slos")
         found.update(dict.fromkeys(Path(name) for name in names))

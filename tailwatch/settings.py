@@ -9,13 +9,13 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from alerting.config import AlertingConfig
+from alerting.config import AlertingConfig, parse_alerting
 from telemetry.errors import ConfigError, TailwatchError
 from telemetry.windows import NANOS, parse_duration
 
@@ -31,6 +31,18 @@ def _duration(value: object) -> object:
             raise ValueError(error.sentence()) from None
     return value
 
+
+def _checked_already(value: object) -> AlertingConfig:
+    if not isinstance(value, AlertingConfig):
+        raise ValueError("this section can be set in the configuration file only")  # noqa: TRY004 - pydantic's protocol
+    return value
+
+
+if TYPE_CHECKING:
+    AlertingSection = AlertingConfig
+else:
+    # pydantic looks into dataclasses, and this one holds receivers, whose type is a protocol
+    AlertingSection = Annotated[Any, BeforeValidator(_checked_already)]
 
 DurationNs = Annotated[int, BeforeValidator(_duration)]
 """Nanoseconds, written as a duration: ``30s``, ``7d``, ``0``."""
@@ -55,7 +67,7 @@ class Address(str):
 class Settings(BaseSettings):
     """Everything that can be set; each field's description is its documentation."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True, validate_default=False)
 
     http: str = Field("127.0.0.1:4318", description="Address of OTLP/HTTP, the API and /metrics, as host:port.")
     grpc: str = Field("127.0.0.1:4317", description="Address of OTLP/gRPC, as host:port; empty switches it off.")
@@ -72,16 +84,14 @@ class Settings(BaseSettings):
     )
     slos: tuple[str, ...] = Field((), description="SLO files, as paths or globs relative to the configuration file.")
     prices: Path | None = Field(None, description="Price table, relative to the configuration file.")
-    runbooks: Path | None = Field(None, description="Folder of your own runbooks, which win over the shipped ones.")
     evaluation_interval: DurationNs = Field(NANOS, description="Time between evaluations of all SLOs.")
     max_body_mib: int = Field(64, ge=1, description="Largest request after decompression, in MiB.")
     queue_mib: int = Field(256, ge=1, description="Bytes that may wait to be committed, in MiB; beyond it: 503.")
     max_groups: int = Field(
         2000, ge=1, description="Groups an SLO may have before further ones are counted as __overflow__."
     )
-    dashboard_url: str = Field("http://127.0.0.1:8501", description="Where notifications link to.")
-    alerting: AlertingConfig = Field(
-        default_factory=AlertingConfig, description="Receivers and the routing tree; see docs/alerting.md."
+    alerting: AlertingSection = Field(
+        AlertingConfig(), description="Receivers, routes, runbooks and external_url (file only); see docs/alerting.md."
     )
 
     @field_validator("http", "grpc")
@@ -117,7 +127,7 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
@@ -140,9 +150,11 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
     document = _read(path) if named or path.exists() else {}
     base = path.parent
     document["slos"] = [str(base / pattern) for pattern in _list(document.get("slos", []), path)]
-    for key in ("prices", "runbooks", "data_dir"):
+    for key in ("prices", "data_dir"):
         if isinstance(document.get(key), str):
             document[key] = base / document[key]
+    if "alerting" in document:
+        document["alerting"] = parse_alerting(document["alerting"], folder=base, where=f"{path}: alerting")
     try:
         return Settings(**{**document, **(overrides or {})})
     except ValidationError as error:

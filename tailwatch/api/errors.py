@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from telemetry.errors import NotFoundError, StorageError, TailwatchError
+from telemetry.errors import ConflictError, NotFoundError, PayloadError, StorageError, TailwatchError
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,17 @@ def _answer(status: int, what: str, where: str, remedy: str) -> JSONResponse:
 
 async def _deliberate(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, TailwatchError)
-    status = 404 if isinstance(error, NotFoundError) else 503 if isinstance(error, StorageError) else 400
+    match error:
+        case PayloadError(status=status):
+            pass
+        case NotFoundError():
+            status = 404
+        case ConflictError():
+            status = 409
+        case StorageError():
+            status = 503
+        case _:
+            status = 400
     return _answer(status, error.what, error.where or request.url.path, error.remedy)
 
 

@@ -32,9 +32,11 @@ def search_traces(
 ) -> dict[str, Any]:
     """Inference requests, newest first."""
     start_ns, end_ns = ctx.range_ns(start, end, default_s=3600)
+    named = {"model_version": model_version, "input_type": input_type}
+    where = {name: value for name, value in named.items() if value is not None}
     rows = spans.search(
         ctx.database, start_ns, end_ns, service=service, operation=operation, error=error,
-        min_duration_s=min_duration, where={"model_version": model_version, "input_type": input_type}, limit=limit,
+        min_duration_s=min_duration, where=where, limit=limit,
     )  # fmt: skip
     return {"traces": [_request(row) for row in rows]}
 

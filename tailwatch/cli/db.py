@@ -43,7 +43,7 @@ def stats(config: Path | None) -> None:
         database.close()
     table = Table("table", "rows", "bytes", box=None)
     for row in rows:
-        table.add_row(row.table, f"{row.rows:,}", "" if row.bytes is None else f"{row.bytes:,}")
+        table.add_row(row.name, f"{row.rows:,}", "" if row.size_bytes is None else f"{row.size_bytes:,}")
     for column in table.columns[1:]:
         column.justify = "right"
     Console().print(table)

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import click
-from sqlalchemy.engine import make_url
 
+from storage.engines import display_name, parse_url
 from tailwatch.settings import ENV_PREFIX, Settings, load_settings, unknown_variables
 from telemetry.windows import format_duration
 
@@ -30,9 +30,9 @@ def show(settings: Settings, name: str) -> str:
     if name in ("raw_retention", "rollup_retention", "evaluation_interval"):
         return format_duration(value)
     if name == "database_url":
-        return "(SQLite in data_dir)" if value is None else make_url(value).render_as_string(hide_password=True)
+        return "(SQLite in data_dir)" if value is None else display_name(parse_url(value))
     if name == "alerting":
-        return ", ".join(receiver.name for receiver in value.receivers) or "(no receivers)"
+        return ", ".join(receiver.id for receiver in value.receivers) or "(no receivers)"
     if name == "slos":
         return ", ".join(value) or "(none)"
     return "(none)" if value is None else str(value)

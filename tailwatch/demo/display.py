@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -27,7 +28,7 @@ class Display:
         self._slos: dict[str, tuple[str, str]] = {}
         self._live = Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tailwatch.demo.sink import Received
+from telemetry.findings import fingerprint
 from telemetry.windows import NANOS
 
 
@@ -113,7 +114,7 @@ def _problems(truth: Truth, injected_s: float | None, found: Mapping[str, Any] |
 
 def _first_webhook(incident: Mapping[str, Any], received: Sequence[Received], since_ns: int) -> Received | None:
     """The first signed Alertmanager-format notification that names one of the incident's alerts."""
-    fingerprints = {alert["fingerprint"] for alert in incident["alerts"]}
+    fingerprints = {fingerprint(alert["labels"]) for alert in incident["alerts"]}
     for one in received:
         alerts = one.document.get("alerts", [])
         if (

@@ -160,7 +160,11 @@ class _Run:
                 self._tell_incident(incident)
         for one in self._sink.received[self._seen_notifications :]:
             self._seen_notifications += 1
-            late = "" if self._injected_ns is None else f", {(one.at_ns - self._injected_ns) / NANOS:.1f} s after the fault"
+            late = (
+                ""
+                if self._injected_ns is None
+                else f", {(one.at_ns - self._injected_ns) / NANOS:.1f} s after the fault"
+            )
             self._display.step(f"notification received at {one.path}{late}", "green")
         self._display.refresh()
 
@@ -195,9 +199,7 @@ class _Run:
         )
 
 
-def _start(
-    plan: DemoPlan, processes: Processes, sink: NotificationSink, secret: str, display: Display
-) -> _Addresses:
+def _start(plan: DemoPlan, processes: Processes, sink: NotificationSink, secret: str, display: Display) -> _Addresses:
     ports = {name: free_port(port) for name, port in _PREFERRED_PORTS.items()}
     urls = _Addresses(
         api=f"http://127.0.0.1:{ports['http']}",
@@ -242,8 +244,8 @@ def _write_config(folder: Path, urls: _Addresses, sink: str) -> Path:
         "data_dir": "data",
         "slos": ["slos.yaml"],
         "prices": "prices.yaml",
-        "dashboard_url": urls.dashboard,
         "alerting": {
+            "external_url": urls.dashboard,
             "receivers": [
                 {
                     "name": "demo",

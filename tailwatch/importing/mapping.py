@@ -116,7 +116,9 @@ class RowReader:
         except ValueError:
             value = math.nan
         if not math.isfinite(value) or value < 0:
-            raise self._fault(number, str(column), text, "not a number of 0 or more", "mend the value or leave it empty")
+            raise self._fault(
+                number, str(column), text, "not a number of 0 or more", "mend the value or leave it empty"
+            )
         return value
 
     def _time(self, number: int, column: str, value: Any) -> int:

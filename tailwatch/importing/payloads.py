@@ -73,7 +73,7 @@ def _whole(number: float | None) -> int | None:
     return None if number is None else round(number)
 
 
-def _attribute(name: str, value: str | float | int | None) -> KeyValue:
+def _attribute(name: str, value: str | float | None) -> KeyValue:
     match value:
         case int():
             return KeyValue(key=name, value=AnyValue(int_value=value))

@@ -107,10 +107,10 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
 
 def _parquet(path: Path) -> Any:
     # pyarrow takes 0.3 s to import, which only a Parquet import should pay
-    import pyarrow  # noqa: PLC0415
-    import pyarrow.parquet  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
 
     try:
-        return pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
+        return parquet.ParquetFile(path)
+    except pa.ArrowInvalid as error:
         raise ImportFileError(f"not a Parquet file: {error}", where=str(path), remedy="re-export the file") from None

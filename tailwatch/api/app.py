@@ -1,0 +1,28 @@
+"""The ASGI application: the API's routers, the dashboard's and Prometheus' needs, and OTLP, on one port."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+import tailwatch
+from collector.http import routes
+from tailwatch.api import health, incidents, series, slos, traces
+from tailwatch.api.context import Context
+from tailwatch.api.errors import install_error_handlers
+from tailwatch.service import Service
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application over a service that was started; it starts and stops nothing itself."""
+    app = FastAPI(
+        title="Tailwatch",
+        version=tailwatch.__version__,
+        description="SLOs, incidents and traces of AI inference. Times are seconds since the epoch.",
+        redoc_url=None,
+    )
+    app.state.context = Context(service)
+    install_error_handlers(app)
+    for router in (health.router, slos.router, incidents.router, series.router, traces.router):
+        app.include_router(router)
+    app.router.routes.extend(routes(service.intake))
+    return app

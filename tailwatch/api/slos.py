@@ -1,0 +1,107 @@
+"""SLOs: their status as last evaluated, their budget over time, and the exact counts behind them."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from detectors.slo.compile import rule_id, slices_rule_id
+from storage.rollups import sli_totals
+from tailwatch.api.context import Context, context
+from telemetry.errors import NotFoundError, TailwatchError
+from telemetry.windows import BUCKET_NS, NANOS
+
+router = APIRouter(prefix="/api/v1", tags=["SLOs"])
+
+SLICED_KINDS = ("quantile", "drift")
+"""SLI kinds whose good and total are time slices, not events."""
+
+Start = Annotated[float | None, Query(description="seconds since the epoch; default: the SLO's window ago")]
+End = Annotated[float | None, Query(description="seconds since the epoch; default: now")]
+
+
+@router.get("/slos")
+def list_slos(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
+    """Every SLO with state, budget, burn rates and alerts of each group."""
+    return {"slos": list(ctx.service.evaluator.statuses().values())}
+
+
+@router.get("/slos/{name}")
+def get_slo(ctx: Annotated[Context, Depends(context)], name: str) -> dict[str, Any]:
+    """One SLO."""
+    statuses = ctx.service.evaluator.statuses()
+    if name not in statuses:
+        raise _unknown(name)
+    return dict(statuses[name])
+
+
+@router.get("/slos/{name}/history")
+def get_history(
+    ctx: Annotated[Context, Depends(context)],
+    name: str,
+    start: Start = None,
+    end: End = None,
+    step: Annotated[float | None, Query(gt=0, description="seconds; default: about 120 points")] = None,
+    group: Annotated[str, Query(description='labels of the group as JSON, such as {"input_type":"code"}')] = "{}",
+) -> dict[str, Any]:
+    """Counts, SLI, burn and remaining budget of one group, a point per step."""
+    slo = ctx.service.slo(name)
+    if slo is None:
+        raise _unknown(name)
+    start_ns, end_ns = ctx.range_ns(start, end, default_s=slo.window_s)
+    step_ns = ctx.step_ns(step, start_ns, end_ns, least_ns=BUCKET_NS)
+    points = ctx.service.evaluator.budget_curve(name, _labels(group), start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
+    return {
+        "points": [
+            {
+                "t": point.time_ns / NANOS,
+                "good": point.good,
+                "total": point.total,
+                "sli": point.good / point.total if point.total else None,
+                "burn": (1 - point.good / point.total) / slo.error_budget if point.total else None,
+                "budget_remaining": point.remaining,
+            }
+            for point in points
+        ]
+    }
+
+
+@router.get("/slis/{name}")
+def get_sli(
+    ctx: Annotated[Context, Depends(context)], name: str, start: Start = None, end: End = None
+) -> dict[str, Any]:
+    """Exact good and total events per group over [start, end), from the counters.
+
+    For quantile and drift SLOs these are time slices. Older counts are folded to 5 min and 1 h, and count where their
+    bucket starts.
+    """
+    slo = ctx.service.slo(name)
+    if slo is None:
+        raise _unknown(name)
+    start_ns, end_ns = ctx.range_ns(start, end, default_s=slo.window_s)
+    rule = slices_rule_id(slo) if slo.kind in SLICED_KINDS else rule_id(slo)
+    totals = sli_totals(ctx.database, rule, start_ns, end_ns)
+    return {
+        "slo": name,
+        "start": start_ns / NANOS,
+        "end": end_ns / NANOS,
+        "groups": [{"group": dict(one.labels), "good": one.good, "total": one.total} for one in totals],
+    }
+
+
+def _labels(text: str) -> dict[str, str]:
+    try:
+        labels = json.loads(text)
+    except ValueError:
+        labels = None
+    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+        raise TailwatchError(
+            f"{text!r} is not a JSON object of texts", where="group", remedy='write {"label": "value"}, URL-encoded'
+        )
+    return labels
+
+
+def _unknown(name: str) -> NotFoundError:
+    return NotFoundError(f"there is no SLO {name}", where="slos", remedy="GET /api/v1/slos lists them")

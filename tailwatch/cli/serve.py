@@ -1,0 +1,103 @@
+"""``tailwatch serve``: collector, evaluator, alerting and API in one process, until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from pathlib import Path
+
+import click
+import uvicorn
+
+from tailwatch.api.app import create_app
+from tailwatch.service import Service
+from tailwatch.settings import Address, Settings, load_settings, unknown_variables
+from tailwatch.store import open_store
+from telemetry.clock import SystemClock
+from telemetry.errors import ConfigError
+
+_BACKLOG = 2048
+_DRAIN_S = 10
+
+_log = logging.getLogger("tailwatch")
+
+
+@click.command()
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+@click.pass_obj
+def command(config: Path | None, log_level: str) -> None:
+    """Take telemetry in, evaluate SLOs, open incidents and notify, until SIGTERM or Ctrl-C."""
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("httpx", "httpcore", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    settings = load_settings(config)
+    for sentence in unknown_variables(os.environ):
+        _log.warning("%s", sentence)
+    listener = _listen(settings.http_address)
+    with listener, open_store(settings, SystemClock()) as store:
+        service = Service(settings, store, SystemClock())
+        service.start()
+        _outlive_signals()
+        try:
+            asyncio.run(_serve(settings, service, listener))
+        finally:
+            service.stop()
+    _log.info("ended; everything accepted is stored")
+
+
+async def _serve(settings: Settings, service: Service, listener: socket.socket) -> None:
+    # uvicorn logs each request at info, which for a collector is a line per batch
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(service), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_DRAIN_S,
+            server_header=False,
+        )
+    )  # fmt: skip
+    host, port = listener.getsockname()[:2]
+    grpc = None
+    if settings.grpc_address is not None:
+        from collector.grpc_server import GrpcServer  # noqa: PLC0415 - grpc takes 0.2 s to import
+
+        grpc = GrpcServer(service.intake, settings.grpc)
+        grpc_port = await grpc.start()
+        _log.info("OTLP/gRPC on %s:%d", settings.grpc_address.host, grpc_port)
+    shown = f"[{host}]" if ":" in host else host
+    _log.info("OTLP/HTTP, API and metrics on http://%s:%d, data in %s", shown, port, service.database.name)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        if grpc is not None:
+            await grpc.stop()
+
+
+def _outlive_signals() -> None:
+    """Let uvicorn end on SIGTERM and Ctrl-C without the process dying of them: it raises them anew when it is done."""
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: None)
+
+
+def _listen(address: Address) -> socket.socket:
+    """A bound socket: taken before anything else starts, so that a port in use is said at once.
+
+    Raises:
+        ConfigError: the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address.host, address.port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"cannot listen there: {error.strerror}",
+            where=str(address),
+            remedy="end the other process, or set another address in http: or TAILWATCH_HTTP",
+        ) from None
+    return listener

@@ -1,0 +1,109 @@
+"""``tailwatch slo``: check SLO files, and say how the SLOs stand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from alerting.runbooks.library import RunbookLibrary
+from detectors.slo.lint import lint as lint_slos
+from detectors.slo.parse import load_slos
+from detectors.slo.spec import SloSet
+from storage.database import Database
+from tailwatch.catalogue import expand
+from tailwatch.settings import Settings, load_settings
+from tailwatch.standing import evaluate_now
+from telemetry.clock import SystemClock
+from telemetry.errors import ConfigError, FileProblemsError
+
+_STYLES = {"ok": "green", "burning": "bold red", "exhausted": "bold red"}
+
+
+@click.group()
+def command() -> None:
+    """Check SLO files, and see how the SLOs stand."""
+
+
+@command.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.pass_obj
+def lint(config: Path | None, files: tuple[Path, ...]) -> None:
+    """Check FILES: every fault with file, line, field and remedy. Exit status 1 when there are errors."""
+    runbooks = RunbookLibrary(load_settings(config).alerting.runbooks).names
+    try:
+        slos = load_slos(expand([str(file) for file in files]))
+    except FileProblemsError as error:
+        problems = list(error.problems)
+        slos = SloSet()
+    else:
+        problems = lint_slos(slos, runbooks)
+    errors = 0
+    for problem in problems:
+        errors += problem.severity == "error"
+        click.secho(f"{problem.severity}: ", fg="red" if problem.severity == "error" else "yellow", nl=False)
+        click.echo(str(problem))
+    if errors:
+        click.echo(f"{errors} error{'s' if errors > 1 else ''}")
+        raise click.exceptions.Exit(1)
+    click.echo(f"{len(slos)} SLO{'s' if len(slos) != 1 else ''} without errors")
+
+
+@command.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The API's JSON documents instead of a table.")
+@click.pass_obj
+def status(config: Path | None, files: tuple[Path, ...], as_json: bool) -> None:
+    """State, budget and burn of every SLO, computed from the database; no server needs to run.
+
+    Without FILES these are the configured SLOs. SLOs in FILES that are not configured are counted from stored rows.
+    """
+    settings = load_settings(config)
+    slos = load_slos(expand([str(file) for file in files] or settings.slos))
+    if not len(slos):
+        raise ConfigError(
+            "there are no SLOs", where="slos", remedy="name files, or list them under slos: in tailwatch.yaml"
+        )
+    documents = _evaluate(settings, slos)
+    if as_json:
+        click.echo(json.dumps({"slos": documents}, indent=2))
+    else:
+        Console().print(_table(documents))
+
+
+def _evaluate(settings: Settings, slos: SloSet) -> list[dict[str, Any]]:
+    database = Database(settings.url)
+    try:
+        database.upgrade()
+        return evaluate_now(database, slos, settings.max_groups, SystemClock().now_ns())
+    finally:
+        database.close()
+
+
+def _table(documents: list[dict[str, Any]]) -> Table:
+    table = Table("SLO", "group", "objective", "state", "good", "total", "SLI", "budget left", "burn 1h", box=None)
+    for column in table.columns[4:]:
+        column.justify = "right"
+    for slo in documents:
+        for group in slo["groups"]:
+            table.add_row(
+                slo["name"],
+                ", ".join(f"{name}={value or '(none)'}" for name, value in group["group"].items()),
+                f"{100 * slo['objective']:g} %",
+                Text(group["state"], _STYLES.get(group["state"], "dim")),
+                f"{group['good']:,}",
+                f"{group['total']:,}",
+                _percent(group["sli"], 3),
+                _percent(group["budget_remaining"], 1),
+                "" if group["burn"].get("1h") is None else f"{group['burn']['1h']:.2f}x",
+            )
+    return table
+
+
+def _percent(share: float | None, digits: int) -> str:
+    return "" if share is None else f"{100 * share:.{digits}f} %"

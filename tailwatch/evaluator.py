@@ -1,0 +1,140 @@
+"""The evaluation as a step: new counts into the SLO engine, its findings through diagnosis into alerting."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from detectors.slo.budget import BudgetPoint
+from detectors.slo.compile import slices_rule_id
+from detectors.slo.engine import Engine
+from detectors.slo.spec import SloSet
+from storage.database import Database
+from storage.ingest import PreparedPayload
+from storage.positions import Position
+from storage.rollups import read_since
+from storage.status import load_statuses, save_statuses
+from tailwatch.history import load_history
+from telemetry.deltas import SliDelta, group_labels
+from telemetry.errors import TailwatchError
+from telemetry.findings import Finding
+from telemetry.rules import SERIES_RULE_ID
+from telemetry.windows import NANOS
+
+_SAVE_EVERY_NS: Final = 15 * NANOS
+"""Statuses are stored this often: they bridge a restart, and each save is a synchronous write."""
+
+_log = logging.getLogger(__name__)
+
+Act = Callable[[Sequence[Finding], int], None]
+"""What is done about the findings of an evaluation at a time in ns: alerting, in the service."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastStep:
+    """When the last evaluation ended (ns), and how long it took (seconds)."""
+
+    at_ns: int
+    duration_s: float
+
+
+class Evaluator:
+    """Owns the engine; its methods may be called from any thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        slos: SloSet,
+        commit: Callable[[Sequence[PreparedPayload]], object],
+        act: Act,
+    ) -> None:
+        self._database = database
+        self._commit = commit
+        self._act = act
+        self._engine = Engine(slos)
+        self._slice_rules = frozenset(slices_rule_id(slo) for slo in slos.slos)
+        self._turn = threading.Lock()
+        self._position: Position | None = None
+        self._unsaved: list[SliDelta] = []
+        self._heard_ns: dict[str, int] = {}
+        self._statuses: Mapping[str, Any] = {}
+        self._saved_ns = 0
+        self.last: LastStep | None = None
+        self.steps = 0
+        self.seconds = 0.0
+
+    def start(self, now_ns: int) -> None:
+        """Load the history that the SLOs look back on.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        self._statuses = {name: stored.body for name, stored in load_statuses(self._database).items()}
+        with self._turn:
+            self._position = load_history(self._database, self._engine, now_ns)
+
+    def step(self, now_ns: int) -> None:
+        """One evaluation. What was read is taken in once, whatever fails after it.
+
+        Raises:
+            StorageError: the database cannot be used; the next step goes on where this one stopped.
+        """
+        began = time.perf_counter()
+        with self._turn:
+            assert self._position is not None, "start() comes first"
+            increment = read_since(self._database, self._position)
+            self._hear(increment.sli)
+            self._engine.ingest_sli(row for row in increment.sli if row.rule not in self._slice_rules)
+            self._engine.ingest_distributions(increment.distributions)
+            self._position = increment.position
+            evaluation = self._engine.step(now_ns, self._heard_ns)
+            self._unsaved.extend(evaluation.slice_deltas)
+            self._statuses = {status.slo.name: status.to_json() for status in evaluation.statuses}
+        self._save_slices()
+        self._act(evaluation.findings, now_ns)
+        if now_ns - self._saved_ns >= _SAVE_EVERY_NS:
+            save_statuses(self._database, self._statuses, now_ns)
+            self._saved_ns = now_ns
+        duration_s = time.perf_counter() - began
+        self.last = LastStep(now_ns, duration_s)
+        self.steps += 1
+        self.seconds += duration_s
+
+    def statuses(self) -> Mapping[str, Any]:
+        """Every SLO's status as the API shows it, by name, in the order of the files."""
+        return self._statuses
+
+    @property
+    def position(self) -> Position | None:
+        """How far the counters have been read: what compaction may fold."""
+        return self._position
+
+    def budget_curve(
+        self, slo: str, group: Mapping[str, str], *, start_ns: int, end_ns: int, step_ns: int
+    ) -> list[BudgetPoint]:
+        """The budget of one group over time, see :meth:`Engine.budget_curve`."""
+        with self._turn:
+            return self._engine.budget_curve(slo, group, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
+
+    def _hear(self, rows: Iterable[SliDelta]) -> None:
+        for row in rows:
+            if row.rule == SERIES_RULE_ID:
+                service = group_labels(row.group).get("service", "")
+                self._heard_ns[service] = max(self._heard_ns.get(service, 0), row.bucket_ns)
+
+    def _save_slices(self) -> None:
+        """Store verdicts over time slices, so that a restart keeps them; kept for the next step when that fails."""
+        if not self._unsaved:
+            return
+        payload = PreparedPayload(digest=secrets.token_bytes(16), sli=tuple(self._unsaved))
+        try:
+            self._commit([payload])
+        except TailwatchError as error:
+            _log.error("verdicts over time slices wait to be stored: %s", error)
+            return
+        self._unsaved.clear()

@@ -1,0 +1,156 @@
+"""Tailwatch's own numbers and the status of every SLO for Prometheus; it counts nothing, it only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from collector.counters import Counters
+from telemetry.deltas import group_key
+
+SloDocuments = Sequence[Mapping[str, Any]]
+"""SLO statuses as the API gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the numbers are read when somebody scrapes."""
+
+    counters: Callable[[], Counters]
+    overflowed: Callable[[], Mapping[str, int]]
+    slos: Callable[[], SloDocuments]
+    evaluations: Callable[[], tuple[int, float, float]]
+    """Evaluations so far, seconds they took together, and when the last one was (seconds since the epoch)."""
+    open_incidents: Callable[[], Mapping[str, int]]
+    """Incidents that are not resolved, by severity."""
+    prices_stale: Callable[[], bool]
+
+
+class _Tailwatch(Collector):
+    """Everything of ``sources`` as metric families."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def describe(self) -> list[Metric]:
+        """Nothing ahead of time, so that registering asks no source."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """One family a name."""
+        yield from _intake(self._sources.counters())
+        yield _counter(
+            "tailwatch_overflow_events", "Events counted in the overflow group, because a rule had too many groups.",
+            "rule", self._sources.overflowed(),
+        )  # fmt: skip
+        yield from _evaluations(*self._sources.evaluations())
+        yield from _slos(self._sources.slos())
+        incidents = GaugeMetricFamily(
+            "tailwatch_open_incidents", "Incidents that are not resolved.", labels=["severity"]
+        )
+        for severity, count in sorted(self._sources.open_incidents().items()):
+            incidents.add_metric([severity], count)
+        yield incidents
+        yield GaugeMetricFamily(
+            "tailwatch_prices_stale", "1 when the newest price is older than stale_after.",
+            value=float(self._sources.prices_stale()),
+        )  # fmt: skip
+
+
+def registry_of(sources: Sources) -> CollectorRegistry:
+    """A registry with Tailwatch's metrics and those of the process."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    registry.register(_Tailwatch(sources))
+    return registry
+
+
+def _counter(name: str, text: str, label: str, values: Mapping[Any, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for key, value in sorted(values.items(), key=lambda item: str(item[0])):
+        family.add_metric([str(key)], value)
+    return family
+
+
+def _intake(counters: Counters) -> Iterator[Metric]:
+    yield _counter(
+        "tailwatch_requests", "OTLP requests by what became of them.", "outcome",
+        {
+            "committed": counters.requests_committed,
+            "repeated": counters.requests_repeated,
+            "refused": counters.requests_refused,
+            "invalid": counters.requests_invalid.total(),
+        },
+    )  # fmt: skip
+    yield _counter(
+        "tailwatch_records", "Records committed, by kind.", "kind",
+        {"span": counters.spans, "log": counters.log_records, "feedback": counters.feedback},
+    )  # fmt: skip
+    yield _counter("tailwatch_rejected_records", "Records refused, by reason.", "reason", counters.rejected)
+    yield _counter(
+        "tailwatch_unpriced_spans", "Inference spans without a price and without a stated cost.", "model",
+        counters.unpriced,
+    )  # fmt: skip
+    plain = {
+        "tailwatch_received_bytes": ("Bytes of request bodies as they were sent.", counters.bytes_received),
+        "tailwatch_passed_over_log_records": (
+            "Log records that are neither inference logs nor feedback.", counters.passed_over,
+        ),
+        "tailwatch_ignored_attribute_values": ("Attribute values beyond a limit.", counters.ignored_values),
+        "tailwatch_commits": ("Transactions of the collector.", counters.commits),
+        "tailwatch_commit_failures": ("Transactions of the collector that failed.", counters.commit_failures),
+    }  # fmt: skip
+    for name, (text, value) in plain.items():
+        yield CounterMetricFamily(name, text, value=value)
+    yield GaugeMetricFamily(
+        "tailwatch_intake_held_bytes", "Bytes of requests on their way to a commit.", value=counters.held_bytes
+    )
+
+
+def _evaluations(count: int, seconds: float, last_s: float) -> Iterator[Metric]:
+    yield CounterMetricFamily("tailwatch_evaluations", "Evaluations of all SLOs.", value=count)
+    yield CounterMetricFamily("tailwatch_evaluation_seconds", "Time that evaluations took.", value=seconds)
+    yield GaugeMetricFamily(
+        "tailwatch_last_evaluation_timestamp_seconds", "When the last evaluation ended.", value=last_s
+    )
+
+
+def _slos(slos: SloDocuments) -> Iterator[Metric]:
+    objective = GaugeMetricFamily("tailwatch_slo_objective_ratio", "Share that shall be good.", labels=["slo"])
+    names = ["slo", "service", "group"]
+    sli = GaugeMetricFamily("tailwatch_slo_sli_ratio", "Share that was good within the window.", labels=names)
+    budget = GaugeMetricFamily(
+        "tailwatch_slo_budget_remaining_ratio", "Share of the error budget that is left; negative when overspent.",
+        labels=names,
+    )  # fmt: skip
+    events = GaugeMetricFamily(
+        "tailwatch_slo_window_events", "Events within the window, by verdict.", labels=[*names, "verdict"]
+    )
+    burn = GaugeMetricFamily(
+        "tailwatch_slo_burn_rate",
+        "Error rate over 1 - objective; 1 uses the budget up exactly.",
+        labels=[*names, "window"],
+    )
+    state = GaugeMetricFamily("tailwatch_slo_state", "1 for the state that holds.", labels=[*names, "state"])
+    for slo in slos:
+        objective.add_metric([slo["name"]], slo["objective"])
+        for group in slo["groups"]:
+            key = [slo["name"], slo["service"], group_key(group["group"])]
+            if group["sli"] is not None:
+                sli.add_metric(key, group["sli"])
+            if group["budget_remaining"] is not None:
+                budget.add_metric(key, group["budget_remaining"])
+            events.add_metric([*key, "good"], group["good"])
+            events.add_metric([*key, "bad"], group["total"] - group["good"])
+            for window, rate in group["burn"].items():
+                if rate is not None:
+                    burn.add_metric([*key, window], rate)
+            state.add_metric([*key, group["state"]], 1)
+    yield from (objective, sli, budget, events, burn, state)

@@ -1,0 +1,153 @@
+"""The running service: every part built, connected, started and ended in order. It listens on nothing itself."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from prometheus_client import CollectorRegistry
+
+from alerting.config import check_receivers
+from alerting.service import Alerting
+from collector.intake import Intake
+from collector.limits import MIB
+from detectors.slo.spec import Slo
+from storage import retention
+from storage.compaction import compact
+from storage.database import Database
+from storage.retention import RetentionPolicy
+from tailwatch.diagnoser import Diagnoser
+from tailwatch.evaluator import Evaluator
+from tailwatch.metrics import Sources, registry_of
+from tailwatch.reports import DriftReports
+from tailwatch.scheduler import Job, Scheduler
+from tailwatch.settings import Settings
+from tailwatch.store import Store
+from telemetry.clock import Clock
+from telemetry.findings import Finding
+from telemetry.windows import NANOS
+
+_DELIVERY_NS = NANOS // 2
+_REPORTS_NS = 5 * NANOS
+_COMPACTION_NS = 60 * NANOS
+_RETENTION_NS = 600 * NANOS
+_DIGESTS_NS = 2 * 86400 * NANOS
+_INCIDENTS_NS = 400 * 86400 * NANOS
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """Collector, evaluator, alerting and their schedule over one store."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.started_ns = clock.now_ns()
+        self._store = store
+        self.intake = Intake(store.commit, clock, store.pipeline, capacity_bytes=settings.queue_mib * MIB)
+        self.alerting = Alerting(store.database, settings.alerting, clock)
+        self._diagnoser = Diagnoser(store.database, store.catalogue.slos)
+        self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
+        self.reports = DriftReports(settings.data_dir / "reports", settings.url, store.catalogue.slos, self.alerting)
+        self._scheduler = Scheduler(self._jobs(), clock)
+
+    @property
+    def database(self) -> Database:
+        """Where everything is kept."""
+        return self._store.database
+
+    def slo(self, name: str) -> Slo | None:
+        """The SLO of that name."""
+        return self._store.catalogue.slos.named(name)
+
+    def start(self) -> None:
+        """Load history and begin to evaluate.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        for problem in self.warnings():
+            _log.warning("%s", problem)
+        self.evaluator.start(self.clock.now_ns())
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Commit what was accepted, evaluate and deliver once more, and end."""
+        self.intake.close()
+        self._scheduler.stop()
+        now_ns = self.clock.now_ns()
+        for job in self._jobs()[:2]:
+            job.step(now_ns)
+
+    def not_ready(self) -> str:
+        """Why the service cannot do its work, or nothing."""
+        last = self.evaluator.last
+        if last is None:
+            return "no evaluation has ended yet"
+        stale_ns = max(30 * NANOS, 10 * self.settings.evaluation_interval)
+        if self.clock.now_ns() - last.at_ns > stale_ns:
+            return f"the last evaluation is {(self.clock.now_ns() - last.at_ns) / NANOS:.0f} s old; see the log"
+        return ""
+
+    def warnings(self) -> Sequence[object]:
+        """What a user should know about the configuration, though it can be used."""
+        found: list[object] = [*self._store.catalogue.warnings, *check_receivers(self.settings.alerting)]
+        if self._prices_stale():
+            found.append(f"{self.settings.prices}: the newest price is older than stale_after; check the prices")
+        return found
+
+    def overflowed(self) -> Mapping[str, int]:
+        """Events counted in the overflow group, by rule."""
+        return self._store.pipeline.guard.overflowed()
+
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """Everything for Prometheus."""
+        return registry_of(
+            Sources(
+                counters=self.intake.counters,
+                overflowed=self.overflowed,
+                slos=lambda: list(self.evaluator.statuses().values()),
+                evaluations=self._evaluations,
+                open_incidents=self._open_incidents,
+                prices_stale=self._prices_stale,
+            )
+        )
+
+    def _jobs(self) -> tuple[Job, ...]:
+        return (
+            Job("evaluation", self.settings.evaluation_interval, self.evaluator.step),
+            Job("delivery", _DELIVERY_NS, self.alerting.deliver),
+            Job("drift reports", _REPORTS_NS, self.reports.step),
+            Job("compaction", _COMPACTION_NS, self._compact),
+            Job("retention", _RETENTION_NS, self._retain),
+        )
+
+    def _act(self, findings: Sequence[Finding], now_ns: int) -> None:
+        changed = self.alerting.apply(findings, lambda finding: self._diagnoser.diagnose(finding, now_ns), now_ns)
+        if changed:
+            self.alerting.deliver(now_ns)
+
+    def _compact(self, now_ns: int) -> None:
+        position = self.evaluator.position
+        if position is not None:
+            compact(self.database, now_ns, position)
+
+    def _retain(self, now_ns: int) -> None:
+        policy = RetentionPolicy(self.settings.raw_retention, self.settings.rollup_retention, _DIGESTS_NS)
+        retention.apply(self.database, now_ns, policy)
+        self.alerting.forget(now_ns - _INCIDENTS_NS)
+
+    def _evaluations(self) -> tuple[int, float, float]:
+        last = self.evaluator.last
+        return self.evaluator.steps, self.evaluator.seconds, 0.0 if last is None else last.at_ns / NANOS
+
+    def _open_incidents(self) -> Mapping[str, int]:
+        documents = [*self.alerting.incidents("open"), *self.alerting.incidents("acknowledged")]
+        return Counter(document["severity"] for document in documents)
+
+    def _prices_stale(self) -> bool:
+        return self._store.catalogue.prices.is_stale(self.clock.now_ns())
