@@ -6,9 +6,10 @@ It decodes and counts nothing itself. When it returns, everything is on the disk
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import chain
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -143,8 +144,9 @@ def _insert_resources(connection: Connection, batches: Iterable[PreparedRecords]
 
 def _insert_records(connection: Connection, batches: Iterable[PreparedRecords]) -> None:
     """Insert the rows, those of the same columns together."""
-    rows: Mapping[tuple[Signal, tuple[str, ...]], list[tuple[Any, ...]]] = defaultdict(list)
+    alike: dict[tuple[Signal, tuple[str, ...]], list[PreparedRecords]] = defaultdict(list)
     for batch in batches:
-        rows[batch.signal, batch.names].extend(batch.rows)
-    for (signal, names), same in rows.items():
-        insert_rows(connection, RECORD_TABLES[signal], names, same)
+        alike[batch.signal, batch.names].append(batch)
+    for (signal, names), same in alike.items():
+        rows = chain.from_iterable(batch.rows() for batch in same)
+        insert_rows(connection, RECORD_TABLES[signal], names, rows)

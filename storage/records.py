@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,16 +33,20 @@ _ALWAYS: Final[Mapping[Signal, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class PreparedRecords:
-    """Rows ready to be inserted: ``rows`` are tuples in the order of ``names``; ``resources`` are bodies by id."""
+    """Values ready to be inserted, a list for each of the table's columns ``names``; ``resources`` are bodies by id."""
 
     signal: Signal
     names: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
+    values: tuple[list[Any], ...]
     resources: Mapping[int, bytes]
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """The rows, made one by one: half a million short-lived tuples at once would keep the collector busy."""
+        return zip(*self.values, strict=True)
 
 
 def prepare(columns: Columns) -> PreparedRecords:
-    """The rows of a batch; a column without any value is left out."""
+    """The columns of a batch as values; a column without any value is left out."""
     values: dict[str, list[Any]] = {
         "time_ns": columns.time_ns.tolist(),
         "trace_id": _ids(columns.trace_id),
@@ -70,7 +74,7 @@ def prepare(columns: Columns) -> PreparedRecords:
         values["resource_id"] = np.asarray(ids, dtype=np.int64)[columns.resource].tolist()
         resources = dict(zip(ids, columns.resources, strict=True))
     values = {name: column for name, column in values.items() if column}
-    return PreparedRecords(columns.signal, tuple(values), list(zip(*values.values(), strict=True)), resources)
+    return PreparedRecords(columns.signal, tuple(values), tuple(values.values()), resources)
 
 
 def resource_id(body: bytes) -> int:

@@ -6,7 +6,7 @@ folded (``storage.compaction``), 5 min or 1 h; a range holds the buckets that st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -78,8 +78,11 @@ class SliTotal:
     total: int
 
 
-def read_since(db: Database, position: Position) -> Increment:
+def read_since(db: Database, position: Position, *, without_distributions_of: Collection[str] = ()) -> Increment:
     """Every increment that was committed after ``position`` was taken, each exactly once, however commits overlap.
+
+    ``without_distributions_of`` names a few rules whose distributions the caller has no use for: decoding the
+    sketches of all series would cost more than the rest of an evaluation.
 
     Raises:
         StorageError: the database cannot be used.
@@ -95,7 +98,7 @@ def read_since(db: Database, position: Position) -> Increment:
         deltas = tuple(SliDelta(*row) for row in sli)
         distributions = connection.execute(
             select(fields.rule, fields.group_key, fields.bucket_ns, fields.field, fields.kind, fields.body)
-            .where(unread(connection, distribution_deltas, position))
+            .where(unread(connection, distribution_deltas, position), fields.rule.not_in(without_distributions_of))
             .order_by(fields.id)
         )
         more = tuple(DistributionDelta(*row[:4], decode(row.kind, row.body)) for row in distributions)

@@ -6,7 +6,8 @@ the per-row work of Core's dictionaries would cost more than the engines themsel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table
@@ -45,19 +46,24 @@ def storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert ``rows``, tuples in the order of ``columns``; columns that are not named keep their default."""
-    if not rows:
+def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Insert ``rows``, tuples in the order of ``columns``; columns that are not named keep their default.
+
+    The rows may come from an iterator, so that they need not all exist at once.
+    """
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
         return
+    rows = chain((first,), rows)
     quote = connection.dialect.identifier_preparer.quote
     target = f"{quote(table.name)} ({', '.join(quote(name) for name in columns)})"
+    driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", list(rows))  # noqa: S608  # our own names
+        driver.executemany(f"INSERT INTO {target} VALUES ({marks})", rows).close()  # noqa: S608  # our own names
         return
-    types = [_COPY_TYPES[table.c[name].type.compile(dialect=connection.dialect)] for name in columns]
-    driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(types)
+        copy.set_types([_COPY_TYPES[table.c[name].type.compile(dialect=connection.dialect)] for name in columns])
         for row in rows:
             copy.write_row(row)

@@ -6,8 +6,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Index, Table
+from sqlalchemy import Index
 
+import alerting.tables  # noqa: F401  # declares alerting's tables on the metadata
 from storage.database import Database
 from storage.tables import metadata
 from storage.versions import MIGRATIONS, VERSION_TABLE, newest_version
@@ -32,8 +33,6 @@ def test_file_names_begin_with_the_revision_and_form_one_line():
 
 def _belongs(item: object, dialect: str) -> bool:
     """Whether the engine has this object: Alembic does not look at ``ddl_if``."""
-    if isinstance(item, Table):
-        return item.name in metadata.tables
     return not (isinstance(item, Index) and dialect == "sqlite" and str(item.name).endswith("_transaction_id"))
 
 

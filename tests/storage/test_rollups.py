@@ -55,6 +55,16 @@ def test_what_is_new_since_a_position(database: Database):
     assert delta.distribution.high == 2.0
 
 
+def test_distributions_that_nobody_needs_are_left_out_for_good(database: Database):
+    position = load(database, None, 0, END_NS).position
+    deltas = sli(START_NS), spread(START_NS, {"x": 1}), spread(START_NS, {"y": 1}, rule="series")
+    commit(database, [payload("a", *deltas)], NOW_NS)
+    increment = read_since(database, position, without_distributions_of={"series"})
+    assert [delta.rule for delta in increment.distributions] == ["rule"]
+    assert len(increment.sli) == 1
+    assert read_since(database, increment.position).distributions == ()
+
+
 def test_loading_and_reading_on_meet_without_gap_or_overlap(database: Database):
     commit(database, [payload("a", sli(START_NS, 1, 1))], NOW_NS)
     loaded = load(database, None, START_NS, END_NS)
