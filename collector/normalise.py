@@ -151,18 +151,9 @@ def _number_field(raw: RawColumns, field: Field) -> NDArray[np.float64] | None:
 
 def as_text(column: AttributeColumn) -> StringColumn:
     """The attribute as text; a number reads as it is usually written."""
-    present = ~np.isnan(column.numbers)
-    if not present.any():
+    if np.isnan(column.numbers).all():
         return column.strings
-    values, place = np.unique(column.numbers[present], return_inverse=True)
-    codes = np.full(len(present), -1, dtype=np.int32)
-    codes[present] = place
-    numbers = StringColumn(codes, tuple(_number_text(float(value)) for value in values))
-    return first_present([column.strings, numbers])
-
-
-def _number_text(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return first_present([column.strings, StringColumn.of_numbers(column.numbers)])
 
 
 def as_numbers(column: AttributeColumn) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.cardinality import CardinalityGuard
-from telemetry.columns import Columns, StringColumn
+from telemetry.columns import Columns, StringColumn, first_present
 from telemetry.deltas import OVERFLOW_GROUP, Distribution, DistributionDelta, SliDelta, group_key
 from telemetry.rules import GoodWhen, Present, RollupRule
 from telemetry.schema import is_log_home
@@ -127,9 +127,10 @@ def _groups(
 
 def _label(columns: Columns, name: str) -> StringColumn:
     """The field as text, since group labels are text."""
-    if name in columns.strings or name not in columns.numbers:
+    numbers = columns.numbers.get(name)
+    if numbers is None:
         return columns.string(name)
-    return StringColumn.of("" if np.isnan(number) else f"{number:g}" for number in columns.numbers[name])
+    return first_present([columns.string(name), StringColumn.of_numbers(numbers)])
 
 
 def _combine(labels: Sequence[StringColumn], n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -33,6 +33,12 @@ class StringColumn:
         return cls(np.asarray(codes, dtype=np.int32), tuple(index))
 
     @classmethod
+    def of_numbers(cls, numbers: NDArray[np.float64]) -> StringColumn:
+        """Numbers as people write them and as labels read: ``8``, ``0.25``; NaN is missing."""
+        values, place = np.unique(numbers, return_inverse=True)
+        return cls.of(None if np.isnan(value) else _number_text(value) for value in values.tolist()).take(place)
+
+    @classmethod
     def missing(cls, n: int) -> StringColumn:
         """A column of ``n`` missing values."""
         return cls(np.full(n, -1, dtype=np.int32), ())
@@ -178,3 +184,7 @@ def columns_of(
         numbers={name: np.asarray(values, dtype=np.float64) for name, values in (numbers or {}).items()},
         is_inference=np.ones(n, dtype=np.bool_),
     )
+
+
+def _number_text(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from telemetry.columns import Columns
+from telemetry.columns import Columns, StringColumn
 from telemetry.errors import MatcherError
 from telemetry.schema import FIELD_BY_NAME
 
@@ -44,15 +44,8 @@ class Matcher:
                 re.compile(self.value)
             except re.error as error:
                 raise MatcherError(f"{self.value!r} is not a regular expression: {error}", remedy=_REMEDY) from None
-        if self.op in _COMPARE:
-            try:
-                number = float(self.value)
-            except ValueError:
-                number = math.nan
-            if math.isnan(number):
-                raise MatcherError(
-                    f"{self.name} {self.op} {self.value!r} does not compare with a number", remedy=_REMEDY
-                )
+        if self.op in _COMPARE and math.isnan(_number(self.value)):
+            raise MatcherError(f"{self.name} {self.op} {self.value!r} does not compare with a number", remedy=_REMEDY)
 
     def __str__(self) -> str:
         if self.op in _COMPARE:
@@ -67,37 +60,41 @@ class Matcher:
         if self.op == "!=":
             return text != self.value
         if self.op in _COMPARE:
-            try:
-                return _COMPARE[self.op](float(text), float(self.value))
-            except ValueError:
-                return False
+            return _COMPARE[self.op](_number(text), float(self.value))
         found = re.fullmatch(self.value, text) is not None
         return found if self.op == "=~" else not found
 
     def mask(self, columns: Columns) -> NDArray[np.bool_]:
-        """(n,) bool: the records that satisfy the condition."""
-        if self.op in _COMPARE or self._is_numeric(columns):
-            return self._number_mask(columns)
+        """(n,) bool: the records that satisfy the condition; an attribute may be text in one and number in another."""
+        numbers = columns.numbers.get(self.name)
+        if self.name not in columns.strings and (numbers is not None or self._names_a_number()):
+            return self._number_mask(columns.number(self.name))
         column = columns.string(self.name)
-        return column.mask([self.accepts(value) for value in column.values], missing=self.accepts(""))
+        verdict = column.mask([self.accepts(value) for value in column.values], missing=self.accepts(""))
+        return verdict if numbers is None else np.where(column.codes < 0, self._number_mask(numbers), verdict)
 
-    def _is_numeric(self, columns: Columns) -> bool:
+    def _names_a_number(self) -> bool:
         field = FIELD_BY_NAME.get(self.name)
-        if field is not None:
-            return field.kind == "number"
-        return self.name in columns.numbers and self.name not in columns.strings
+        return field is not None and field.kind == "number"
 
-    def _number_mask(self, columns: Columns) -> NDArray[np.bool_]:
-        if self.name in columns.strings and self.name not in columns.numbers:
-            column = columns.string(self.name)
-            return column.mask([self.accepts(value) for value in column.values], missing=False)
-        numbers = columns.number(self.name)
-        if self.op in _COMPARE:
+    def _number_mask(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+        compare = _COMPARE.get(self.op)
+        if compare is not None:
             with np.errstate(invalid="ignore"):
-                verdict: NDArray[np.bool_] = np.asarray(_COMPARE[self.op](numbers, float(self.value)))  # type: ignore[arg-type]  # NumPy broadcasts
-            return verdict
-        texts = ["" if math.isnan(number) else f"{number:g}" for number in numbers]
-        return np.fromiter((self.accepts(text) for text in texts), dtype=np.bool_, count=len(texts))
+                return np.asarray(compare(numbers, float(self.value)))  # type: ignore[arg-type]  # NumPy broadcasts
+        bound = _number(self.value)
+        if self.op in ("=", "!=") and not math.isnan(bound):
+            return np.asarray(numbers == bound if self.op == "=" else numbers != bound)
+        texts = StringColumn.of_numbers(numbers)
+        return texts.mask([self.accepts(text) for text in texts.values], missing=self.accepts(""))
+
+
+def _number(text: str) -> float:
+    """The number that ``text`` is; NaN when it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 @dataclass(frozen=True, slots=True)
