@@ -29,7 +29,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, gammainc, xlogy
+from scipy.special import betainc, xlogy
 
 from detectors.attribution.tallies import Tallies
 
@@ -80,13 +80,22 @@ def concentration(slices: Tallies, whole: Tallies) -> Concentration:
     )
 
 
-def excess_p_value(whole: Tallies) -> float:
-    """P(as many bad events as there are | nothing is wrong): a Poisson tail, widened by the baseline's own noise."""
-    bad, expected = float(whole.bad[0]), float(whole.expected[0])
-    if expected <= 0 or bad <= 0:
+def excess_p_value(whole: Tallies, records_before: int) -> float:
+    """P(at least as many bad events | the baseline's rates): the exact conditional test of two Poisson counts.
+
+    Given B + b, B is binomial with odds t, the later exposure over the earlier one, where exposure is the sum of
+    expected rates (records, when the baseline has no bad event). 0 without a baseline.
+
+    Source: Przyborowski, Wilenski, Biometrika 1940.
+    """
+    bad, bad_before = float(whole.bad[0]), float(whole.bad_before[0])
+    if bad <= 0 or not records_before:
         return 1.0 if bad <= 0 else 0.0
-    inflation = 1 + expected / (float(whole.bad_before[0]) + 0.5)
-    return float(gammainc(bad / inflation, expected / inflation))
+    if whole.expected_before[0] > 0:
+        odds = float(whole.expected[0] / whole.expected_before[0])
+    else:
+        odds = float(whole.total[0]) / records_before
+    return float(betainc(bad, bad_before + 1.0, odds / (1.0 + odds)))
 
 
 def _calibrated(slices: Tallies) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -96,6 +96,7 @@ class Attribution:
         explained: share of the excess that the explanation carries, 0..1.
         slices: the slices with more than their share, those of the explanation first, then by score; at most 20.
         reason: why there is no explanation; empty when there is one.
+        risen: whether there is evidence of an excess at all.
     """
 
     bad: int
@@ -106,6 +107,7 @@ class Attribution:
     explained: float
     slices: tuple[Slice, ...]
     reason: str = ""
+    risen: bool = True
 
     @property
     def labels(self) -> dict[str, str]:
@@ -151,8 +153,9 @@ def attribute(
     whole = tally_whole(first, second)
     bad, expected = int(whole.bad[0]), float(whole.expected[0])
     everything = _search(coded, first, second)
-    reason = "" if bad and excess_p_value(whole) <= alpha else "there are no more bad events than before"
-    chosen, explained = ([], 0.0) if reason else _explain(coded, first, second, alpha=alpha, excess=bad - expected)
+    risen = bad > 0 and excess_p_value(whole, len(earlier)) <= alpha
+    reason = "" if risen else "there are no more bad events than before"
+    chosen, explained = ([], 0.0) if reason else _explain(everything, first, second, alpha=alpha, excess=bad - expected)
     if explained < EXPLAINED:
         reason = reason or "the excess is not confined to a few slices of the traffic"
     explanation = () if reason else tuple(sorted(chosen, key=lambda item: -item.excess))
@@ -160,7 +163,7 @@ def attribute(
         bad, int(whole.total[0]), expected, bad - expected, explanation,
         explained=min(explained, 1.0) if explanation else 0.0,
         slices=_listed(explanation, everything, bad - expected),
-        reason=reason,
+        reason=reason, risen=risen,
     )  # fmt: skip
 
 
@@ -188,20 +191,21 @@ def _search(dimensions: Sequence[CodedDimension], before: Events, after: Events)
 
 
 def _explain(
-    dimensions: Sequence[CodedDimension], before: Events, after: Events, *, alpha: float, excess: float
+    search: _Search, before: Events, after: Events, *, alpha: float, excess: float
 ) -> tuple[list[Slice], float]:
-    """The slices taken, and the share of the excess that they carry."""
+    """The slices taken, and the share of the excess that they carry; ``search`` is that of all records."""
     chosen: list[Slice] = []
     explained = 0.0
     while explained < EXPLAINED and len(chosen) < MOST_SLICES:
-        search = _search(dimensions, before, after)
         place = _best(search, alpha)
         if place is None:
             break
         chosen.append(search.slice(place, excess))
         explained += chosen[-1].excess_share
-        taken_before, taken_after = rows_of(search.keys[place], dimensions)
+        taken_before, taken_after = rows_of(search.keys[place], search.dimensions)
         before, after = before.without(taken_before), after.without(taken_after)
+        if explained < EXPLAINED:
+            search = _search(search.dimensions, before, after)
     return chosen, explained
 
 

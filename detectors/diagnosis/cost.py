@@ -73,7 +73,7 @@ def diagnose_cost(situation: Situation) -> Verdict:
     evidence = {"attribution": found.evidence(), "changes": [part.evidence() for part in parts]}
     rows = matching(situation.after, labels) & np.isfinite(situation.after.number(measure))
     worst = worst_first(situation.after.number(measure), rows)
-    if now < DEARER * was and found.excess <= 0:
+    if now < DEARER * was and not found.risen:
         return Verdict("unknown", f"a request costs {now:.3g} on average, {was:.3g} before", None, situation.scope,
                        evidence, worst)  # fmt: skip
     where = f" with {described(labels)}" if labels else ""

@@ -4,8 +4,8 @@
 2. input-drift: any input differs (features, lengths, types, embeddings), in the finding or among the fields at hand.
 3. prediction-drift: predictions or confidence differ, and no input does.
 
-A slice is named when the records outside it differ from their reference by less than half of what all do and are no
-longer called drifted, while those inside are: leaving the slice out removes the drift.
+A slice is named when its records are drifted, and those outside it are not and differ from their reference by less than
+half of what the slice's do: leaving the slice out removes the drift.
 
 Assumes and guarantees: those of :mod:`detectors.drift.compare`.
 """
@@ -109,7 +109,7 @@ def _slice(situation: Situation, item: FieldDrift) -> dict[str, str]:
     holding = [labels for labels in tried if _confined(before, after, item, labels)]
 
     def own_effect(labels: dict[str, str]) -> float:
-        return _compare(before, after, item, matching(before, labels), matching(after, labels)).effect
+        return _compare(before, after, item, _reference(before, labels), matching(after, labels)).effect
 
     return max(holding, key=own_effect, default={})
 
@@ -125,12 +125,9 @@ def _values(after: Columns, name: str) -> list[dict[str, str]]:
 
 def _confined(before: Columns, after: Columns, item: FieldDrift, labels: Mapping[str, str]) -> bool:
     """Whether the field drifts inside the slice and no longer without it."""
-    inside, outside = matching(after, labels), ~matching(after, labels)
-    reference = matching(before, labels)
-    same = reference if int(reference.sum()) >= MIN_RECORDS else np.ones(len(before), dtype=np.bool_)
-    within = _compare(before, after, item, same, inside)
-    rest = _compare(before, after, item, ~reference, outside)
-    return within.drifted and not rest.reason and not rest.drifted and rest.effect <= HALF * item.effect
+    within = _compare(before, after, item, _reference(before, labels), matching(after, labels))
+    rest = _compare(before, after, item, ~matching(before, labels), ~matching(after, labels))
+    return within.drifted and not rest.reason and not rest.drifted and rest.effect <= HALF * within.effect
 
 
 def _compare(
@@ -146,11 +143,17 @@ def _compare(
 
 
 def _removed(situation: Situation, item: FieldDrift, labels: Mapping[str, str]) -> float:
-    """Share of the effect that goes when the slice does."""
+    """How much more the slice's records differ than those outside it: 1 where only the slice's do."""
     before, after = situation.source(item.field)
-    every = _compare(before, after, item, np.ones(len(before), np.bool_), np.ones(len(after), np.bool_))
     rest = _compare(before, after, item, ~matching(before, labels), ~matching(after, labels))
-    return min(max(1.0 - rest.effect / every.effect, 0.0), 1.0) if every.effect > 0 else 0.0
+    inside = _compare(before, after, item, _reference(before, labels), matching(after, labels))
+    return min(max(1.0 - rest.effect / inside.effect, 0.0), 1.0) if inside.effect > 0 else 0.0
+
+
+def _reference(before: Columns, labels: Mapping[str, str]) -> NDArray[np.bool_]:
+    """The slice's own earlier records, or all of them for a slice that is new."""
+    own = matching(before, labels)
+    return own if int(own.sum()) >= MIN_RECORDS else np.ones(len(before), dtype=np.bool_)
 
 
 def _worst(situation: Situation, item: FieldDrift, labels: Mapping[str, str]) -> tuple[NDArray[np.intp], Columns]:

@@ -23,9 +23,11 @@ def diagnose_errors(situation: Situation) -> Verdict:
     """Attribute the excess of bad events, and read the cause off where it sits."""
     good = situation.good or NoError()
     found = attribute(situation.before, situation.after, good)
-    if not found.explanation and found.bad and found.reason.startswith("there are no more"):
+    risen = found.risen
+    if not risen:
         # The baseline is as bad: it may reach into the trouble. Where bad events sit now is still telling.
-        found = attribute(empty_columns(), situation.after, good)
+        now = attribute(empty_columns(), situation.after, good)
+        found = now if now.explanation else found
     bad = _bad_rows(situation.after, good)
     labels = dict(found.explanation[0].labels) if found.explanation else {}
     labels = found.labels or labels
@@ -34,13 +36,13 @@ def diagnose_errors(situation: Situation) -> Verdict:
     worst = worst_first(situation.after.number("duration"), rows)
     arrived = releases(situation.before, situation.after)
     release = release_of(labels, arrived) or _took_over(labels, arrived)
-    if release is not None and found.bad:
+    if release is not None and (risen or labels):
         slice_ = {**labels, "model_version": release.version}
         share = found.explained if labels else None
         return Verdict("bad-release", _sentence(found, slice_, release), share, slice_, evidence, worst)
     if labels:
         return Verdict("slice-errors", _sentence(found, labels), found.explained, labels, evidence, worst)
-    if not found.bad or found.excess <= 0:
+    if not risen:
         return Verdict("unknown", f"{found.bad} of {found.total} requests failed, no more than before", None,
                        situation.scope, evidence, worst)  # fmt: skip
     if _turned_away(situation.after, bad) >= TURNED_AWAY and queue_growth(situation) >= QUEUE_GREW:

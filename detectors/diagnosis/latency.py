@@ -126,7 +126,7 @@ def _worst(situation: Situation, good: Below, labels: dict[str, str]) -> NDArray
 def _cold_start(situation: Situation, good: Below, found: Attribution, tail: TailDecomposition) -> Verdict | None:
     warm = warming(situation.before, situation.after)
     slow, valid = _slow(situation.after, good), good.masks(situation.after)[0]
-    if found.excess <= 0 or not (warm & valid).any():
+    if not found.risen or not (warm & valid).any():
         return None
     share = min(float((slow & warm).sum()) / found.excess, 1.0)
     rate = float((slow & warm).sum()) / float((warm & valid).sum())
@@ -148,7 +148,7 @@ def _release(situation: Situation, good: Below, found: Attribution, tail: TailDe
     arrived = releases(situation.before, situation.after)
     labels = found.labels
     release = release_of(labels, arrived)
-    if release is None and not labels and found.excess > 0:
+    if release is None and not labels and found.risen:
         release = next((item for item in arrived if item.new and item.dominant), None)
     if release is None:
         return None
@@ -161,7 +161,7 @@ def _release(situation: Situation, good: Below, found: Attribution, tail: TailDe
 
 def _queue(situation: Situation, good: Below, found: Attribution, tail: TailDecomposition) -> Verdict | None:
     if good.measure == "queue":
-        if found.excess <= 0:
+        if not found.risen:
             return None
         share = 1.0
     else:
@@ -209,7 +209,7 @@ def _shape(situation: Situation, good: Below, found: Attribution, tail: TailDeco
     inside = before.take(matching(before, labels)), after.take(matching(after, labels))
     growth = body_growth(*inside, good.measure)
     evidence = {"attribution": found.evidence(), "tail": tail.evidence()}
-    if found.excess <= 0 or found.reason.startswith("there are no more"):
+    if not found.risen:
         return Verdict("unknown", f"{found.bad} of {found.total} requests are slow, no more than before", None,
                        situation.scope, evidence, _worst(situation, good, labels))  # fmt: skip
     slow = _slow(inside[1], good)

@@ -146,3 +146,13 @@ def test_missing_values_and_columns_are_no_slice():
     bare = columns_of("span", after.time_ns, strings={"error_type": after.string("error_type").tolist()})
     found = attribute(bare, bare, NoError())
     assert found.slices == ()
+
+
+def test_one_bad_event_after_a_clean_baseline_is_no_excess():
+    """The exact conditional test: 1 of 500 after 0 of 1,000 has p = 1/3, and 6 have p = 0.001."""
+    clean = columns_of("span", np.arange(1000), strings={"error_type": [None] * 1000})
+    one, six = (
+        columns_of("span", np.arange(500), strings={"error_type": ["e"] * bad + [None] * (500 - bad)}) for bad in (1, 6)
+    )
+    assert not attribute(clean, one, NoError()).risen
+    assert attribute(clean, six, NoError()).risen

@@ -176,7 +176,8 @@ def test_nothing_wrong_names_no_slice_and_rarely_a_cause():
             diagnose("cost", before, after, good=Below("cost", 0.001)),
             diagnose("drift", before, after, logs_before=logs_before, logs_after=logs_after),
         ]
-        wrong += sum(item.cause not in {"unknown", "error-burst"} for item in found)
+        wrong += sum(item.cause != "unknown" for item in found)
         sliced += sum(bool(item.slice) for item in found)
-    assert sliced <= 4
-    assert wrong <= 6
+    # 160 diagnoses at 1 % for an excess, 1 % for a slice: more than 5 have a probability below 1 %.
+    assert sliced <= 2
+    assert wrong <= 5
