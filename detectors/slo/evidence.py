@@ -35,7 +35,7 @@ MIN_BAD_EVENTS: Final = 5
 MIN_BAD_SLICES: Final = 2
 """Bad slices that a run needs; each of them is a verdict over many events already."""
 SAME_RUN_NS: Final = 30 * MINUTE_NS
-"""Alarms no further apart than this, or than the run has lasted already, belong to one run and keep its onset."""
+"""Alarms no further apart than this, or than a quarter of what the run has lasted, are one run and keep its onset."""
 CHECKPOINT_NS: Final = MINUTE_NS
 SPARSE_CHECKPOINT_NS: Final = MIDDLE_NS
 """Late events are mostly seconds late: checkpoints of every minute are thinned to five minutes once they are older."""
@@ -233,7 +233,7 @@ class Evidence:
     def _alarmed(self, standing: Standing, alarms: NDArray[np.bool_], bucket_ns: int) -> Standing:
         onset_ns = standing.onset()
         lasted_ns = standing.alarm_ns - standing.alarm_onset_ns
-        near = onset_ns - standing.alarm_ns <= np.maximum(lasted_ns, SAME_RUN_NS)
+        near = onset_ns - standing.alarm_ns <= np.maximum(lasted_ns // 4, SAME_RUN_NS)
         goes_on = (standing.alarm_ns != NO_ALARM) & near
         run_onset_ns = np.where(goes_on, standing.alarm_onset_ns, onset_ns)
         return replace(
