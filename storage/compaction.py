@@ -40,6 +40,9 @@ FOLDS: Final = (
 """First many increments of one bucket (a row a commit) become one. The ages of the others are the longest windows
 of burn alerts that are sharp to 10 s (6 h) and to 5 min (3 d, and an hour for the evaluation to come round)."""
 
+LEVELS: Final = 1 + max(fold.level for fold in FOLDS)
+"""How many levels rows can have, from 0 on."""
+
 BATCH_ROWS: Final = 10_000
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import Column, delete, select
 
+from storage.compaction import LEVELS
 from storage.database import Database
 from storage.tables import (
     distribution_deltas,
@@ -67,7 +68,10 @@ def apply(db: Database, now_ns: int, policy: RetentionPolicy, batch_rows: int = 
 def _delete_before(db: Database, column: Column[int], limit_ns: int, batch_rows: int) -> int:
     table = column.table
     (key,) = table.primary_key.columns
-    batch = select(key).where(column < limit_ns).order_by(column).limit(batch_rows).scalar_subquery()
+    due = select(key).where(column < limit_ns)
+    if "level" in table.c:  # the index on increments begins with it
+        due = due.where(table.c.level.in_(range(LEVELS)))
+    batch = due.limit(batch_rows).scalar_subquery()
     deleted = 0
     while True:
         with db.write() as connection:

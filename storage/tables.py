@@ -68,13 +68,14 @@ payloads: Final = Table(
     Column("digest", LargeBinary, primary_key=True),
     Column("received_ns", BigInteger, nullable=False),
     Index("ix_payloads_received_ns", "received_ns"),
+    sqlite_with_rowid=False,
 )
 """Digests of the request bodies that were counted: a repeat is found here."""
 
 resources: Final = Table(
     "resources",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", BigId, primary_key=True, autoincrement=False),
     Column("body", LargeBinary, nullable=False),
     Column("seen_ns", BigInteger, nullable=False),
     Index("ix_resources_seen_ns", "seen_ns"),

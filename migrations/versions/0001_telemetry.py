@@ -31,11 +31,12 @@ def _create_intake_tables() -> None:
         "payloads",
         sa.Column("digest", sa.LargeBinary, primary_key=True),
         sa.Column("received_ns", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_payloads_received_ns", "payloads", ["received_ns"])
     op.create_table(
         "resources",
-        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("id", ROW_ID, primary_key=True, autoincrement=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("seen_ns", sa.BigInteger, nullable=False),
     )
