@@ -42,8 +42,6 @@ class Scheduler:
 
     def start(self) -> None:
         """Begin."""
-        # a run that is skipped because the one before it still goes on is no news, at a run a second
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler.start()
 
     def stop(self) -> None:

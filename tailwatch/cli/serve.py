@@ -22,6 +22,14 @@ from telemetry.errors import ConfigError
 _BACKLOG = 2048
 _DRAIN_S = 10
 
+_QUIETER = {
+    "httpx": logging.WARNING,
+    "uvicorn": logging.WARNING,
+    "alembic": logging.WARNING,
+    # at a run a second, a run that is skipped because the one before it still goes on is no news
+    "apscheduler": logging.ERROR,
+}
+
 _log = logging.getLogger("tailwatch")
 
 
@@ -33,8 +41,8 @@ _log = logging.getLogger("tailwatch")
 def command(config: Path | None, log_level: str) -> None:
     """Take telemetry in, evaluate SLOs, open incidents and notify, until SIGTERM or Ctrl-C."""
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("httpx", "httpcore", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for name, level in _QUIETER.items():
+        logging.getLogger(name).setLevel(level)
     settings = load_settings(config)
     for sentence in unknown_variables(os.environ):
         _log.warning("%s", sentence)
@@ -51,7 +59,6 @@ def command(config: Path | None, log_level: str) -> None:
 
 
 async def _serve(settings: Settings, service: Service, listener: socket.socket) -> None:
-    # uvicorn logs each request at info, which for a collector is a line per batch
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(service), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_DRAIN_S,
