@@ -18,7 +18,7 @@ from telemetry.sketches import DDSketch
 from tests.storage.build import NOW_NS, digest
 from tests.storage.committer import numbered
 
-RUNS = 4
+RUNS = 3
 
 
 def _run_until_killed(url: str, name: str, first: int, lines: int) -> list[bytes]:
