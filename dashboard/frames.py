@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from dashboard.documents import Attribution, Heatmap, HistoryPoint, OneSeries, TailPart
+from dashboard.periods import Period, with_silence
 
 _SERIES_COLUMNS = [
     *("series", "time", "count", "errors", "ok", "per_minute", "ok_per_minute", "errors_per_minute"),
@@ -31,7 +32,7 @@ def history(points: Sequence[HistoryPoint]) -> pd.DataFrame:
     return _typed(frame, text=())
 
 
-def series(every: Sequence[OneSeries], name: Callable[[OneSeries], str], step_s: float) -> pd.DataFrame:
+def series(every: Sequence[OneSeries], name: Callable[[OneSeries], str], period: Period) -> pd.DataFrame:
     """Columns series, time, count, errors, ok, per_minute, error_share, p50 ... p99, sum_per_minute."""
     rows = [
         {
@@ -40,18 +41,18 @@ def series(every: Sequence[OneSeries], name: Callable[[OneSeries], str], step_s:
             "count": point.count,
             "errors": point.errors,
             "ok": point.count - point.errors,
-            "per_minute": point.count * 60 / step_s,
-            "ok_per_minute": (point.count - point.errors) * 60 / step_s,
-            "errors_per_minute": point.errors * 60 / step_s,
+            "per_minute": point.count * 60 / period.step,
+            "ok_per_minute": (point.count - point.errors) * 60 / period.step,
+            "errors_per_minute": point.errors * 60 / period.step,
             "error_share": point.errors / point.count if point.count else None,
-            "sum_per_minute": None if point.sum is None else point.sum * 60 / step_s,
+            "sum_per_minute": None if point.sum is None else point.sum * 60 / period.step,
             "p50": point.p50,
             "p90": point.p90,
             "p95": point.p95,
             "p99": point.p99,
         }
         for one in every
-        for point in one.points
+        for point in with_silence(one.points, period)
     ]
     return _typed(pd.DataFrame(rows, columns=_SERIES_COLUMNS), text=("series",))
 

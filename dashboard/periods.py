@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.documents import HistoryPoint
+from dashboard.documents import HistoryPoint, SeriesPoint
 
 # The service's buckets are 10 s; every step is a multiple, so that a step is a sum of whole buckets.
 STEPS_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
@@ -56,3 +56,15 @@ def closer(period: Period, points: Sequence[HistoryPoint], now: float, most_poin
         return None
     start = math.floor(min(filled) / step) * step
     return Period(start, math.floor(now / step + 1) * step, step)
+
+
+def with_silence(points: Sequence[SeriesPoint], period: Period) -> list[SeriesPoint]:
+    """The points with an empty one for every step that has none, since the service leaves steps without traffic out.
+
+    A silence that is left out would be drawn as a straight line through it. The last step is not over, so its
+    absence says nothing yet.
+    """
+    steps = round((period.end - period.start) / period.step)
+    found = {round((point.t - period.start) / period.step): point for point in points}
+    silent = {i: SeriesPoint(t=period.start + i * period.step) for i in range(steps - 1) if i not in found}
+    return [point for _, point in sorted({**found, **silent}.items())]

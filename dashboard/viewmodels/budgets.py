@@ -68,6 +68,10 @@ def watched_measure(slo: Slo) -> str:
         named = group.detail.get("measure")
         if named in MEASURES:
             return str(named)
+        fields = group.detail.get("fields")
+        for field in fields if isinstance(fields, list) else []:
+            if field in MEASURES:
+                return str(field)
     if slo.kind in {"cost", "spend"}:
         return "cost"
     parts = re.split(r"[-_\s]", slo.name)

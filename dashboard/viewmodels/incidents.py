@@ -12,6 +12,9 @@ from dashboard.components.tiles import Tile
 from dashboard.documents import Evidence, Incident, IncidentSummary, TimelineEvent
 from dashboard.viewmodels import states
 
+# what every alert of the incident has in common, and the page says already
+_KNOWN_LABELS = frozenset({"alertname", "slo", "service"})
+
 LIST_COLUMNS = (
     Column("Incident", wrap=True),
     Column("Status"),
@@ -271,7 +274,7 @@ def alert_grid(incident: Incident, now: float, tz: tzinfo) -> Grid:
                 Cell(alert.name),
                 Cell(alert.state or formats.ABSENT, tone="exhausted" if alert.state == "firing" else None),
                 Cell(formats.clock(alert.since, tz, now), sort=alert.since),
-                Cell(formats.labels(alert.labels)),
+                Cell(formats.labels({key: value for key, value in alert.labels.items() if key not in _KNOWN_LABELS})),
             ],
         )
         for index, alert in enumerate(incident.alerts)

@@ -10,6 +10,7 @@ from dashboard.components.grid import Cell, Column, Grid, Row, Tone
 from dashboard.components.place import Place
 from dashboard.components.tiles import Tile
 from dashboard.documents import IncidentSummary, OneSeries, Slo, SloGroup, Status
+from dashboard.periods import Period, with_silence
 from dashboard.viewmodels import states
 
 BURN_WINDOWS = ("5m", "1h", "6h")
@@ -109,15 +110,17 @@ def _matches(slo: Slo, wanted: str) -> bool:
     return all(word in text for word in re.split(r"\s+", wanted.casefold().strip()))
 
 
-def traffic_per_minute(series: Sequence[OneSeries], step_s: float, now: float) -> tuple[list[float], list[float]]:
+def traffic_per_minute(series: Sequence[OneSeries], period: Period, now: float) -> tuple[list[float], list[float]]:
     """Requests and errors per minute of each complete step, summed over all series."""
+    if not series:  # no series at all is no traffic at all
+        series = [OneSeries(points=[])]
     requests: dict[float, float] = {}
     errors: dict[float, float] = {}
     for one in series:
-        for point in one.points:
-            if point.t + step_s <= now:
-                requests[point.t] = requests.get(point.t, 0.0) + point.count * 60 / step_s
-                errors[point.t] = errors.get(point.t, 0.0) + point.errors * 60 / step_s
+        for point in with_silence(one.points, period):
+            if point.t + period.step <= now:
+                requests[point.t] = requests.get(point.t, 0.0) + point.count * 60 / period.step
+                errors[point.t] = errors.get(point.t, 0.0) + point.errors * 60 / period.step
     times = sorted(requests)
     return [requests[t] for t in times], [errors[t] for t in times]
 
@@ -150,14 +153,20 @@ def _incident_tile(incidents: Sequence[IncidentSummary] | None) -> Tile:
 def _slo_tiles(slos: Sequence[Slo] | None) -> list[Tile]:
     if slos is None:
         return [Tile("SLOs burning", formats.ABSENT, "could not be read")]
-    worst = [states.worst_first(slo.groups)[0].state for slo in slos if slo.groups]
-    burning, exhausted = worst.count("burning"), worst.count("exhausted")
-    silent = worst.count("no_telemetry")
+    burning = sum(any(group.state == "burning" for group in slo.groups) for slo in slos)
+    exhausted = sum(any(_spent(group) for group in slo.groups) for slo in slos)
+    silent = sum(any(group.state == "no_telemetry" for group in slo.groups) for slo in slos)
     note = f"of {len(slos)}" + (f", {silent} without telemetry" if silent else "")
     return [
         Tile("SLOs burning", str(burning), note, "burning" if burning else "ok"),
         Tile("Budgets exhausted", str(exhausted), f"of {len(slos)}", "exhausted" if exhausted else "ok"),
     ]
+
+
+def _spent(group: SloGroup) -> bool:
+    # a budget may burn although nothing of it is left; the service then calls it burning
+    spent = group.budget_remaining is not None and group.budget_remaining <= 0
+    return group.state == "exhausted" or (group.state == "burning" and spent)
 
 
 def _traffic_tiles(traffic: tuple[list[float], list[float]] | None) -> list[Tile]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dashboard.components.grid import Cell, Tone
 from dashboard.documents import IncidentSummary, Slo, SloGroup, State
 
-# What wants attention comes first: a source that fell silent is worse than a budget that is fine.
+# What wants attention comes first: a source that fell silent is worse than a budget that is fine. Burning and
+# exhausted are equally urgent (an overspent budget may still burn); between them the smaller budget decides.
 STATE_ORDER: tuple[State, ...] = (
     "exhausted",
     "burning",
@@ -47,8 +48,8 @@ _SEVERITY_TONES: dict[str, Tone] = {
 
 def state_cell(state: State) -> Cell:
     """A pill with a state; sorts by urgency."""
-    urgency = len(STATE_ORDER) - STATE_ORDER.index(state)
-    return Cell(STATE_WORDS[state], sort=urgency, tone=STATE_TONES[state], kind="pill")
+    rank = len(STATE_ORDER) - STATE_ORDER.index(state)
+    return Cell(STATE_WORDS[state], sort=rank, tone=STATE_TONES[state], kind="pill")
 
 
 def status_cell(status: str) -> Cell:
@@ -62,11 +63,16 @@ def severity_tone(severity: str) -> Tone:
     return _SEVERITY_TONES.get(severity.lower(), "silent")
 
 
+def urgency(state: State) -> int:
+    """The rank of a state, the most urgent being 0."""
+    return max(0, STATE_ORDER.index(state) - 1)
+
+
 def group_key(group: SloGroup) -> tuple[int, float, float, str]:
     """Worst first: by state, then the smallest budget, then the fastest burn, then the name."""
     remaining = group.budget_remaining if group.budget_remaining is not None else 2.0
     fastest = max((rate for rate in group.burn.values() if rate is not None), default=0.0)
-    return STATE_ORDER.index(group.state), remaining, -fastest, str(sorted(group.group.items()))
+    return urgency(group.state), remaining, -fastest, str(sorted(group.group.items()))
 
 
 def worst_first(groups: Iterable[SloGroup]) -> list[SloGroup]:

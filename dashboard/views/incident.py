@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import streamlit as st
 
 from dashboard import charts, frames, navigation, prose
@@ -38,7 +40,7 @@ def _live(incident_id: str) -> None:
         st.html(f'<p class="tw-summary">{prose.escaped(found.evidence.summary)}</p>')
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        opened = _evidence(found.evidence)
+        opened = _evidence(found.id, found.evidence)
         page.section("Alerts")
         mount.show_grid(incidents.alert_grid(found, status.now, zone))
     with right:
@@ -125,7 +127,7 @@ def _runbook(found: Incident) -> None:
             st.html('<p class="tw-nothing">No runbook matches this cause.</p>')
 
 
-def _evidence(evidence: Evidence) -> Place | None:
+def _evidence(incident_id: str, evidence: Evidence) -> Place | None:
     opened: Place | None = None
     if evidence.attribution:
         page.section("Who is to blame", "slices by their share of the excess")
@@ -149,5 +151,6 @@ def _evidence(evidence: Evidence) -> Place | None:
             page.section(title, note)
             opened = mount.show_grid(grid) or opened
     if evidence.report:
-        page.facts([("Drift report", evidence.report)])
+        address = f"{page.client().url}/api/v1/incidents/{quote(incident_id, safe='')}/report"
+        st.link_button("Open the drift report", address, icon=":material/description:")
     return opened

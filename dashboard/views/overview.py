@@ -32,7 +32,7 @@ def _live() -> None:
     incidents = page.attempt(page.client().incidents)
     period = periods.last(SPARK_S, status.now, most_points=60)
     series = page.attempt(page.client().series, "duration", start=period.start, end=period.end, step=period.step)
-    traffic = None if series is None else overview.traffic_per_minute(series, period.step, status.now)
+    traffic = None if series is None else overview.traffic_per_minute(series, period, status.now)
     opened = mount.show_tiles("overview", overview.tiles(status, slos, incidents, traffic))
     page.problems(status)
     opened = _incidents(incidents, status.now) or opened

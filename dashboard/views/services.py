@@ -15,7 +15,7 @@ from dashboard.views import page
 REFRESH_S = page.SLOW_S
 Fetch = Callable[[str, str | None], list[OneSeries]]
 
-BREAKDOWNS = ("model", "operation", "model_version", "tenant", "input_type")
+BREAKDOWNS = ("model", "operation", "model_version", "input_type", "environment")
 
 
 def render() -> None:
@@ -74,7 +74,7 @@ def _detail(service: Service, now: float) -> None:
     step = f"per {formats.seconds(period.step)}"
     first, second = st.columns(2)
     with page.sentences():
-        frame = frames.series(fetch("duration", None), lambda _: "all", period.step)
+        frame = frames.series(fetch("duration", None), lambda _: "all", period)
         busy = not frame.empty and frame["count"].sum() > 0
         with first:
             page.chart("Requests per minute", charts.traffic(frame) if busy else None, "traffic")
@@ -106,7 +106,7 @@ def _measures(fetch: Fetch, by: str, period: periods.Period) -> None:
 def _by_series(measure: str, series: list[OneSeries], by: str, period: periods.Period, what: tuple[str, str]) -> None:
     column, title = what
     shown = services.busiest_series(series)
-    frame = frames.series(shown, lambda one: services.series_name(one, by), period.step)
+    frame = frames.series(shown, lambda one: services.series_name(one, by), period)
     empty = frame[column].dropna().empty
     tooltip = ".4~g" if measure in {"cost", *formats.DURATION_MEASURES} else ",.0f"
     drawing = None if empty else charts.lines(frame, column, charts.unit_labels(measure), tooltip)

@@ -149,7 +149,7 @@ def _tail(slo: Slo, now: float) -> None:
         service=slo.service or None,
         operation=operation,
     )
-    frame = frames.series(series, lambda _: "all", period.step).dropna(subset=["p50"])
+    frame = frames.series(series, lambda _: "all", period).dropna(subset=["p50"])
     heat = page.client().heatmap(
         measure,
         start=period.start,

@@ -10,6 +10,7 @@ import pytest
 
 from dashboard import charts, frames
 from dashboard.documents import Attribution, Heatmap, HistoryPoint, OneSeries, TailPart
+from dashboard.periods import Period
 from tests.dashboard import recorded
 
 START, END = recorded.NOW - 3600, recorded.NOW
@@ -22,7 +23,7 @@ def history(points: int = 20) -> pd.DataFrame:
 
 def series() -> pd.DataFrame:
     found = [OneSeries.model_validate(one) for one in recorded.series("duration", START, END, 60, "model")]
-    return frames.series(found, lambda one: one.labels["model"], 60)
+    return frames.series(found, lambda one: one.labels["model"], Period(START, END, 60))
 
 
 def valid(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def test_series_frame_has_rates() -> None:
     one = OneSeries.model_validate(
         {"labels": {}, "points": [{"t": 0, "count": 30, "errors": 3}, {"t": 30, "count": 0}]}
     )
-    frame = frames.series([one], lambda _: "all", 30)
+    frame = frames.series([one], lambda _: "all", Period(0, 60, 30))
     assert frame["per_minute"].tolist() == [60.0, 0.0]
     assert frame["error_share"].tolist()[0] == 0.1
     assert frame["error_share"].isna().tolist() == [False, True]
@@ -50,7 +51,7 @@ def test_series_frame_has_rates() -> None:
 
 def test_empty_frames_have_their_columns() -> None:
     assert frames.history([]).empty
-    assert frames.series([], str, 60)["p99"].empty
+    assert frames.series([], str, Period(0, 60, 30))["p99"].empty
     assert frames.heatmap(Heatmap(t=[], edges=[], counts=[]), 60).empty
     assert frames.tail([]).empty
     assert frames.attribution([]).empty

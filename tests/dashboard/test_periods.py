@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import periods
-from dashboard.documents import HistoryPoint
+from dashboard.documents import HistoryPoint, SeriesPoint
 
 NOW = 1_790_000_000.0
 
@@ -63,3 +63,14 @@ def test_looking_closer_ends(now: float, age_s: float) -> None:
         assert finer.end > now
         period = finer
     raise AssertionError("looking closer does not end")
+
+
+def test_silence_is_drawn_as_nothing_and_the_last_step_is_left_open() -> None:
+    period = periods.Period(0, 50, 10)
+    filled = periods.with_silence([SeriesPoint(t=10, count=4, p50=1.0)], period)
+    assert [(point.t, point.count, point.p50) for point in filled] == [
+        (0, 0, None),
+        (10, 4, 1.0),
+        (20, 0, None),
+        (30, 0, None),
+    ]

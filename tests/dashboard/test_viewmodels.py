@@ -23,6 +23,7 @@ from dashboard.documents import (
     Trace,
     TraceSummary,
 )
+from dashboard.periods import Period
 from dashboard.viewmodels import budgets, incidents, overview, services, states, traces
 from tests.dashboard import recorded
 
@@ -127,7 +128,22 @@ class TestOverview:
     def test_the_unfinished_step_does_not_count_as_less_traffic(self) -> None:
         points = [{"t": NOW - 120 + i * 60, "count": 90, "errors": 9} for i in range(3)]
         series = [OneSeries.model_validate({"labels": {}, "points": points})] * 2
-        assert overview.traffic_per_minute(series, 60, NOW) == ([180.0, 180.0], [18.0, 18.0])
+        period = Period(NOW - 120, NOW + 60, 60)
+        assert overview.traffic_per_minute(series, period, NOW + 30) == ([180.0, 180.0], [18.0, 18.0])
+
+    def test_silence_counts_as_no_traffic(self) -> None:
+        series = [OneSeries.model_validate({"points": [{"t": NOW - 240, "count": 90, "errors": 9}]})]
+        period = Period(NOW - 240, NOW + 60, 60)
+        assert overview.traffic_per_minute(series, period, NOW) == ([90.0, 0, 0, 0], [9.0, 0, 0, 0])
+        assert overview.traffic_per_minute([], period, NOW) == ([0.0] * 4, [0.0] * 4)
+
+    def test_a_budget_that_burns_below_zero_counts_as_both(self) -> None:
+        group = SloGroup(state="burning", budget_remaining=-84.0)
+        tiles = {
+            one.label: one
+            for one in overview.tiles(Status(now=NOW), [Slo(name="a", objective=0.9, groups=[group])], [], None)
+        }
+        assert (tiles["SLOs burning"].value, tiles["Budgets exhausted"].value) == ("1", "1")
 
     def test_tiles(self) -> None:
         status = Status.model_validate(recorded.status())
@@ -155,8 +171,13 @@ class TestStates:
     @given(st.lists(st.sampled_from(states.STATE_ORDER), min_size=1))
     def test_worst_first_puts_the_most_urgent_in_front(self, some: list[states.State]) -> None:
         groups = [SloGroup(state=state, group={"n": str(i)}) for i, state in enumerate(some)]
-        ranks = [states.STATE_ORDER.index(group.state) for group in states.worst_first(groups)]
+        ranks = [states.urgency(group.state) for group in states.worst_first(groups)]
         assert ranks == sorted(ranks)
+
+    def test_of_two_urgent_budgets_the_smaller_comes_first(self) -> None:
+        burning = SloGroup(state="burning", budget_remaining=-3.0)
+        exhausted = SloGroup(state="exhausted", budget_remaining=-0.1)
+        assert states.worst_first([exhausted, burning]) == [burning, exhausted]
 
     def test_every_state_has_words_and_a_colour(self) -> None:
         assert set(states.STATE_ORDER) == set(states.STATE_WORDS) == set(states.STATE_TONES)
@@ -210,6 +231,10 @@ class TestBudgets:
     )
     def test_watched_measure(self, name: str, measure: str) -> None:
         assert budgets.watched_measure(slo(name)) == measure
+
+    def test_a_drift_slo_is_about_its_first_field_with_a_measure(self) -> None:
+        group = SloGroup(state="ok", detail={"fields": ["feature.language", "tokens_in"]})
+        assert budgets.watched_measure(Slo(name="d", kind="drift", objective=0.9, groups=[group])) == "tokens_in"
 
     def test_threshold_belongs_to_its_measure(self) -> None:
         assert budgets.threshold(slo("generation-ttft"), "ttft") == 3.0
