@@ -94,13 +94,19 @@ def parse(document: Mapping[str, Any]) -> AlertingConfig:
 
 
 def run(
-    alerting: Alerting, findings: Sequence[Finding], start: float, end: float, *, every: float = 10.0, diagnose=undiagnosed
+    alerting: Alerting,
+    findings: Sequence[Finding],
+    start: float,
+    end: float,
+    *,
+    every: float = 10.0,
+    diagnose=undiagnosed,
 ) -> list[str]:
     """Apply the same findings and deliver, at every tick from ``start`` until before ``end``; the changed incidents."""
     changed: list[str] = []
     moment = start
     while moment < end:
-        changed += alerting.apply(findings, diagnose, at(moment))
+        changed += alerting.apply(findings, undiagnosed, at(moment))
         alerting.deliver(at(moment))
         moment += every
     return changed

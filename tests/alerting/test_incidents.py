@@ -37,7 +37,8 @@ def test_an_incident_as_the_http_api_gives_it(database):
     whole = alerting.incident("INC-1")
     assert list(whole) == [*INC_KEYS, "timeline", "evidence", "runbook_markdown"]
     assert whole["timeline"][0] == {
-        "at": at(0) / 1e9, "kind": "opened", "author": "tailwatch", "text": "errors-burn fires: errors-burn of request-errors",
+        "at": at(0) / 1e9, "kind": "opened", "author": "tailwatch",
+        "text": "errors-burn fires: errors-burn of request-errors",
     }  # fmt: skip
     assert set(whole["evidence"]) >= {
         "summary", "cause", "confidence", "slice", "budget", "burn", "attribution", "tail", "changes", "exemplars",
@@ -46,8 +47,8 @@ def test_an_incident_as_the_http_api_gives_it(database):
     assert "## What to do now" in whole["runbook_markdown"]
 
 
-def test_slos_that_see_the_same_fault_share_an_incident_and_its_primary_diagnosis(database):
-    alerting = set_up(database)
+def test_slos_that_see_the_same_fault_share_an_incident_and_its_primary_diagnosis(lite):
+    alerting = set_up(lite)
     early_ticket = finding("slow-burn", slo="generation-ttft", severity="ticket", since=-100)
     page = finding("wait-burn", slo="queue-wait", since=0)
     late_page = finding("latency-burn", slo="classify-latency", since=200)
@@ -67,8 +68,8 @@ def test_slos_that_see_the_same_fault_share_an_incident_and_its_primary_diagnosi
     assert len(incident["alerts"]) == 3
 
 
-def test_a_much_surer_diagnosis_replaces_the_first_and_is_told_in_the_timeline(database):
-    alerting = set_up(database)
+def test_a_much_surer_diagnosis_replaces_the_first_and_is_told_in_the_timeline(lite):
+    alerting = set_up(lite)
     first, second = finding(slo="a"), finding(slo="b", since=60)
     alerting.apply([first], lambda _: diagnosis("error-burst", 0.3), at(0))
     alerting.apply([first, second], lambda _: diagnosis("slice-errors", 0.9, tenant="acme"), at(60))
@@ -80,15 +81,15 @@ def test_a_much_surer_diagnosis_replaces_the_first_and_is_told_in_the_timeline(d
     assert kinds(alerting) == ["opened", "diagnosed", "joined", "diagnosed"]
 
 
-def test_an_unknown_cause_gives_way_to_any(database):
-    alerting = set_up(database)
+def test_an_unknown_cause_gives_way_to_any(lite):
+    alerting = set_up(lite)
     first, second = finding(slo="a"), finding(slo="b")
     alerting.apply([first, second], lambda found: diagnosis("cold-start", 0.2) if found is second else None, at(0))
     assert alerting.incidents()[0]["cause"] == "cold-start"
 
 
-def test_a_page_takes_over_from_a_ticket(database):
-    alerting = set_up(database)
+def test_a_page_takes_over_from_a_ticket(lite):
+    alerting = set_up(lite)
     ticket, page = finding(slo="cost", severity="ticket"), finding(slo="errors", since=30)
     alerting.apply([ticket], lambda _: diagnosis("cost-explosion", 0.9), at(0))
     alerting.apply([ticket, page], lambda _: diagnosis("error-burst", 0.5), at(30))
@@ -97,27 +98,25 @@ def test_a_page_takes_over_from_a_ticket(database):
     assert "escalated" in kinds(alerting)
 
 
-def test_another_time_or_another_service_is_another_incident(database):
-    alerting = set_up(database)
+def test_another_time_or_another_service_is_another_incident(lite):
+    alerting = set_up(lite)
     here, later, there = finding(slo="a"), finding(slo="b", since=3600), finding(slo="c", service="search")
     alerting.apply([here, there], undiagnosed, at(0))
     alerting.apply([here, there, later], undiagnosed, at(3600))
-    assert {incident["slo"]: incident["id"] for incident in alerting.incidents()} == {
-        "a": "INC-1", "c": "INC-2", "b": "INC-3",
-    } or {incident["slo"] for incident in alerting.incidents()} == {"a", "b", "c"}  # fmt: skip
+    assert {incident["slo"] for incident in alerting.incidents()} == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(("tenant", "number"), [("acme", 1), ("globex", 2)])
-def test_the_same_cause_joins_services_unless_the_slices_contradict(database, tenant, number):
-    alerting = set_up(database)
+def test_the_same_cause_joins_services_unless_the_slices_contradict(lite, tenant, number):
+    alerting = set_up(lite)
     here, there = finding(), finding(service="search", since=20)
     alerting.apply([here], lambda _: diagnosis("slice-errors", tenant="acme"), at(0))
     alerting.apply([here, there], lambda _: diagnosis("slice-errors", tenant=tenant), at(20))
     assert len(alerting.incidents()) == number
 
 
-def test_one_budget_stays_in_one_incident_however_late_its_slow_alerts_come(database):
-    alerting = set_up(database)
+def test_one_budget_stays_in_one_incident_however_late_its_slow_alerts_come(lite):
+    alerting = set_up(lite)
     fast, slow = finding("1h"), finding("6h", since=5000)
     alerting.apply([fast], undiagnosed, at(0))
     alerting.apply([fast, slow], undiagnosed, at(5000))
@@ -137,8 +136,8 @@ def test_resolves_when_every_alert_has_ended_and_reopens_when_one_returns(databa
     assert kinds(alerting) == ["opened", "joined", "ended", "ended", "resolved", "reopened"]
 
 
-def test_an_alert_that_returns_late_opens_a_new_incident_and_leaves_the_old_one_alone(database):
-    alerting = set_up(database)
+def test_an_alert_that_returns_late_opens_a_new_incident_and_leaves_the_old_one_alone(lite):
+    alerting = set_up(lite)
     run(alerting, [finding()], 0, 10)
     run(alerting, [], 10, 90)
     before = alerting.incident("INC-1")
@@ -166,8 +165,8 @@ def test_a_ticket_suppressed_by_its_page_counts_to_the_incident_and_outlives_the
     assert alerting.incidents()[0]["status"] == "resolved"
 
 
-def test_a_suppressor_that_does_not_speak_suppresses_nothing(database):
-    alerting = set_up(database)
+def test_a_suppressor_that_does_not_speak_suppresses_nothing(lite):
+    alerting = set_up(lite)
     absent = finding("fast").fingerprint
     alerting.apply([finding("slow", severity="ticket", suppressed_by=absent)], undiagnosed, at(0))
     assert alerting.incidents()[0]["severity"] == "ticket"
@@ -177,9 +176,9 @@ def test_a_suppressor_that_does_not_speak_suppresses_nothing(database):
     assert {alert["state"] for alert in alerting.alerts()} == {"firing"}
 
 
-def test_withdrawn_by_late_data(database):
+def test_withdrawn_by_late_data(lite):
     told = Recorder()
-    alerting = set_up(database, told)
+    alerting = set_up(lite, told)
     found = finding()
     run(alerting, [found], 0, 10)
     alerting.apply([], undiagnosed, at(10), withdrawn=[found.fingerprint])
@@ -212,14 +211,14 @@ def test_people_acknowledge_comment_assign_resolve_and_reopen(database):
 
 
 @pytest.mark.parametrize("text", ["INC-2", "INC-", "7", "INC-٣", "INC-99999999999999999999", "'; DROP TABLE incidents"])
-def test_no_such_incident(database, text):
-    alerting = set_up(database)
+def test_no_such_incident(lite, text):
+    alerting = set_up(lite)
     with pytest.raises(NotFoundError):
         alerting.comment(text, "Ada", "hello", at(0))
 
 
-def test_who_says_nothing_or_is_nobody_is_refused(database):
-    alerting = set_up(database)
+def test_who_says_nothing_or_is_nobody_is_refused(lite):
+    alerting = set_up(lite)
     alerting.apply([finding()], undiagnosed, at(0))
     with pytest.raises(PayloadError):
         alerting.comment("INC-1", "Ada", "  ", at(0))
@@ -227,8 +226,8 @@ def test_who_says_nothing_or_is_nobody_is_refused(database):
         alerting.acknowledge("INC-1", " \n", "hello", at(0))
 
 
-def test_resolved_by_a_person_but_still_firing_comes_back_once(database):
-    alerting = set_up(database)
+def test_resolved_by_a_person_but_still_firing_comes_back_once(lite):
+    alerting = set_up(lite)
     run(alerting, [finding()], 0, 10)
     alerting.resolve("INC-1", "Ada", "looks fine", at(10))
     run(alerting, [finding()], 20, 1800, every=60)
@@ -238,19 +237,19 @@ def test_resolved_by_a_person_but_still_firing_comes_back_once(database):
     assert kinds(alerting).count("reopened") == 1
 
 
-def test_a_failing_diagnosis_costs_no_page(database):
+def test_a_failing_diagnosis_costs_no_page(lite):
     def diagnose(_found):
         raise ZeroDivisionError
 
-    alerting = set_up(database)
+    alerting = set_up(lite)
     alerting.apply([finding()], diagnose, at(0))
     assert alerting.incidents()[0]["cause"] == "unknown"
 
 
-def test_diagnoses_are_limited_and_the_first_of_each_service_comes_first(database):
+def test_diagnoses_are_limited_and_the_first_of_each_service_comes_first(lite):
     asked = []
     many = [finding(slo=f"slo-{number:02}") for number in range(30)] + [finding(slo="z", service="other")]
-    alerting = set_up(database)
+    alerting = set_up(lite)
     alerting.apply(many, asked.append, at(0))
     assert len(asked) == 8
     assert {found.labels["service"] for found in asked[:2]} == {"chat", "other"}
@@ -259,14 +258,13 @@ def test_diagnoses_are_limited_and_the_first_of_each_service_comes_first(databas
     assert len(asked) == 8, "only what newly fires is diagnosed"
 
 
-def test_a_steady_state_writes_nothing(database):
-    alerting = set_up(database)
+def test_a_steady_state_writes_nothing(lite):
+    alerting = set_up(lite)
     alerting.apply([finding()], undiagnosed, at(0))
-    with database.write() as connection:  # SQLite: nobody else can write meanwhile
-        connection.exec_driver_sql("SELECT 1")
-        if database.dialect == "sqlite":
-            assert alerting.apply([finding()], undiagnosed, at(10)) == []
-    assert alerting.apply([finding()], undiagnosed, at(10)) == []
+    with lite.read() as connection:
+        before = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+        assert alerting.apply([finding()], undiagnosed, at(10)) == []
+        assert connection.exec_driver_sql("PRAGMA data_version").scalar_one() == before
 
 
 def test_values_that_json_and_postgresql_cannot_hold_are_made_harmless(database):
@@ -290,8 +288,8 @@ def test_old_incidents_are_forgotten_with_everything_about_them(database):
     assert alerting.forget(at(20000)) == 0, "an open incident stays"
 
 
-def test_every_known_cause_opens_an_incident_with_its_runbook(database):
-    alerting = set_up(database)
+def test_every_known_cause_opens_an_incident_with_its_runbook(lite):
+    alerting = set_up(lite)
     findings = [finding(slo=cause, service=cause) for cause in CAUSES]
     for found in findings:
         alerting.apply([found], lambda one: diagnosis(one.labels["slo"], 0.5), found.since_ns)
@@ -300,15 +298,15 @@ def test_every_known_cause_opens_an_incident_with_its_runbook(database):
     }
 
 
-def test_an_invented_cause_counts_as_unknown(database):
-    alerting = set_up(database)
+def test_an_invented_cause_counts_as_unknown(lite):
+    alerting = set_up(lite)
     alerting.apply([finding()], lambda _: diagnosis("gremlins"), at(0))
     incident = alerting.incident("INC-1")
     assert (incident["cause"], incident["runbook"]) == ("unknown", "unknown")
 
 
-def test_pending_for_delays_the_incident(database):
-    alerting = set_up(database, timing=AlertTiming(pending_for_ns=30 * NANOS))
+def test_pending_for_delays_the_incident(lite):
+    alerting = set_up(lite, timing=AlertTiming(pending_for_ns=30 * NANOS))
     run(alerting, [finding()], 0, 30)
     assert alerting.incidents() == []
     assert alerting.alerts()[0]["state"] == "pending"

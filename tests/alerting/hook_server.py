@@ -1,0 +1,125 @@
+"""A local HTTP server that answers as it is told, also wrongly, late or never, and keeps what it is sent."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+Answer = Callable[[socket.socket, threading.Event], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What arrived; header names in lower case."""
+
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.body)
+
+
+def status(code: int, body: str = "ok", **headers: str) -> Answer:
+    """A proper answer."""
+    lines = [f"HTTP/1.1 {code} Whatever", f"Content-Length: {len(body.encode())}", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+
+    def answer(connection: socket.socket, _closing: threading.Event) -> None:
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+
+    return answer
+
+
+def raw(text: bytes) -> Answer:
+    """These bytes, whatever they are."""
+    return lambda connection, _closing: connection.sendall(text)
+
+
+def silence(_connection: socket.socket, closing: threading.Event) -> None:
+    """Nothing, for as long as the caller waits."""
+    closing.wait(20)
+
+
+def drip(head: bytes, endless: bytes) -> Answer:
+    """A beginning at once, then one piece after the other without end."""
+
+    def answer(connection: socket.socket, closing: threading.Event) -> None:
+        connection.sendall(head)
+        for _ in range(2000):
+            connection.sendall(endless)
+            if closing.wait(0.01):
+                return
+
+    return answer
+
+
+class HookServer:
+    """Answers each request with the next of ``answers``, and with ``otherwise`` when there is none left."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.otherwise: Answer = status(200)
+        self.requests: list[Request] = []
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._closing.set()
+        # shutdown, not only close: it wakes the thread that waits for a connection.
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        for thread in self._threads:
+            thread.join(5)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}/hook"
+
+    def _accept(self) -> None:
+        while not self._closing.is_set():
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            connection.settimeout(5)
+            try:
+                request = _read(connection)
+                with self._lock:
+                    self.requests.append(request)
+                    answer = self.answers.pop(0) if self.answers else self.otherwise
+                answer(connection, self._closing)
+            except OSError:
+                return  # the caller is gone
+
+
+def _read(connection: socket.socket) -> Request:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = connection.recv(65536)
+        if not part:
+            raise ConnectionError
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    line, *rows = head.decode().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (row.partition(":") for row in rows)}
+    while len(body) < int(headers.get("content-length", 0)):
+        body += connection.recv(65536)
+    return Request(line, headers, body)

@@ -1,0 +1,344 @@
+"""One contract for all receivers, over real HTTP on this machine; then what each of them says."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerting.notifications import Notification
+from alerting.outcomes import Backoff, judge, parse_retry_after
+from alerting.receivers import alertmanager
+from alerting.receivers.signature import sign, verify
+from alerting.receivers.slack import SlackReceiver
+from alerting.receivers.slack_message import MAX_BLOCKS, MAX_TOTAL, fit, message
+from alerting.receivers.webhook import WebhookReceiver
+from alerting.secret_references import SecretReference
+from telemetry.errors import ConfigError
+from tests.alerting.hook_server import drip, raw, silence, status
+from tests.alerting.makers import T0
+
+KEY = "0123456789abcdef"
+SECRET = "a secret of the tests"
+
+
+def notification(**changes):
+    values = {
+        "reason": "opened",
+        "phase": "firing",
+        "receiver": "oncall",
+        "group_key": '{}/{severity="page"}:{incident="INC-7"}',
+        "group_labels": {"incident": "INC-7"},
+        "incident": {
+            "id": "INC-7", "title": "errors: <!channel> & all", "status": "open", "severity": "page",
+            "service": "chat", "slo": "errors", "cause": "slice-errors", "slice": {"tenant": "<@U1|x> *b*"},
+            "runbook": "slice-errors", "opened_at": 1_700_000_000.0, "acknowledged_at": None, "resolved_at": None,
+            "alerts": [],
+        },
+        "evidence": {
+            "summary": "Errors <http://evil|click>", "cause": "slice-errors", "confidence": 0.9, "slice": {},
+            "budget": {"remaining": 0.25, "objective": 0.99},
+            "burn": [{"long": "1h", "short": "5m", "factor": 14.4, "long_burn": 20.0, "short_burn": 31.0}],
+            "attribution": [{"dimension": "tenant", "value": "acme", "bad": 9, "total": 10, "excess_share": 0.97}],
+            "tail": [], "changes": [], "exemplars": [], "drift": [], "report": None,
+        },
+        "alerts": [
+            {
+                "name": "errors-burn", "labels": {"alertname": "errors-burn", "slo": "errors", "tenant": "<b>"},
+                "severity": "page", "state": "firing", "summary": "Errors burn", "fingerprint": "00ff00ff00ff00ff",
+                "starts_at": 1_699_999_990.5, "ends_at": None,
+            }
+        ],
+        "truncated": 0,
+        "runbook": {"name": "slice-errors", "title": "Errors in a slice", "first_step": "Open a request."},
+        "external_url": "https://tailwatch.example.com",
+        "at": 1_700_000_000.0,
+    }  # fmt: skip
+    return Notification(**{**values, **changes})
+
+
+def slack(url, monkeypatch, deadline_s):
+    monkeypatch.setenv("TEST_HOOK", url)
+    return SlackReceiver("oncall", SecretReference("env", "TEST_HOOK"), deadline_s=deadline_s)
+
+
+def webhook(url, monkeypatch, deadline_s):
+    monkeypatch.setenv("TEST_SECRET", SECRET)
+    return WebhookReceiver("oncall", url, SecretReference("env", "TEST_SECRET"), deadline_s=deadline_s)
+
+
+def rich_webhook(url, monkeypatch, deadline_s):
+    return WebhookReceiver("oncall", url, format="tailwatch", deadline_s=deadline_s)
+
+
+RECEIVERS = [slack, webhook, rich_webhook]
+"""Whoever adds a receiver adds it here, and has it checked."""
+
+
+@pytest.fixture(params=RECEIVERS, ids=lambda make: make.__name__)
+def make(request, monkeypatch):
+    def make(url, deadline_s=5.0):
+        return request.param(url, monkeypatch, deadline_s)
+
+    return make
+
+
+ANSWERS = {
+    "ok": (status(200), "delivered", None),
+    "no content": (status(204, ""), "delivered", None),
+    "ok, with an endless body": (drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n", b"x"), "delivered", None),
+    "429 with seconds": (status(429, Retry_After="7"), "transient", 7.0),
+    "429 with a date": (status(429, Retry_After="Tue, 14 Nov 2023 22:13:50 GMT"), "transient", 30.0),
+    "429 with nonsense": (status(429, Retry_After="soon"), "transient", None),
+    "503 with seconds": (status(503, Retry_After="99999999"), "transient", 3600.0),
+    "500": (status(500, "boom"), "transient", None),
+    "500, with a slow body": (drip(b"HTTP/1.1 500 No\r\nContent-Length: 99999999\r\n\r\n", b"x"), "transient", None),
+    "408": (status(408), "transient", None),
+    "400": (status(400, "invalid_payload"), "permanent", None),
+    "404": (status(404, "no_service"), "permanent", None),
+    "410": (status(410), "permanent", None),
+    "redirect": (status(302, Location="http://127.0.0.1:1/elsewhere"), "permanent", None),
+    "not HTTP": (raw(b"SSH-2.0-OpenSSH_9.6\r\n"), "transient", None),
+    "nothing, and gone": (raw(b""), "transient", None),
+    "half a header": (raw(b"HTTP/1.1 200 OK\r\nContent-"), "transient", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_every_answer_is_understood(make, hook, case):
+    hook.otherwise, kind, retry_after_s = ANSWERS[case]
+    outcome = make(hook.url).send(notification(), KEY, T0)
+    assert (outcome.kind, outcome.retry_after_s) == (kind, retry_after_s)
+    assert len(hook.requests) == 1, "one attempt is one request"
+    assert bool(outcome.reason) == (kind != "delivered")
+    assert hook.url not in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "answer", [silence, drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"y")], ids=["silent", "slow headers"]
+)
+def test_who_does_not_answer_in_time_is_tried_again(make, hook, answer):
+    hook.otherwise = answer
+    outcome = make(hook.url, deadline_s=0.2).send(notification(), KEY, T0)
+    assert (outcome.kind, outcome.reason) == ("transient", "no answer within 0.2 s")
+
+
+def test_who_is_not_there_is_tried_again(make):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    outcome = make(f"http://127.0.0.1:{port}/hook").send(notification(), KEY, T0)
+    assert outcome.kind == "transient"
+    assert "refused" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1/x", "not a url", "http://", "http://[::1", "http://127.0.0.1:99999/x"]
+)
+def test_what_is_no_address_is_given_up(make, url):
+    assert make(url).send(notification(), KEY, T0).kind == "permanent"
+
+
+def test_a_repeat_has_the_same_key_and_body_and_the_notification_is_left_alone(make, hook):
+    receiver, told = make(hook.url), notification()
+    before = told.to_json()
+    for _ in range(2):
+        receiver.send(told, KEY, T0)
+    first, second = hook.requests
+    assert first.body == second.body
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"] == KEY
+    assert first.headers["content-type"].startswith("application/json")
+    assert told.to_json() == before
+
+
+def test_no_address_reaches_the_log(make, hook, caplog):
+    with caplog.at_level(logging.DEBUG):
+        make(hook.url).send(notification(), KEY, T0)
+    assert "/hook" not in caplog.text
+
+
+def test_a_missing_secret_is_said_at_the_start_and_passes_later(monkeypatch, hook):
+    receiver = slack(hook.url, monkeypatch, 5.0)
+    receiver.check()
+    monkeypatch.delenv("TEST_HOOK")
+    with pytest.raises(ConfigError, match="TEST_HOOK is not set"):
+        receiver.check()
+    assert receiver.send(notification(), KEY, T0).kind == "transient"
+    assert hook.requests == []
+
+
+def test_a_rotated_secret_file_counts_at_once(tmp_path, hook):
+    file = tmp_path / "secret"
+    receiver = WebhookReceiver("x", hook.url, SecretReference("file", str(file)))
+    for secret in ("one", "two\n"):
+        file.write_text(secret)
+        receiver.send(notification(), KEY, T0)
+        sent = hook.requests[-1]
+        timestamp, signature = sent.headers["x-tailwatch-timestamp"], sent.headers["x-tailwatch-signature"]
+        assert verify(secret.strip(), timestamp, sent.body, signature, now_s=T0 / 1e9)
+
+
+def test_a_signature_holds_for_this_secret_body_and_time_only(monkeypatch, hook):
+    webhook(hook.url, monkeypatch, 5.0).send(notification(), KEY, T0)
+    sent = hook.requests[0]
+    timestamp, signature = sent.headers["x-tailwatch-timestamp"], sent.headers["x-tailwatch-signature"]
+    now_s = T0 / 1e9
+    assert verify(SECRET, timestamp, sent.body, signature, now_s=now_s)
+    assert not verify("another", timestamp, sent.body, signature, now_s=now_s)
+    assert not verify(SECRET, timestamp, sent.body + b" ", signature, now_s=now_s)
+    assert not verify(SECRET, str(int(timestamp) + 1), sent.body, signature, now_s=now_s)
+    assert not verify(SECRET, timestamp, sent.body, signature, now_s=now_s + 301)
+    assert not verify(SECRET, "²", sent.body, signature, now_s=now_s)
+    assert not verify(SECRET, timestamp, sent.body, "sha256=é", now_s=now_s)
+    # Computed with: printf '1700000000.{}' | openssl dgst -sha256 -hmac key
+    assert sign("key", "1700000000", b"{}") == (
+        "sha256=9d713ed406bb7076d4123f0dc2c39d2df5c654ed4b0cd56b52c8b4c940bd63ae"
+    )
+
+
+def test_alertmanagers_payload(monkeypatch, hook):
+    webhook(hook.url, monkeypatch, 5.0).send(notification(), KEY, T0)
+    body = hook.requests[0].body
+    document = json.loads(body)
+    assert list(document) == [
+        "receiver", "status", "alerts", "groupLabels", "commonLabels", "commonAnnotations", "externalURL", "version",
+        "groupKey", "truncatedAlerts",
+    ]  # fmt: skip
+    (alert,) = document["alerts"]
+    assert list(alert) == ["status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"]
+    assert (alert["startsAt"], alert["endsAt"]) == ("2023-11-14T22:13:10.5Z", "0001-01-01T00:00:00Z")
+    assert (document["version"], document["groupKey"], document["truncatedAlerts"]) == (
+        "4", '{}/{severity="page"}:{incident="INC-7"}', 0,
+    )  # fmt: skip
+    assert alert["fingerprint"] == "00ff00ff00ff00ff"
+    assert document["commonLabels"] == alert["labels"]
+    assert b"\\u003cb\\u003e" in body
+    assert b"<" not in body, "Go escapes it"
+
+
+def test_alertmanagers_payload_of_the_end():
+    ended = {**notification().alerts[0], "state": "resolved", "ends_at": 1_700_000_100.0}
+    document = alertmanager.payload(notification(phase="resolved", reason="resolved", alerts=[ended]))
+    assert document["status"] == document["alerts"][0]["status"] == "resolved"
+    assert document["alerts"][0]["endsAt"] == "2023-11-14T22:15:00Z"
+
+
+def test_tailwatchs_own_format(monkeypatch, hook):
+    rich_webhook(hook.url, monkeypatch, 5.0).send(notification(), KEY, T0)
+    document = hook.requests[0].document
+    assert (document["version"], document["reason"], document["status"]) == ("1", "opened", "firing")
+    assert document["evidence"]["attribution"][0]["value"] == "acme"
+    assert document["incident_url"] == "https://tailwatch.example.com/incidents?incident=INC-7"
+    assert "x-tailwatch-signature" not in hook.requests[0].headers
+
+
+def test_slack_shows_facts_and_no_value_becomes_a_mention_or_a_link():
+    sent = message(notification())
+    text = json.dumps([sent["text"], sent["blocks"][1:]], ensure_ascii=False)  # the header is plain text
+    for dangerous in ("<!channel>", "<@U1", "<http"):
+        assert dangerous not in text
+    blocks = message(notification())["blocks"]
+    assert [block["type"] for block in blocks] == ["header", *["section"] * 5, "actions", "context"]
+    assert blocks[0]["text"]["text"].startswith("🔴 Page INC-7")
+    assert "Open a request." in text
+    assert blocks[-2]["elements"][0]["url"].endswith("incident=INC-7")
+    assert all(part.get("verbatim", True) for block in blocks for part in block.get("fields", ()))
+
+
+def test_slack_without_an_address_of_the_dashboard_has_no_buttons():
+    assert "actions" not in {block["type"] for block in message(notification(external_url=""))["blocks"]}
+
+
+def test_a_slack_channel_is_passed_on(monkeypatch, hook):
+    monkeypatch.setenv("TEST_HOOK", hook.url)
+    SlackReceiver("x", SecretReference("env", "TEST_HOOK"), channel="#inference").send(notification(), KEY, T0)
+    assert hook.requests[0].document["channel"] == "#inference"
+
+
+texts = st.one_of(st.text(max_size=40), st.sampled_from(["<&>" * 3000, "é" * 20_000, "\u202e\n# x", ""]))
+entries = st.lists(
+    st.dictionaries(
+        st.sampled_from(
+            ["dimension", "value", "bad", "total", "excess_share", "part", "before_s", "what", "text", "trace_id",
+             "error_type", "duration_s", "field", "effect", "long", "factor"]
+        ),
+        st.one_of(texts, st.floats(), st.integers(), st.none(), st.booleans()),
+    ),
+    max_size=8,
+)  # fmt: skip
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_slacks_limits_hold_whatever_there_is_to_say(data):
+    told = notification()
+    names = ("attribution", "tail", "changes", "exemplars", "drift", "burn")
+    evidence = {**told.evidence, "summary": data.draw(texts), **{name: data.draw(entries) for name in names}}
+    labels = data.draw(st.dictionaries(texts, texts, max_size=4))
+    incident = {**told.incident, "title": data.draw(texts), "slice": labels, "service": data.draw(texts)}
+    step = {**told.runbook, "first_step": data.draw(texts), "title": data.draw(texts)}
+    sent = message(notification(evidence=evidence, incident=incident, runbook=step))
+    assert len(sent["text"]) <= 3000
+    assert len(sent["blocks"]) <= 50
+    total = 0
+    for block in sent["blocks"]:
+        for text, limit in _texts_of(block):
+            assert 0 < len(text) <= limit
+            total += len(text)
+    assert total <= 13_000
+    assert "<" not in json.dumps(sent["blocks"][1:])
+
+
+def _texts_of(block):
+    if block["type"] == "header":
+        yield block["text"]["text"], 150
+    elif "fields" in block:
+        assert 0 < len(block["fields"]) <= 10
+        yield from ((field["text"], 2000) for field in block["fields"])
+    elif block["type"] == "section":
+        yield block["text"]["text"], 3000
+    elif block["type"] == "actions":
+        yield from ((button["text"]["text"], 75) for button in block["elements"])
+    else:
+        yield from ((element["text"], 3000) for element in block["elements"])
+
+
+def test_too_many_sections_give_way_and_the_frame_stays():
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2500}}
+    frame = {"type": "context", "elements": [{"type": "mrkdwn", "text": "end"}]}
+    kept = fit([section] * 80 + [frame])
+    assert kept == [section] * (MAX_TOTAL // 2500) + [frame]
+    assert len(fit([{**section, "text": {"type": "mrkdwn", "text": "x"}}] * 80)) == MAX_BLOCKS
+
+
+def test_a_notification_survives_its_storage():
+    assert Notification.from_json(notification().to_json()) == notification()
+
+
+def test_backoff_doubles_to_its_cap_within_its_jitter_and_repeats_itself():
+    backoff = Backoff(base_s=1.0, cap_s=60.0)
+    for attempt in range(1, 50):
+        delay = backoff.delay_s(attempt, KEY)
+        ceiling = min(60.0, 2.0 ** (attempt - 1))
+        assert ceiling / 2 <= delay <= ceiling
+        assert delay == Backoff(base_s=1.0, cap_s=60.0).delay_s(attempt, KEY)
+    assert backoff.delay_s(3, KEY) != backoff.delay_s(3, "another")
+    assert backoff.delay_s(1, KEY, retry_after_s=500.0) == 500.0
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(min_value=200, max_value=599), st.text(max_size=30), st.text(max_size=400))
+def test_every_status_and_every_header_has_an_outcome(code, header, answer):
+    outcome = judge(code, header, answer, T0)
+    assert (outcome.kind == "delivered") == (code < 300)
+    assert len(outcome.reason) <= 300
+    assert outcome.retry_after_s is None or 0 <= outcome.retry_after_s <= 3600
+
+
+@pytest.mark.parametrize("text", ["-5", "1e3", "Tue, 99 Nov 2023 22:13:50 GMT", "", "²", "9" * 400])
+def test_odd_retry_after(text):
+    seconds = parse_retry_after(text, T0)
+    assert seconds is None or 0 <= seconds <= 3600
