@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--threads", type=int, default=1, help="CPU threads for each operation of torch")
     load = commands.add_parser("load", help="send traffic to the service")
     load.add_argument("--target", default="http://127.0.0.1:8600")
-    load.add_argument("--rate", type=float, default=12.0, help="requests a second")
+    load.add_argument("--rate", type=float, default=10.0, help="requests a second")
     load.add_argument("--seconds", type=float, default=60.0)
     load.add_argument("--mix", help="operations, e.g. classify=0.9,chat=0.1")
     load.add_argument("--input-types", help="e.g. chat=0.7,code=0.2,long=0.1")

@@ -7,8 +7,8 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-_NICENESS = 5
-"""Linux weighs a thread of niceness 5 at a third of a normal one (``sched_prio_to_weight``), only under contention."""
+_NICENESS = 2
+"""Linux weighs a thread of niceness 2 at two thirds of a normal one, and only where processors are short."""
 
 
 def become_background() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 OPERATIONS: Final = ("classify", "chat", "embeddings", "text_completion")
 INPUT_TYPES: Final = ("chat", "code", "long")
 
-_OPERATION_MIX: Final = {"classify": 0.84, "chat": 0.08, "embeddings": 0.08}
+_OPERATION_MIX: Final = {"classify": 0.86, "chat": 0.07, "embeddings": 0.07}
 _INPUT_TYPE_MIX: Final = {"chat": 0.75, "code": 0.15, "long": 0.10}
 _TENANTS: Final = {"acme": 0.5, "globex": 0.25, "initech": 0.15, "umbrella": 0.10}
 
@@ -22,7 +22,7 @@ class Arrivals:
     sine of that relative height and period ``day_s``, a day's rhythm in short.
     """
 
-    rate: float = 12.0
+    rate: float = 10.0
     burst_factor: float = 1.0
     burst_period_s: float = 60.0
     swing: float = 0.0
