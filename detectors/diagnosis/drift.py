@@ -133,8 +133,8 @@ def _confined(before: Columns, after: Columns, item: FieldDrift, labels: Mapping
 def _compare(
     before: Columns, after: Columns, item: FieldDrift, rows_before: NDArray[np.bool_], rows_after: NDArray[np.bool_]
 ) -> FieldDrift:
-    reference = distributions(before.take(rows_before), [item.field])
-    current = distributions(after.take(rows_after), [item.field])
+    reference = distributions(before, [item.field], rows_before)
+    current = distributions(after, [item.field], rows_after)
     found = compare(reference, current, alpha=ALPHA, min_effect=item.min_effect).fields
     return found[0] if found else FieldDrift(
         item.field, item.method, 1.0, 0.0, item.effect_name, drifted=False, n_reference=0, n_current=0,

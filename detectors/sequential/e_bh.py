@@ -11,7 +11,7 @@ Source: Wang, Ramdas, "False discovery rate control with e-values", JRSS B 2022.
 
 Example:
     >>> e_bh(np.log([500.0, 30.0, 0.5]), alpha=0.05)
-    array([ True, False, False])
+    array([ True,  True, False])
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The examples in the statistical modules' docstrings hold, and importing them costs no scipy.stats, torch or pandas."""
+"""The examples in the docstrings hold, and importing the detectors costs no scipy.stats, torch or pandas."""
 
 import doctest
 import importlib
