@@ -70,17 +70,25 @@ def migrated_postgres(postgres: PrivatePostgres) -> str:
     return name
 
 
+@pytest.fixture
+def migrated_sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """The URL of a fresh SQLite file with the schema."""
+    path = tmp_path / "tailwatch.db"
+    shutil.copyfile(migrated_sqlite, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres: PrivatePostgres, migrated_postgres: str) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database with the schema."""
+    name = postgres.create_database(template=migrated_postgres)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
 @pytest.fixture(params=ENGINES)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A fresh database with the schema: the test runs once on SQLite and once on PostgreSQL."""
-    if request.param == "sqlite":
-        path = tmp_path / "tailwatch.db"
-        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
-        with Database(f"sqlite:///{path}") as opened:
-            yield opened
-        return
-    server: PrivatePostgres = request.getfixturevalue("postgres")
-    name = server.create_database(template=request.getfixturevalue("migrated_postgres"))
-    with Database(server.url(name)) as opened:
+    kind = "sqlite" if request.param == "sqlite" else "postgres"
+    with Database(request.getfixturevalue(f"migrated_{kind}_url")) as opened:
         yield opened
-    server.drop_database(name)

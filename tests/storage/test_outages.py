@@ -24,7 +24,7 @@ def _count(database: Database) -> int:
 
 
 def test_a_server_that_ends_the_connection_amid_a_commit(
-    postgres: PrivatePostgres, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    postgres: PrivatePostgres, migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ):
     given = payload("a", sli(NOW_NS), columns=(span_columns(50),))
 
@@ -34,8 +34,7 @@ def test_a_server_that_ends_the_connection_amid_a_commit(
             postgres.execute(f"SELECT pg_terminate_backend({process}, 5000)")
         insert_rows(connection, table, columns, rows)
 
-    with Database(postgres_url) as database:
-        database.upgrade()
+    with Database(migrated_postgres_url) as database:
         with monkeypatch.context() as patch:
             patch.setattr(ingest, "insert_rows", cut_off)
             with pytest.raises(StorageError, match="the server cannot be reached"):
@@ -44,7 +43,7 @@ def test_a_server_that_ends_the_connection_amid_a_commit(
         assert commit(database, [given], NOW_NS) == [True]
 
 
-def test_a_full_disk(sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk(migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
     given = payload("a", sli(NOW_NS), columns=(span_columns(2000),))
 
     def fill_up(connection: Connection, table: Any, columns: Sequence[str], rows: Any) -> None:
@@ -52,8 +51,7 @@ def test_a_full_disk(sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
         connection.execute(text(f"PRAGMA max_page_count = {pages + 10}"))
         insert_rows(connection, table, columns, rows)
 
-    with Database(sqlite_url) as database:
-        database.upgrade()
+    with Database(migrated_sqlite_url) as database:
         with monkeypatch.context() as patch:
             patch.setattr(ingest, "insert_rows", fill_up)
             with pytest.raises(StorageError, match=r"tailwatch\.db: the disk is full\. free some space"):
@@ -63,13 +61,12 @@ def test_a_full_disk(sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
         assert commit(database, [given], NOW_NS) == [True]
 
 
-def test_a_damaged_file(sqlite_url: str):
-    with Database(sqlite_url) as database:
-        database.upgrade()
+def test_a_damaged_file(migrated_sqlite_url: str):
+    with Database(migrated_sqlite_url) as database:
         commit(database, [payload("a", columns=(span_columns(500),))], NOW_NS)
-    path = sqlite_url.removeprefix("sqlite:///")
+    path = migrated_sqlite_url.removeprefix("sqlite:///")
     with open(path, "r+b") as file:  # noqa: PTH123
         file.seek(4096)
         file.write(b"\xff" * 4096 * 20)
-    with Database(sqlite_url) as database, pytest.raises(StorageError, match="damaged.*backup"):  # noqa: RUF043
+    with Database(migrated_sqlite_url) as database, pytest.raises(StorageError, match="damaged.*backup"):  # noqa: RUF043
         _count(database)

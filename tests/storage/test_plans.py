@@ -70,23 +70,19 @@ def _plans(database: Database) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_sqlite_uses_the_index(sqlite_url: str, name: str):
+def test_sqlite_uses_the_index(migrated_sqlite_url: str, name: str):
     query, expected = QUERIES[name]
-    with Database(sqlite_url) as database:
-        database.upgrade()
-        with _plans(database) as steps:
-            query(database)
+    with Database(migrated_sqlite_url) as database, _plans(database) as steps:
+        query(database)
     for step in expected:
         assert any(step in found for found in steps), steps
     assert not any(found.startswith("SCAN") and "CONSTANT" not in found and "subquery" not in found for found in steps)
 
 
-def test_postgresql_finds_new_increments_by_the_partial_index(postgres_url: str):
-    with Database(postgres_url) as database:
-        database.upgrade()
-        with database.read() as connection:
-            query = select(sli_deltas.c.id).where(unread(connection, sli_deltas, Position("100:200:100,150")))
-            sql = query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
-            connection.execute(text("SET LOCAL enable_seqscan = off"))
-            plan = "\n".join(connection.execute(text(f"EXPLAIN {sql}")).scalars())
+def test_postgresql_finds_new_increments_by_the_partial_index(migrated_postgres_url: str):
+    with Database(migrated_postgres_url) as database, database.read() as connection:
+        query = select(sli_deltas.c.id).where(unread(connection, sli_deltas, Position("100:200:100,150")))
+        sql = query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = "\n".join(connection.execute(text(f"EXPLAIN {sql}")).scalars())
     assert "ix_sli_deltas_transaction_id" in plan

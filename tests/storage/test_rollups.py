@@ -73,9 +73,8 @@ def test_loading_and_reading_on_meet_without_gap_or_overlap(database: Database):
     assert _goods(read_since(database, loaded.position)) == [2]
 
 
-def test_a_smaller_row_number_that_is_committed_later_is_not_missed(postgres_url: str):
-    with Database(postgres_url) as database, Database(postgres_url) as other, ExitStack() as late:
-        database.upgrade()
+def test_a_smaller_row_number_that_is_committed_later_is_not_missed(migrated_postgres_url: str):
+    with Database(migrated_postgres_url) as database, Database(migrated_postgres_url) as other, ExitStack() as late:
         position = load(database, None, 0, END_NS).position
         slow = _begin(late, other)
         _add(slow, 1)
@@ -89,9 +88,8 @@ def test_a_smaller_row_number_that_is_committed_later_is_not_missed(postgres_url
         assert _goods(read_since(database, second.position)) == []
 
 
-def test_a_transaction_that_began_before_the_position_but_wrote_after_it_is_not_missed(postgres_url: str):
-    with Database(postgres_url) as database, Database(postgres_url) as other, ExitStack() as late:
-        database.upgrade()
+def test_a_transaction_that_began_before_the_position_but_wrote_after_it_is_not_missed(migrated_postgres_url: str):
+    with Database(migrated_postgres_url) as database, Database(migrated_postgres_url) as other, ExitStack() as late:
         slow = _begin(late, other)
         _add(slow, 1)
         position = load(database, None, 0, END_NS).position
@@ -100,9 +98,8 @@ def test_a_transaction_that_began_before_the_position_but_wrote_after_it_is_not_
         assert _goods(read_since(database, position)) == [1, 2]
 
 
-def test_a_long_transaction_does_not_hold_up_the_others(postgres_url: str):
-    with Database(postgres_url) as database, Database(postgres_url) as other, ExitStack() as late:
-        database.upgrade()
+def test_a_long_transaction_does_not_hold_up_the_others(migrated_postgres_url: str):
+    with Database(migrated_postgres_url) as database, Database(migrated_postgres_url) as other, ExitStack() as late:
         position = load(database, None, 0, END_NS).position
         _add(_begin(late, other), 99)
         for good in (1, 2, 3):
@@ -131,10 +128,9 @@ def test_an_abandoned_transaction_leaves_no_trace(database: Database):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_any_interleaving_of_writers_and_a_reader_reads_each_increment_once(postgres_url: str, seed: int):
+def test_any_interleaving_of_writers_and_a_reader_reads_each_increment_once(migrated_postgres_url: str, seed: int):
     chance = random.Random(seed)
-    with Database(postgres_url) as database, ExitStack() as everything:
-        database.upgrade()
+    with Database(migrated_postgres_url) as database, ExitStack() as everything:
         position = load(database, None, 0, END_NS).position
         open_writers: list[ExitStack] = []
         read: list[int] = []
@@ -159,9 +155,10 @@ def test_any_interleaving_of_writers_and_a_reader_reads_each_increment_once(post
         assert len(set(read)) == len(read) > 5
 
 
-def test_rows_restored_from_another_server_are_not_unread_forever(postgres: PrivatePostgres, postgres_url: str):
-    with Database(postgres_url) as database:
-        database.upgrade()
+def test_rows_restored_from_another_server_are_not_unread_forever(
+    postgres: PrivatePostgres, migrated_postgres_url: str
+):
+    with Database(migrated_postgres_url) as database:
         with database.write() as connection:
             _add(connection, 7)
             connection.execute(update(sli_deltas).values(transaction_id=2**60))
