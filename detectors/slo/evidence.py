@@ -36,12 +36,10 @@ MIN_BAD_SLICES: Final = 2
 """Bad slices that a run needs; each of them is a verdict over many events already."""
 SAME_RUN_NS: Final = 30 * MINUTE_NS
 """Alarms no further apart than this, or than a quarter of what the run has lasted, are one run and keep its onset."""
-CHECKPOINT_NS: Final = MINUTE_NS
-SPARSE_CHECKPOINT_NS: Final = MIDDLE_NS
-"""Late events are mostly seconds late: checkpoints of every minute are thinned to five minutes once they are older."""
-SETTLED_NS: Final = MINUTE_NS
-"""Buckets older than this are expected to be complete; a checkpoint is not made sooner."""
-REWIND_NS: Final = HOUR_NS
+CHECKPOINTS: Final = ((BUCKET_NS, MINUTE_NS), (MINUTE_NS, MIDDLE_NS), (MIDDLE_NS, HOUR_NS + MIDDLE_NS))
+"""(every, up to this age): late events are mostly seconds late, so checkpoints are dense at the end. The last row
+reaches one of its steps beyond the hour, so that an event an hour late finds a checkpoint before it."""
+REWIND_NS: Final = CHECKPOINTS[-1][1]
 NO_ALARM: Final = -1
 
 
@@ -158,20 +156,19 @@ class Evidence:
         """
         if not self._checkpoints:
             begin = min(int(ledger.first_ns.min(initial=NEVER)), bucket_start(now_ns))
-            begin = max(bucket_start(begin, CHECKPOINT_NS), ledger.fine_floor_ns)
+            begin = max(bucket_start(begin), ledger.fine_floor_ns)
             self._checkpoints = [Standing.fresh(begin, len(ledger), self._detector.alternatives.shape[1])]
         self._checkpoints = [
             point.extended(len(ledger)) if len(point) < len(ledger) else point for point in self._checkpoints
         ]
         self._rewind(ledger, changed_ns)
-        newest = self._checkpoints[-1]
-        settled_ns = bucket_start(now_ns - SETTLED_NS, CHECKPOINT_NS)
-        while newest.position_ns < settled_ns:
-            position_ns = max(newest.position_ns, ledger.fine_floor_ns)
-            end_ns = min(bucket_start(position_ns, CHECKPOINT_NS) + CHECKPOINT_NS, settled_ns)
-            newest = self._run(newest, ledger, end_ns)
+        newest, complete_ns = self._checkpoints[-1], bucket_start(now_ns)
+        while newest.position_ns < complete_ns:
+            newest = self._run(newest, ledger, _next_stop(max(newest.position_ns, ledger.fine_floor_ns), complete_ns))
             self._checkpoints.append(newest)
-        self._checkpoints = _thinned(self._checkpoints, settled_ns)
+        self._checkpoints = [
+            point for point in self._checkpoints if point is newest or _worth_keeping(point.position_ns, complete_ns)
+        ]
         self.standing = self._run(newest, ledger, bucket_start(now_ns) + BUCKET_NS)
         return self.standing
 
@@ -186,7 +183,8 @@ class Evidence:
         part = self._checkpoints[first].take(late)
         for i in range(first + 1, len(self._checkpoints)):
             part = self._run(part, ledger, self._checkpoints[i].position_ns, late)
-            self._checkpoints[i] = self._checkpoints[i].replaced(late, part)
+            whole = len(late) == len(ledger)
+            self._checkpoints[i] = part if whole else self._checkpoints[i].replaced(late, part)
 
     def _run(
         self, standing: Standing, ledger: Ledger, end_ns: int, groups: NDArray[np.intp] | None = None
@@ -222,6 +220,8 @@ class Evidence:
         # The mixture is a mean, so it is below its largest member; few groups need it computed.
         largest = standing.detector.log_statistic.max(axis=1)
         near = np.flatnonzero(present & (largest >= self.log_threshold))
+        if not len(near):
+            return None
         part = standing.take(near)
         found = near[(part.detector.log_evidence() >= self.log_threshold) & (part.bad_in_run() >= self._min_bad)]
         if not len(found):
@@ -245,13 +245,15 @@ class Evidence:
         )
 
 
-def _thinned(points: list[Standing], settled_ns: int) -> list[Standing]:
-    """The checkpoints worth keeping: the newest, every minute's for five minutes, every fifth minute's for an hour."""
-    *older, newest = points
-    recent_ns, oldest_ns = settled_ns - SPARSE_CHECKPOINT_NS, settled_ns - REWIND_NS
-    kept = [
-        point for point in older
-        if point.position_ns >= recent_ns
-        or (point.position_ns >= oldest_ns and point.position_ns % SPARSE_CHECKPOINT_NS == 0)
-    ]  # fmt: skip
-    return [*kept, newest]
+def _next_stop(position_ns: int, complete_ns: int) -> int:
+    """End of the stretch from ``position_ns`` after which the next checkpoint is worth keeping."""
+    for every_ns, up_to_ns in CHECKPOINTS:
+        if complete_ns - position_ns <= up_to_ns:
+            return min(bucket_start(position_ns, every_ns) + every_ns, complete_ns)
+    return max(bucket_start(complete_ns - REWIND_NS, CHECKPOINTS[-1][0]), position_ns + BUCKET_NS)
+
+
+def _worth_keeping(position_ns: int, complete_ns: int) -> bool:
+    return any(
+        complete_ns - position_ns <= up_to_ns and position_ns % every_ns == 0 for every_ns, up_to_ns in CHECKPOINTS
+    )

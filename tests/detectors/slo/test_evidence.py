@@ -1,4 +1,4 @@
-"""The sequential test over ledgers: its false-alarm rate, its onsets, late data, and the gate's table by simulation."""
+"""The sequential test over ledgers: its false-alarm rate, its onsets, late data."""
 
 from __future__ import annotations
 

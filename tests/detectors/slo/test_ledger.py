@@ -58,7 +58,7 @@ def histories(draw):
     return steps
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories(), st.sampled_from([ns("1h"), ns("7d"), ns("30d")]))
 def test_window_sums_equal_brute_force(history, horizon_ns):
     ledger = Ledger(horizon_ns)
@@ -81,7 +81,7 @@ def totals(ledger: Ledger, now_ns: int) -> dict[str, int]:
     return dict(zip(ledger.groups, total[0].tolist(), strict=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(history, random):
     now_ns = history[-1][0]

@@ -17,7 +17,7 @@ def found(body: str, runbooks: list[str] | None = None) -> list[str]:
     return [f"{problem.severity} {problem.field} {problem.message}" for problem in lint(slos, runbooks)]
 
 
-def test_the_design_example_is_clean():
+def test_the_example_is_clean():
     assert lint(parse_slos([("slos.yaml", EXAMPLE)]), ["tail-latency"]) == []
 
 

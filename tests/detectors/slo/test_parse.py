@@ -38,7 +38,7 @@ def slo_with(line: str, *, drop: str = "") -> str:
     return "version: 1\nslos:\n  - " + "\n    ".join(lines.values()) + "\n"
 
 
-def test_the_design_example_says_what_it_says():
+def test_the_example_says_what_it_says():
     (slo,) = parse_slos([("slos.yaml", EXAMPLE)]).slos
     assert (slo.name, slo.service, slo.owner, slo.runbook) == (
         "chat-tail-latency", "chat", "inference-team", "tail-latency",

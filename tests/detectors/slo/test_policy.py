@@ -1,4 +1,4 @@
-"""Shipped policies: the factors that slo.md and the SRE workbook give, and the formula behind them at any period."""
+"""Shipped policies: the factors of the SRE workbook, and the formula behind them at any period."""
 
 from __future__ import annotations
 

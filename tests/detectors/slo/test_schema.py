@@ -116,13 +116,13 @@ SLOS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.fixed_dictionaries({"version": st.sampled_from([1, 1, 1, 2, "1"]), "slos": st.lists(SLOS, max_size=1)}))
 def test_schema_and_parser_agree(content):
     assert parses(yaml.safe_dump(content)) == VALIDATOR.is_valid(content)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(SLIS, ALERTS)
 def test_schema_and_parser_agree_on_slis_and_alerts(sli, alert):
     slo = {"name": "a", "service": "b", "objective": 0.9, "sli": sli, "alert": alert}
