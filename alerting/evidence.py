@@ -17,6 +17,7 @@ from telemetry.findings import Diagnosis
 _LISTS: Final = ("burn", "attribution", "tail", "changes", "exemplars", "drift")
 _MAX_ENTRIES: Final = 50
 _MAX_DEPTH: Final = 12
+_BIG: Final = 2**63
 
 
 def assemble(
@@ -80,9 +81,13 @@ def clean(value: Any, *, entries: int | None = None, depth: int = 0) -> Any:
 
 
 def _number(value: Real) -> int | float | None:
-    if isinstance(value, Integral):
+    if isinstance(value, Integral) and abs(value) < _BIG:
         return int(value)
-    return float(value) if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _text(value: Any) -> str:

@@ -59,6 +59,8 @@ def post(request: Post, now_ns: int, deadline_s: float = DEADLINE_S) -> Outcome:
 
 
 async def _post(request: Post, now_ns: int, deadline_s: float) -> Outcome:
+    if not _is_callable(request.url):
+        return Outcome("permanent", "its address is not a URL that can be called; write http:// or https://")
     try:
         async with asyncio.timeout(deadline_s):
             return await _exchange(request, now_ns, deadline_s)
@@ -66,12 +68,18 @@ async def _post(request: Post, now_ns: int, deadline_s: float) -> Outcome:
         return Outcome("transient", f"no answer within {deadline_s:g} s")
     except httpx.TimeoutException:
         return Outcome("transient", f"no answer within {deadline_s:g} s")
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError, ValueError):
-        return Outcome("permanent", "its address is not a URL that can be called; write http:// or https://")
     except httpx.TransportError as error:
         return Outcome("transient", f"could not be reached: {_describe(error)}")
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ExceptionGroup) as error:  # a name with several addresses fails as a group
         return Outcome("transient", f"could not be reached: {type(error).__name__}")
+
+
+def _is_callable(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host) and 0 < (parsed.port or 80) < 65536
 
 
 async def _exchange(request: Post, now_ns: int, deadline_s: float) -> Outcome:

@@ -52,9 +52,18 @@ def url_part(value: Any) -> Markdown:
     return Markdown(quote(flat(value), safe=""))
 
 
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
+
+
 def number(value: Any, digits: int = 3) -> Markdown:
     """A number with so many significant digits; ``unknown`` when it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_finite(value):
         return Markdown("unknown")
     if isinstance(value, int) or float(value).is_integer():
         return Markdown(f"{int(value):,}")
@@ -63,14 +72,14 @@ def number(value: Any, digits: int = 3) -> Markdown:
 
 def percent(value: Any) -> Markdown:
     """A fraction as per cent; ``unknown`` when it is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_finite(value):
         return Markdown("unknown")
     return Markdown(f"{100 * value:.3g} %")
 
 
 def seconds(value: Any) -> Markdown:
     """A duration in seconds, in the unit that reads best; ``unknown`` when it is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_finite(value):
         return Markdown("unknown")
     if abs(value) < 1:
         return Markdown(f"{1000 * value:.3g} ms")
@@ -79,7 +88,7 @@ def seconds(value: Any) -> Markdown:
 
 def utc(value: Any) -> Markdown:
     """Seconds since the epoch as a date and time; ``unknown`` when it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not _is_finite(value):
         return Markdown("unknown")
     try:
         moment = dt.datetime.fromtimestamp(value, tz=dt.UTC)

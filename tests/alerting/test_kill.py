@@ -17,15 +17,15 @@ from tests.alerting.hook_server import raw, status
 from tests.alerting.killed_courier import config_for, deliver_for_ever
 from tests.alerting.makers import SHIPPED, finding, undiagnosed
 
-INCIDENTS = 8
-KILLS_A_ROUND = 8
+INCIDENTS = 5
+KILLS_A_ROUND = 5
 PATIENCE_S = 60
 
 
 def test_killed_at_any_moment_each_change_is_told_under_one_key_and_in_order(lite, hook):
     moments = random.Random(7)
     flaky = [status(500), raw(b""), status(200), status(503), status(200), raw(b"\x00garbage")]
-    hook.answers = flaky * 8
+    hook.answers = flaky * 5
     alerting = Alerting(lite, config_for(hook.url), SystemClock(), SHIPPED)
     services = [f"service-{number}" for number in range(INCIDENTS)]
     past_ns = SystemClock().now_ns() - 100 * NANOS
