@@ -240,6 +240,37 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(body)
 
 
+@pytest.mark.parametrize(
+    ("unknown", "fine"),
+    [
+        (bytes([9 << 3 | 3, 9 << 3 | 4]), True),
+        (bytes([9 << 3 | 3, 10 << 3 | 3, 10 << 3 | 4, 9 << 3 | 4]), True),
+        (bytes([9 << 3 | 3, 10 << 3 | 4]), False),
+        (bytes([9 << 3 | 3]), False),
+        (bytes([9 << 3 | 4]), False),
+        (bytes([9 << 3 | 3] * 200 + [9 << 3 | 4] * 200), False),
+        (bytes([9 << 3 | 1]) + bytes(8), True),
+        (bytes([9 << 3 | 1]) + bytes(7), False),
+        (bytes([9 << 3 | 5]) + bytes(4), True),
+        (bytes([9 << 3 | 0, 0x80]), False),
+        (bytes([9 << 3 | 0]) + b"\x80" * 10 + b"\x01", False),
+        (bytes([9 << 3 | 6]), False),
+        (bytes([0]), False),
+    ],
+)
+def test_unknown_fields_are_skipped_as_the_protobuf_library_does(unknown: bytes, fine: bool) -> None:
+    body = traces([span()]).SerializeToString() + unknown
+    try:
+        ExportTraceServiceRequest.FromString(body)
+        accepted = True
+    except DecodeError:
+        accepted = False
+    assert accepted is fine
+    raw = attempt("protobuf", body)
+    assert isinstance(raw, RawColumns) is fine
+    assert not fine or len(raw) == 1  # type: ignore[arg-type]
+
+
 @settings(max_examples=150, deadline=None)
 @given(body=st.one_of(BODIES, damaged()))
 def test_hostile_bytes_decode_as_the_protobuf_library_says(body: bytes) -> None:

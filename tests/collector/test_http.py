@@ -327,6 +327,30 @@ def test_under_overload_the_rest_is_refused_and_everything_acknowledged_is_store
             assert intake.counters().held_bytes == 0
 
 
+def test_room_is_taken_as_a_body_is_read(tmp_path: Path) -> None:
+    turn, entered = threading.Event(), threading.Event()
+
+    def slowly(payloads: Sequence[PreparedPayload]) -> list[bool]:
+        entered.set()
+        assert turn.wait(60)
+        return [True] * len(payloads)
+
+    def body(number: int) -> bytes:
+        return traces([span(number, end_ns=now_ns(), custom="x" * 30_000)]).SerializeToString()
+
+    pipeline = Pipeline(limits=Limits(body_bytes=40_000))
+    with collecting(slowly, pipeline, capacity_bytes=60_000) as (url, intake):
+        with httpx.Client(base_url=url, timeout=60) as client, ThreadPoolExecutor(1) as senders:
+            first = senders.submit(post, client, body(1))
+            assert entered.wait(30)
+            second = post(client, body(2))
+            assert second.status_code == 503
+            assert intake.counters().requests == 1, "it was refused before it was read whole"
+            turn.set()
+            assert first.result().status_code == 200
+        assert intake.counters().held_bytes == 0
+
+
 def test_a_storage_failure_is_503_and_the_retry_is_stored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     failures = [RuntimeError("the disk is on fire")]
     with open_database(tmp_path) as db:
