@@ -59,7 +59,8 @@ def _code(name: str, before: Columns, after: Columns) -> CodedDimension | None:
     ]
     traffic = np.bincount(unified[1][unified[1] >= 0], minlength=len(table))
     kept = [place for place in np.argsort(-traffic, kind="stable")[:LARGEST_VALUES] if traffic[place]]
-    present = {int(code) for codes in unified for code in np.unique(codes)}
+    # Shifted by one, so that a missing value counts as one more.
+    present = np.flatnonzero(sum(np.bincount(codes + 1, minlength=len(table) + 1) for codes in unified))
     if len(present) < 2 or not kept:
         return None
     renumber = np.full(len(table) + 1, UNNAMED, dtype=np.intp)
