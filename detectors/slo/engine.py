@@ -63,9 +63,12 @@ class Engine:
 
     @property
     def distribution_history_ns(self) -> int:
-        """How far back distributions are used: late slices and their references."""
-        books = [tracker.slices for tracker in self._trackers.values() if tracker.slices is not None]
-        return max((book.retention_ns for book in books), default=0)
+        """How far back distributions are used: late slices and their references, a fixed one from its beginning."""
+        used = [
+            tracker.slo.window_ns if tracker.slices.remembers_beginning else tracker.slices.retention_ns
+            for tracker in self._trackers.values() if tracker.slices is not None
+        ]  # fmt: skip
+        return max(used, default=0)
 
     def ingest_sli(self, rows: Iterable[SliDelta]) -> None:
         """Take in counts, in any order; rows of rules that no SLO has are passed over."""

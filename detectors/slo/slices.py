@@ -1,6 +1,7 @@
 """Time slices judged as good or bad by the distributions of their events; the verdicts are counted elsewhere.
 
-A slice is judged once it is complete (its end and a grace are past) and again when late data reach it, for an hour.
+A slice is judged once it is complete (its end and a grace are past) and again when late data reach it, for an hour;
+then its verdict stands.
 A slice with too few events is neither good nor bad. Verdicts leave as deltas (+1, or the difference to the verdict
 before), so that a ledger counts slices as it counts events.
 """
@@ -127,6 +128,11 @@ class SliceBook:
         self.too_late = 0
         """Distributions that came after their slice was closed for good."""
 
+    @property
+    def remembers_beginning(self) -> bool:
+        """Whether the reference is the beginning of the history, which a restart must hand over again."""
+        return isinstance(self._reference, FirstReference)
+
     def add(self, rows: Iterable[DistributionDelta]) -> None:
         """Take in distributions; the slices that they touch are judged (again)."""
         for row in rows:
@@ -152,7 +158,8 @@ class SliceBook:
             due = sorted(start for start in group.waiting if start + self._slice_ns + GRACE_NS <= now_ns)
             for start_ns in due:
                 group.waiting.discard(start_ns)
-                delta = self._verdict(name, group, start_ns)
+                closed = start_ns + self._slice_ns + LATE_NS < now_ns
+                delta = self._verdict(name, group, start_ns, closed=closed)
                 deltas.extend([delta] if delta else [])
         self._forget(now_ns - self.retention_ns)
         return deltas
@@ -172,9 +179,11 @@ class SliceBook:
         found = self._groups.get(group)
         return {} if found is None else self._reference_of(found, start_ns)
 
-    def _verdict(self, name: str, group: _Group, start_ns: int) -> SliDelta | None:
+    def _verdict(self, name: str, group: _Group, start_ns: int, *, closed: bool) -> SliDelta | None:
         piece = group.slices[start_ns]
         if isinstance(self._reference, FirstReference) and self._belongs_to_reference(group, start_ns):
+            return None
+        if closed and piece.counted != (0, 0):
             return None
         verdict = self._judge.judge(piece.distributions(), self._reference_of(group, start_ns))
         if group.latest is None or start_ns >= group.latest[0]:

@@ -296,7 +296,9 @@ def test_the_budget_over_time():
 def test_how_much_history_it_asks_for():
     engine = Engine(parse_slos([("slos.yaml", EVERY_KIND)]))
     assert engine.history_ns == ns("30d")
-    assert engine.distribution_history_ns == ns("3h") + ns("1m")
+    assert engine.distribution_history_ns == ns("1d"), "the fixed reference is the beginning of its SLO's window"
+    recent = "{name: a, service: b, sli: {drift: {fields: [model], reference: {window: 2h}}}, objective: 95%}"
+    assert Engine(slos_of(recent)).distribution_history_ns == ns("3h") + ns("1m")
     assert Engine(errors_slo(more=", window: 1h")).history_ns == ns("1d")
 
 

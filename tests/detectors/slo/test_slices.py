@@ -84,6 +84,22 @@ def test_verdicts_that_were_stored_are_not_counted_again():
     assert restarted.judge(T0 + 3 * MINUTE) == []
 
 
+def test_a_fixed_reference_survives_a_restart_and_old_verdicts_stand():
+    rng = np.random.default_rng(8)
+    sli = Drift(("tokens_in",), FirstReference(500), MINUTE, alpha=0.001, min_effect=0.1, min_events=30)
+    rows = [row for k in range(150) for row in minute_of(rng, k, shift=0.8 if k >= 30 else 0.0)[:1]]
+    first, restarted = SliceBook(sli, "r"), SliceBook(sli, "r")
+    first.add(rows)
+    end_ns = T0 + 151 * MINUTE
+    counted = first.judge(end_ns)
+    restarted.restore(counted)
+    restarted.add(rows)
+    assert restarted.judge(end_ns) == []
+    for book in (first, restarted):
+        book.add(minute_of(np.random.default_rng(9), 151)[:1])
+    assert verdicts(first.judge(end_ns + 2 * MINUTE)) == verdicts(restarted.judge(end_ns + 2 * MINUTE)) == [(151, 1, 1)]
+
+
 def minute_of(rng: np.random.Generator, k: int, shift: float = 0.0, n: int = 200) -> list[DistributionDelta]:
     return [
         values(T0 + k * MINUTE, rng.lognormal(5 + shift, 0.5, n), "tokens_in"),
