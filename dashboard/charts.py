@@ -54,15 +54,23 @@ def unit_labels(measure: str) -> str:
 def budget(frame: pd.DataFrame) -> alt.LayerChart:
     """Budget remaining over time; below zero the area is the overspent part."""
     y = _y("budget_remaining", _PERCENT, zero=True)
-    base = alt.Chart(frame).transform_calculate(
-        within="datum.budget_remaining == null ? null : max(datum.budget_remaining, 0)",
-        over="datum.budget_remaining == null ? null : min(datum.budget_remaining, 0)",
-    )
-    left = base.mark_area(color=palette.OK, opacity=0.22, interpolate="step-after").encode(x=_x(), y="within:Q")
-    spent = base.mark_area(color=palette.EXHAUSTED, opacity=0.3, interpolate="step-after").encode(x=_x(), y="over:Q")
-    line = base.mark_line(color=palette.OK, strokeWidth=2, interpolate="step-after").encode(x=_x(), y=y)
+    halves = [("left", ">= 0", palette.OK), ("overspent", "<= 0", palette.EXHAUSTED)]
+    layers: list[alt.Chart] = []
+    for name, side, colour in halves:
+        value = "datum.budget_remaining"
+        half = alt.Chart(frame).transform_calculate(
+            **{name: f"isValid({value}) && {value} {side} ? {value} : null"},
+        )
+        encoding = {"x": _x(), "y": alt.Y(f"{name}:Q", title=None)}
+        layers += [
+            half.mark_area(color=colour, opacity=0.24, interpolate="step-after").encode(**encoding),
+            half.mark_line(color=colour, strokeWidth=2, interpolate="step-after").encode(**encoding),
+        ]
+    # the whole curve lies below, so that it does not break where it crosses zero
+    whole = alt.Chart(frame).mark_line(color=palette.QUIET, strokeWidth=1.2, interpolate="step-after")
+    whole = whole.encode(x=_x(), y=y)
     return _finish(
-        [left, spent, line, _rule(0, palette.EXHAUSTED), *_hover(frame, [("budget_remaining", "Budget", ".1%")])]
+        [whole, *layers, _rule(0, palette.EXHAUSTED), *_hover(frame, [("budget_remaining", "Budget", ".1%")])]
     )
 
 

@@ -48,13 +48,15 @@ def closer(period: Period, points: Sequence[HistoryPoint], now: float, most_poin
     filled = [point.t for point in points if point.total]
     if not filled:
         return None
-    span_s = now - min(filled)
+    # a point may stand for the step before it or after it, so the data may begin a step earlier
+    begin = min(filled) - period.step
+    span_s = now - begin
     if span_s > (period.end - period.start) / 3:
         return None
     step = step_for(span_s, most_points)
     if step >= period.step:
         return None
-    start = math.floor(min(filled) / step) * step
+    start = math.floor(begin / step) * step
     return Period(start, math.floor(now / step + 1) * step, step)
 
 

@@ -72,10 +72,12 @@ def _live(name: str) -> None:
         _definition(slo, None)
         return
     mount.show_tiles(f"slo-{name}", budgets.tiles(slo, group, status.now))
+    span_s = _span_s(slo)
     with page.sentences():
-        _history(slo, group, status.now)
+        shown = _history(slo, group, status.now)
+        span_s = shown.end - shown.start
     with page.sentences():
-        _tail(slo, status.now)
+        _tail(slo, span_s, status.now)
     page.section("Groups", f"worst first, by {', '.join(slo.per)}" if slo.per else "one budget for all traffic")
     opened = mount.show_grid(budgets.group_grid(slo))
     opened = _incidents(slo, status.now) or opened
@@ -88,7 +90,7 @@ def _span_s(slo: Slo) -> float:
     return periods.RANGES_S.get(chosen) or slo.window_s or periods.RANGES_S["7 d"]
 
 
-def _history(slo: Slo, group: SloGroup, now: float) -> None:
+def _history(slo: Slo, group: SloGroup, now: float) -> periods.Period:
     points, period = _points(slo, group, periods.last(_span_s(slo), now), now)
     frame = frames.history(points)
     of = f"of {formats.labels(group.group)}" if group.group else ""
@@ -108,6 +110,7 @@ def _history(slo: Slo, group: SloGroup, now: float) -> None:
     with right:
         thresholds = budgets.burn_thresholds(slo.window_s)
         page.chart("Burn rate", None if frame["burn"].dropna().empty else charts.burn(frame, thresholds), "burn", step)
+    return period
 
 
 def _points(
@@ -123,7 +126,7 @@ def _points(
         period = finer
 
 
-def _tail(slo: Slo, now: float) -> None:
+def _tail(slo: Slo, span_s: float, now: float) -> None:
     watched = budgets.watched_measure(slo)
     left, right = st.columns([8, 2], vertical_alignment="bottom")
     with right:
@@ -140,7 +143,7 @@ def _tail(slo: Slo, now: float) -> None:
     with left:
         page.section(f"{budgets.MEASURES[measure]} {of}")
     # percentiles of a month's window say little; the last day at most keeps the tail legible
-    period = periods.last(min(_span_s(slo), 86400), now, most_points=120)
+    period = periods.last(min(span_s, 86400), now, most_points=120)
     series = page.client().series(
         measure,
         start=period.start,
