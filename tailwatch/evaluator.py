@@ -16,6 +16,7 @@ from detectors.slo.engine import Engine
 from detectors.slo.spec import SloSet
 from storage.database import Database
 from storage.ingest import PreparedPayload
+from storage.locks import Leadership
 from storage.positions import Position
 from storage.rollups import read_since
 from storage.status import load_statuses, save_statuses
@@ -26,6 +27,7 @@ from telemetry.findings import Finding
 from telemetry.rules import SERIES_RULE_ID
 from telemetry.windows import NANOS
 
+_SERIES: Final = frozenset({SERIES_RULE_ID})
 _SAVE_EVERY_NS: Final = 15 * NANOS
 """Statuses are stored this often: they bridge a restart, and each save is a synchronous write."""
 
@@ -56,7 +58,9 @@ class Evaluator:
         self._database = database
         self._commit = commit
         self._act = act
+        self._slos = slos
         self._engine = Engine(slos)
+        self._leadership = Leadership(database)
         self._slice_rules = frozenset(slices_rule_id(slo) for slo in slos.slos)
         self._turn = threading.Lock()
         self._position: Position | None = None
@@ -69,41 +73,41 @@ class Evaluator:
         self.seconds = 0.0
 
     def start(self, now_ns: int) -> None:
-        """Load the history that the SLOs look back on.
+        """Show what was evaluated last, and load the history that the SLOs look back on.
 
         Raises:
             StorageError: the database cannot be used.
         """
-        self._statuses = {name: stored.body for name, stored in load_statuses(self._database).items()}
-        with self._turn:
-            self._position = load_history(self._database, self._engine, now_ns)
+        self._follow(now_ns)
+        self._lead(now_ns)
 
     def step(self, now_ns: int) -> None:
-        """One evaluation. What was read is taken in once, whatever fails after it.
+        """One evaluation, if no other process leads. What was read is taken in once, whatever fails after it.
 
         Raises:
             StorageError: the database cannot be used; the next step goes on where this one stopped.
         """
         began = time.perf_counter()
-        with self._turn:
-            assert self._position is not None, "start() comes first"
-            increment = read_since(self._database, self._position)
-            self._hear(increment.sli)
-            self._engine.ingest_sli(row for row in increment.sli if row.rule not in self._slice_rules)
-            self._engine.ingest_distributions(increment.distributions)
-            self._position = increment.position
-            evaluation = self._engine.step(now_ns, self._heard_ns)
-            self._unsaved.extend(evaluation.slice_deltas)
-            self._statuses = {status.slo.name: status.to_json() for status in evaluation.statuses}
-        self._save_slices()
-        self._act(evaluation.findings, now_ns)
-        if now_ns - self._saved_ns >= _SAVE_EVERY_NS:
-            save_statuses(self._database, self._statuses, now_ns)
-            self._saved_ns = now_ns
+        if not self._leadership.hold():
+            self._position = None
+            self._follow(now_ns)
+        else:
+            if self._position is None:
+                self._lead(now_ns)
+            findings = self._evaluate(now_ns)
+            self._save_slices()
+            self._act(findings, now_ns)
+            if now_ns - self._saved_ns >= _SAVE_EVERY_NS:
+                save_statuses(self._database, self._statuses, now_ns)
+                self._saved_ns = now_ns
         duration_s = time.perf_counter() - began
         self.last = LastStep(now_ns, duration_s)
         self.steps += 1
         self.seconds += duration_s
+
+    def stop(self) -> None:
+        """Let another process lead."""
+        self._leadership.release()
 
     def statuses(self) -> Mapping[str, Any]:
         """Every SLO's status as the API shows it, by name, in the order of the files."""
@@ -120,6 +124,33 @@ class Evaluator:
         """The budget of one group over time, see :meth:`Engine.budget_curve`."""
         with self._turn:
             return self._engine.budget_curve(slo, group, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
+
+    def _follow(self, now_ns: int) -> None:
+        """Show what the leading process evaluated."""
+        if now_ns - self._saved_ns >= _SAVE_EVERY_NS:
+            self._statuses = {name: stored.body for name, stored in load_statuses(self._database).items()}
+            self._saved_ns = now_ns
+
+    def _lead(self, now_ns: int) -> None:
+        """Begin to evaluate, from stored history."""
+        with self._turn:
+            self._engine = Engine(self._slos)
+            self._position = load_history(self._database, self._engine, now_ns)
+            self._unsaved.clear()
+            self._saved_ns = 0
+
+    def _evaluate(self, now_ns: int) -> Sequence[Finding]:
+        with self._turn:
+            assert self._position is not None
+            increment = read_since(self._database, self._position, without_distributions_of=_SERIES)
+            self._hear(increment.sli)
+            self._engine.ingest_sli(row for row in increment.sli if row.rule not in self._slice_rules)
+            self._engine.ingest_distributions(increment.distributions)
+            self._position = increment.position
+            evaluation = self._engine.step(now_ns, self._heard_ns)
+            self._unsaved.extend(evaluation.slice_deltas)
+            self._statuses = {status.slo.name: status.to_json() for status in evaluation.statuses}
+        return evaluation.findings
 
     def _hear(self, rows: Iterable[SliDelta]) -> None:
         for row in rows:

@@ -81,6 +81,7 @@ class Service:
         now_ns = self.clock.now_ns()
         for job in self._jobs()[:2]:
             job.step(now_ns)
+        self.evaluator.stop()
 
     def not_ready(self) -> str:
         """Why the service cannot do its work, or nothing."""
