@@ -81,7 +81,7 @@ def clean(value: Any, *, entries: int | None = None, depth: int = 0) -> Any:
 
 
 def _number(value: Real) -> int | float | None:
-    if isinstance(value, Integral) and abs(value) < _BIG:
+    if isinstance(value, Integral) and -_BIG < int(value) < _BIG:
         return int(value)
     try:
         number = float(value)

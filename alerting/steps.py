@@ -63,15 +63,22 @@ def advance(
     held: dict[str, Finding] = {}
     for finding in findings:
         held.setdefault(finding.fingerprint, finding)
+    states = {fingerprint: alert.state for fingerprint, alert in known.items()}
     steps: list[Step] = []
-    for fingerprint in known.keys() | held.keys():
+
+    def is_suppressed(fingerprint: str) -> tuple[bool, str]:
+        return (known[fingerprint].suppressed_by if fingerprint in known else None) is not None, fingerprint
+
+    # Pages step before the tickets that they suppress, so that a ticket sees whether its page still fires.
+    for fingerprint in sorted(known.keys() | held.keys(), key=is_suppressed):
         before, found = known.get(fingerprint), held.get(fingerprint)
-        quiet_by = _suppressor_of(found, before, held, known) if found else None
+        quiet_by = _suppressor_of(found, before, held, states) if found else None
         quiet = quiet_by is not None or (
             found is not None and any(suppressor.suppresses(found.labels, now_ns) for suppressor in suppressors)
         )
         old = before.state if before else AlertState()
         state, events = step(old, found, now_ns, timing, suppressed=quiet, withdrawn=fingerprint in withdrawn)
+        states[fingerprint] = state
         if state != old:
             if found is None and before is not None:
                 quiet_by = before.suppressed_by
@@ -90,7 +97,7 @@ def latest(alerts: Iterable[Alert]) -> dict[str, Alert]:
 
 
 def _suppressor_of(
-    found: Finding, before: Alert | None, held: Mapping[str, Finding], known: Mapping[str, Alert]
+    found: Finding, before: Alert | None, held: Mapping[str, Finding], states: Mapping[str, AlertState]
 ) -> str | None:
     """The page that keeps a finding quiet, if that page does speak.
 
@@ -102,8 +109,7 @@ def _suppressor_of(
     if page is not None and page.suppressed_by is None:
         return named
     former = before.suppressed_by if before else None
-    lingering = known.get(former) if former else None
-    if lingering is not None and lingering.state.status == "firing" and former not in held:
+    if former is not None and former not in held and former in states and states[former].status == "firing":
         return former
     return None
 
