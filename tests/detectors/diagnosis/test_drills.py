@@ -12,7 +12,7 @@ from telemetry.findings import CAUSES
 from telemetry.rules import Below, NoError
 from tests.detectors.traffic import START_NS, traffic
 
-SEEDS = range(6)
+SEEDS = range(4)
 
 
 def pair(seed, before=3600, after=900, **change):

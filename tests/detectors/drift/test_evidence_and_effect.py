@@ -124,13 +124,13 @@ def flagged(n, shift, rng, rounds):
 
 def test_effect_thresholds_alone_flag_small_windows_without_any_drift(rng):
     """No drift: an effect of 0.1 is the rule at n = 50 and rare at 1,000; evidence keeps its 5 % everywhere."""
-    table = {n: flagged(n, 0.0, rng, 300) for n in (50, 200, 1000)}
+    table = {n: flagged(n, 0.0, rng, 150) for n in (50, 200, 1000)}
     assert table[50]["wasserstein"] > 0.85
     assert 0.2 < table[200]["wasserstein"] < 0.5
     assert table[1000]["wasserstein"] < 0.05
     assert table[50]["js"] > 0.9
     assert table[50]["psi"] > 0.6
-    assert all(row["ks"] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300) for row in table.values())
+    assert all(row["ks"] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150) for row in table.values())
     assert all(row["both"] <= row["ks"] for row in table.values())
 
 
