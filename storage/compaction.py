@@ -15,11 +15,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Table, delete, select
 
 from storage.database import Database
-from storage.distributions import decode, encode, merge_distributions
+from storage.distributions import decode, encode
 from storage.locks import Lock, take_turn
 from storage.positions import DELTA_TABLES, Position, already_read
 from storage.statements import chunks, insert_rows
 from storage.tables import sli_deltas
+from telemetry.deltas import merge_distributions
 from telemetry.windows import BUCKET_NS, NANOS, bucket_start
 
 

@@ -1,15 +1,13 @@
-"""Distributions as stored bytes, and their exact merge; it knows no table."""
+"""Distributions as stored bytes; it knows no table."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from typing import Final
 
 from telemetry.deltas import Distribution
 from telemetry.errors import StorageError
-from telemetry.sketches import DDSketch, merge
+from telemetry.sketches import DDSketch
 
 SKETCH: Final = "sketch"
 COUNTS: Final = "counts"
@@ -35,22 +33,3 @@ def decode(kind: str, body: bytes) -> Distribution:
         return counts
     raise StorageError(f"stored distribution is of unknown kind {kind!r}", remedy="use the Tailwatch that wrote it")
 
-
-def merge_distributions(parts: Sequence[Distribution]) -> Distribution:
-    """One distribution of all values together.
-
-    Raises:
-        StorageError: numbers and strings are mixed under one key.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    sketches = [part for part in parts if isinstance(part, DDSketch)]
-    if len(sketches) == len(parts):
-        return merge(sketches)
-    if sketches:
-        raise StorageError("a field has both a sketch and counts", remedy="give the changed rule an id of its own")
-    total: Counter[str] = Counter()
-    for part in parts:
-        if isinstance(part, Mapping):
-            total.update(part)
-    return dict(total)

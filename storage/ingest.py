@@ -14,13 +14,13 @@ from typing import Final
 from sqlalchemy import Connection
 
 from storage.database import Database
-from storage.distributions import encode, merge_distributions
+from storage.distributions import encode
 from storage.feedback import FeedbackRow, insert_feedback
 from storage.records import RECORD_TABLES, PreparedRecords, prepare
 from storage.statements import chunks, insert_into, insert_rows, storable
 from storage.tables import distribution_deltas, payloads, resources, sli_deltas
 from telemetry.columns import Columns, Signal
-from telemetry.deltas import Distribution, DistributionDelta, SliDelta
+from telemetry.deltas import Distribution, DistributionDelta, SliDelta, merge_distributions
 from telemetry.windows import BUCKET_NS, NANOS
 
 _SLI_COLUMNS: Final = ("rule", "group_key", "bucket_ns", "width_ns", "good", "total")

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from sqlalchemy import BigInteger, ColumnElement, Connection, Table, cast, func, select
 
 from storage.database import Database
-from storage.distributions import decode, merge_distributions
+from storage.distributions import decode
 from storage.positions import Position, adopt_restored_rows, current_position, unread
 from storage.statements import chunks
 from storage.tables import distribution_deltas, sli_deltas
-from telemetry.deltas import Distribution, DistributionDelta, SliDelta, group_labels
+from telemetry.deltas import Distribution, DistributionDelta, SliDelta, group_labels, merge_distributions
 from telemetry.windows import BUCKET_NS
 
 
@@ -105,8 +105,18 @@ def read_since(db: Database, position: Position, *, without_distributions_of: Co
         return Increment(deltas, more, current_position(connection))
 
 
-def load(db: Database, rules: Sequence[str] | None, start_ns: int, end_ns: int, width_ns: int = BUCKET_NS) -> Loaded:
+def load(
+    db: Database,
+    rules: Sequence[str] | None,
+    start_ns: int,
+    end_ns: int,
+    width_ns: int = BUCKET_NS,
+    *,
+    distributions_start_ns: int | None = None,
+) -> Loaded:
     """The state of ``rules`` (None: all) over [start, end), in buckets of at least ``width_ns``.
+
+    ``distributions_start_ns``: where distributions begin, if later than counters do.
 
     Raises:
         StorageError: the database cannot be used.
@@ -114,7 +124,8 @@ def load(db: Database, rules: Sequence[str] | None, start_ns: int, end_ns: int, 
     adopt_restored_rows(db)
     with db.read() as connection:
         sli = tuple(_sli(connection, rules, start_ns, end_ns, width_ns))
-        distributions = tuple(_distributions(connection, rules, start_ns, end_ns, width_ns=width_ns))
+        from_ns = start_ns if distributions_start_ns is None else distributions_start_ns
+        distributions = tuple(_distributions(connection, rules, from_ns, end_ns, width_ns=width_ns))
         return Loaded(sli, distributions, current_position(connection))
 
 

@@ -20,6 +20,17 @@ def read_setting(db: Database, key: str) -> str | None:
         return value
 
 
+def read_settings(db: Database, prefix: str) -> dict[str, str]:
+    """Every key that begins with ``prefix``, and its value.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    query = select(settings.c.key, settings.c.value).where(settings.c.key.startswith(prefix, autoescape=True))
+    with db.read() as connection:
+        return dict(connection.execute(query).tuples())
+
+
 def write_setting(db: Database, key: str, value: str) -> None:
     """Set ``key`` to ``value``.
 

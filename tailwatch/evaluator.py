@@ -13,6 +13,7 @@ from typing import Any, Final
 from detectors.slo.budget import BudgetPoint
 from detectors.slo.compile import slices_rule_id
 from detectors.slo.engine import Engine
+from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
 from storage.database import Database
 from storage.ingest import PreparedPayload
@@ -20,7 +21,7 @@ from storage.locks import Leadership
 from storage.positions import Position
 from storage.rollups import read_since
 from storage.status import load_statuses, save_statuses
-from tailwatch.history import load_history
+from tailwatch.history import load_history, save_references
 from telemetry.deltas import SliDelta, group_labels
 from telemetry.errors import TailwatchError
 from telemetry.findings import Finding
@@ -65,6 +66,7 @@ class Evaluator:
         self._turn = threading.Lock()
         self._position: Position | None = None
         self._unsaved: list[SliDelta] = []
+        self._unsaved_references: list[FixedReference] = []
         self._heard_ns: dict[str, int] = {}
         self._statuses: Mapping[str, Any] = {}
         self._saved_ns = 0
@@ -149,6 +151,7 @@ class Evaluator:
             self._position = increment.position
             evaluation = self._engine.step(now_ns, self._heard_ns)
             self._unsaved.extend(evaluation.slice_deltas)
+            self._unsaved_references.extend(evaluation.references)
             self._statuses = {status.slo.name: status.to_json() for status in evaluation.statuses}
         return evaluation.findings
 
@@ -159,13 +162,12 @@ class Evaluator:
                 self._heard_ns[service] = max(self._heard_ns.get(service, 0), row.bucket_ns)
 
     def _save_slices(self) -> None:
-        """Store verdicts over time slices, so that a restart keeps them; kept for the next step when that fails."""
-        if not self._unsaved:
-            return
-        payload = PreparedPayload(digest=secrets.token_bytes(16), sli=tuple(self._unsaved))
+        """Store verdicts over time slices and references; after a failure they wait for the next step."""
         try:
-            self._commit([payload])
+            if self._unsaved:
+                self._commit([PreparedPayload(digest=secrets.token_bytes(16), sli=tuple(self._unsaved))])
+                self._unsaved.clear()
+            save_references(self._database, self._unsaved_references)
+            self._unsaved_references.clear()
         except TailwatchError as error:
             _log.error("verdicts over time slices wait to be stored: %s", error)
-            return
-        self._unsaved.clear()

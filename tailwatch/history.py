@@ -1,29 +1,99 @@
-"""Loads into an engine what its SLOs look back on."""
+"""What an engine looks back on: counts, slices, distributions and drift references, loaded after a start."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from detectors.slo.compile import slices_rule_id
+from detectors.slo.compile import rule_id, slices_rule_id
 from detectors.slo.engine import Engine
+from detectors.slo.slices import FixedReference
+from detectors.slo.spec import Drift, FirstReference
 from storage.database import Database
+from storage.distributions import decode, encode
 from storage.positions import Position
-from storage.rollups import DistributionSeries, SliSeries, load
+from storage.rollups import DistributionSeries, SliSeries, load, load_distributions
+from storage.settings import read_settings, write_setting
 from telemetry.deltas import DistributionDelta, SliDelta
 from telemetry.windows import BUCKET_NS
 
+_REFERENCE: Final = "drift reference "
+
 
 def load_history(database: Database, engine: Engine, now_ns: int) -> Position:
-    """Hand ``engine`` the stored counts, slices and distributions that it looks back on; where to read on from.
+    """Hand ``engine`` everything stored that it looks back on; where to read on from.
 
     Raises:
         StorageError: the database cannot be used.
     """
+    references = load_references(database)
+    engine.restore_references(references)
     rules = [*(rule.id for rule in engine.rules), *(slices_rule_id(slo) for slo in engine.slos.slos)]
-    loaded = load(database, rules, now_ns - engine.history_ns, now_ns + 2 * BUCKET_NS)
+    start_ns, recent_ns = now_ns - engine.history_ns, now_ns - engine.distribution_history_ns
+    loaded = load(database, rules, start_ns, now_ns + 2 * BUCKET_NS, distributions_start_ns=recent_ns)
     engine.ingest_sli(delta for series in loaded.sli for delta in _counts(series))
     engine.ingest_distributions(delta for series in loaded.distributions for delta in _distributions(series))
+    _load_incomplete_references(database, engine, references, (start_ns, recent_ns))
     return loaded.position
+
+
+def load_references(database: Database) -> list[FixedReference]:
+    """The references that drift is measured against, as they were fixed.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    return [_reference(json.loads(text)) for text in read_settings(database, _REFERENCE).values()]
+
+
+def save_references(database: Database, references: Sequence[FixedReference]) -> None:
+    """Keep references for good: what they were made from is folded and deleted in time.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    for reference in references:
+        fields = {name: encode(distribution) for name, distribution in reference.distributions.items()}
+        document = {
+            "rule": reference.rule,
+            "group": reference.group,
+            "end_ns": reference.end_ns,
+            "fields": {name: [kind, base64.b64encode(body).decode()] for name, (kind, body) in fields.items()},
+        }
+        write_setting(database, f"{_REFERENCE}{reference.rule} {reference.group}", json.dumps(document))
+
+
+def _reference(document: dict[str, object]) -> FixedReference:
+    fields = document["fields"]
+    assert isinstance(fields, dict)
+    return FixedReference(
+        str(document["rule"]),
+        str(document["group"]),
+        int(str(document["end_ns"])),
+        {name: decode(kind, base64.b64decode(body)) for name, (kind, body) in fields.items()},
+    )
+
+
+def _load_incomplete_references(
+    database: Database, engine: Engine, references: Sequence[FixedReference], span_ns: tuple[int, int]
+) -> None:
+    """Hand over the older distributions of groups whose fixed reference is not complete yet."""
+    known = {(reference.rule, reference.group) for reference in references}
+    slices_of = {
+        rule_id(slo): slices_rule_id(slo)
+        for slo in engine.slos.slos
+        if isinstance(slo.sli, Drift) and isinstance(slo.sli.reference, FirstReference)
+    }
+    if slices_of:
+        older = load_distributions(database, list(slices_of), *span_ns)
+        engine.ingest_distributions(
+            delta
+            for series in older
+            if (slices_of[series.rule], series.group) not in known
+            for delta in _distributions(series)
+        )
 
 
 def _counts(series: SliSeries) -> Iterator[SliDelta]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from telemetry.sketches import DDSketch
+from telemetry.sketches import DDSketch, merge
 
 OVERFLOW_GROUP: Final = "__overflow__"
 """Value of every group label beyond the cardinality limit."""
@@ -36,6 +37,27 @@ class DistributionDelta:
     bucket_ns: int
     field: str
     distribution: Distribution
+
+
+def count_of(distribution: Distribution) -> int:
+    """How many values a distribution holds."""
+    return distribution.count if isinstance(distribution, DDSketch) else sum(distribution.values())
+
+
+def merge_distributions(parts: Sequence[Distribution]) -> Distribution:
+    """One distribution of all values together; of numbers and texts under one key, the kind with more values.
+
+    A field has one kind by its meaning. Stray values of the other kind are a fault of the data, which must not keep
+    the field from being read.
+    """
+    sketches = [part for part in parts if isinstance(part, DDSketch)]
+    texts = [part for part in parts if not isinstance(part, DDSketch)]
+    if not texts or (sketches and sum(map(count_of, sketches)) >= sum(map(count_of, texts))):
+        return merge(sketches)
+    total: Counter[str] = Counter()
+    for part in texts:
+        total.update(part)
+    return dict(total)
 
 
 def group_key(labels: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from detectors.slo.budget import BudgetPoint, curve
 from detectors.slo.compile import compile_rules, slices_rule_id
 from detectors.slo.report import Report
-from detectors.slo.slices import Distributions
+from detectors.slo.slices import Distributions, FixedReference
 from detectors.slo.spec import SloSet
 from detectors.slo.states import SHORTEST_SILENCE_NS
 from detectors.slo.status import SloStatus
@@ -32,11 +32,14 @@ class Evaluation:
         findings: every condition that holds now.
         slice_deltas: verdicts over time slices that are new; who stores them and hands them to
             :meth:`Engine.ingest_sli` after a restart keeps the history of quantile and drift budgets.
+        references: fixed references of drift SLOs that became complete; whoever stores them and hands them to
+            :meth:`Engine.restore_references` after a restart keeps what drift is measured against.
     """
 
     statuses: tuple[SloStatus, ...]
     findings: tuple[Finding, ...]
     slice_deltas: tuple[SliDelta, ...] = field(default=())
+    references: tuple[FixedReference, ...] = field(default=())
 
 
 class Engine:
@@ -88,6 +91,13 @@ class Engine:
             if rule in self._by_rule:
                 self._by_rule[rule].ingest_distributions(own)
 
+    def restore_references(self, references: Iterable[FixedReference]) -> None:
+        """Know fixed references from before a restart; those of rules that no SLO has are passed over."""
+        for reference in references:
+            tracker = self._by_rule.get(reference.rule)
+            if tracker is not None and tracker.slices is not None:
+                tracker.slices.restore_reference(reference)
+
     def step(self, now_ns: int, last_seen_ns: Mapping[str, int] | None = None) -> Evaluation:
         """Evaluate everything at ``now_ns``.
 
@@ -102,6 +112,7 @@ class Engine:
             tuple(report.status() for report in reports),
             tuple(finding for report in reports for finding in report.findings()),
             tuple(delta for _, item in seen for delta in item.slice_deltas),
+            tuple(reference for tracker, _ in seen for reference in tracker.take_references()),
         )
 
     def budget_curve(

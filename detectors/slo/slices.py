@@ -8,7 +8,6 @@ before), so that a ledger counts slices as it counts events.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -16,8 +15,8 @@ from typing import Any, Final, Protocol
 from detectors.drift.compare import compare
 from detectors.slo.ledger import HOUR_NS
 from detectors.slo.spec import Drift, FirstReference, Quantile, RecentReference, SliceSli
-from telemetry.deltas import Distribution, DistributionDelta, SliDelta
-from telemetry.sketches import DDSketch, merge
+from telemetry.deltas import Distribution, DistributionDelta, SliDelta, count_of, merge_distributions
+from telemetry.sketches import DDSketch
 from telemetry.windows import NANOS, bucket_start
 
 GRACE_NS: Final = 10 * NANOS
@@ -34,6 +33,16 @@ class Verdict:
 
     good: bool | None
     detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FixedReference:
+    """The reference of a group, complete: what its slices that start at ``end_ns`` or later are compared with."""
+
+    rule: str
+    group: str
+    end_ns: int
+    distributions: Distributions
 
 
 class Judge(Protocol):
@@ -95,7 +104,7 @@ class _Slice:
         """One distribution a field; what was merged stays merged."""
         for name, parts in self.parts.items():
             if len(parts) > 1:
-                self.parts[name] = [merged(parts)]
+                self.parts[name] = [merge_distributions(parts)]
         return {name: parts[0] for name, parts in self.parts.items()}
 
 
@@ -125,6 +134,8 @@ class SliceBook:
         """How far back distributions are held; older ones are not needed."""
         self._floor_ns = 0
         self._groups: dict[str, _Group] = {}
+        self.completed: list[FixedReference] = []
+        """Fixed references that became complete; whoever stores them takes them out."""
         self.too_late = 0
         """Distributions that came after their slice was closed for good."""
 
@@ -150,6 +161,11 @@ class SliceBook:
         for row in rows:
             piece = self._groups.setdefault(row.group, _Group()).slices.setdefault(row.bucket_ns, _Slice())
             piece.counted = (piece.counted[0] + row.good, piece.counted[1] + row.total)
+
+    def restore_reference(self, reference: FixedReference) -> None:
+        """Know a reference that was complete before a restart."""
+        group = self._groups.setdefault(reference.group, _Group())
+        group.fixed, group.fixed_end_ns = reference.distributions, reference.end_ns
 
     def judge(self, now_ns: int) -> list[SliDelta]:
         """Judge every complete slice that has changed, oldest first; forget those that are closed."""
@@ -181,7 +197,7 @@ class SliceBook:
 
     def _verdict(self, name: str, group: _Group, start_ns: int, *, closed: bool) -> SliDelta | None:
         piece = group.slices[start_ns]
-        if isinstance(self._reference, FirstReference) and self._belongs_to_reference(group, start_ns):
+        if isinstance(self._reference, FirstReference) and self._belongs_to_reference(name, group, start_ns):
             return None
         if closed and piece.counted != (0, 0):
             return None
@@ -210,7 +226,7 @@ class SliceBook:
             case None:
                 return {}
 
-    def _belongs_to_reference(self, group: _Group, start_ns: int) -> bool:
+    def _belongs_to_reference(self, name: str, group: _Group, start_ns: int) -> bool:
         """Whether a slice is part of the fixed reference; completes the reference when it fills it."""
         if group.fixed_end_ns is not None:
             return start_ns < group.fixed_end_ns
@@ -219,6 +235,7 @@ class SliceBook:
         reference = _together(pieces)
         if max(map(records, reference.values()), default=0) >= self._reference.events:
             group.fixed, group.fixed_end_ns = reference, start_ns + self._slice_ns
+            self.completed.append(FixedReference(self._rule, name, group.fixed_end_ns, reference))
         return True
 
     def _forget(self, before_ns: int) -> None:
@@ -237,21 +254,8 @@ class SliceBook:
 
 
 def records(distribution: Distribution | None) -> int:
-    """How many values a distribution holds."""
-    if distribution is None:
-        return 0
-    return distribution.count if isinstance(distribution, DDSketch) else sum(distribution.values())
-
-
-def merged(parts: Sequence[Distribution]) -> Distribution:
-    """One distribution of all values; where a field had numbers and text, the kind of the first part counts."""
-    if isinstance(parts[0], DDSketch):
-        return merge(part for part in parts if isinstance(part, DDSketch))
-    counts: Counter[str] = Counter()
-    for part in parts:
-        if not isinstance(part, DDSketch):
-            counts.update(part)
-    return dict(counts)
+    """How many values a distribution holds; none when there is none."""
+    return 0 if distribution is None else count_of(distribution)
 
 
 def _together(pieces: Sequence[_Slice]) -> Distributions:
@@ -259,4 +263,4 @@ def _together(pieces: Sequence[_Slice]) -> Distributions:
     for piece in pieces:
         for name, distribution in piece.distributions().items():
             by_field.setdefault(name, []).append(distribution)
-    return {name: merged(parts) for name, parts in by_field.items()}
+    return {name: merge_distributions(parts) for name, parts in by_field.items()}

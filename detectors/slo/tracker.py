@@ -16,7 +16,7 @@ from detectors.slo.burn import MIN_BAD_YOUNG, MIN_BAD_YOUNG_SLICES, burn_rates, 
 from detectors.slo.compile import rule_id, slices_rule_id, throttled_rule_id
 from detectors.slo.evidence import MIN_BAD_EVENTS, MIN_BAD_SLICES, NO_ALARM, Evidence, Standing
 from detectors.slo.ledger import FINE_SPAN_NS, HOUR_NS, MINUTE_NS, NEVER, Counts, Ledger
-from detectors.slo.slices import SliceBook
+from detectors.slo.slices import FixedReference, SliceBook
 from detectors.slo.spec import BurnPair, Drift, Quantile, Slo
 from detectors.slo.states import RATE_WINDOW_NS, silence_limit_ns
 from telemetry.deltas import DistributionDelta, SliDelta
@@ -135,6 +135,13 @@ class Tracker:
         """Take in distributions; kinds without slices need none."""
         if self.slices is not None:
             self.slices.add(rows)
+
+    def take_references(self) -> list[FixedReference]:
+        """Fixed references that became complete since this was last asked."""
+        if self.slices is None:
+            return []
+        completed, self.slices.completed = self.slices.completed, []
+        return completed
 
     def observe(self, now_ns: int) -> Observation:
         """Bring everything up to ``now_ns`` and say what holds."""
