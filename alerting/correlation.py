@@ -13,7 +13,7 @@ splitting one fault that several SLOs see.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from alerting.incidents import Alert, Incident
@@ -25,7 +25,10 @@ BETTER_BY: Final = 0.1
 """How much surer a later diagnosis must be to replace a known one, so that close calls do not alternate."""
 
 
-def budget_key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+BudgetKey = tuple[tuple[str, str], ...]
+
+
+def budget_key(labels: Mapping[str, str]) -> BudgetKey:
     """What all alerts of one budget have in common."""
     return tuple(sorted((name, value) for name, value in labels.items() if name not in ("alertname", "severity")))
 
@@ -33,28 +36,37 @@ def budget_key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 def incident_for(
     alert: Alert,
     incidents: Iterable[Incident],
-    members: Mapping[int, Sequence[Alert]],
+    budgets: Mapping[int, Collection[BudgetKey]],
     *,
     now_ns: int,
     window_ns: int,
     reopen_within_ns: int,
 ) -> Incident | None:
-    """The incident that a newly firing alert joins; None when it is the first of a new one."""
+    """The incident that a newly firing alert joins; None when it is the first of a new one.
+
+    ``budgets`` holds the keys of the budgets that each incident, by its number, has alerts of.
+    """
     ranked: list[tuple[int, int, int, Incident]] = []
     for incident in incidents:
-        group = members.get(incident.number, ())
-        rank = _rank(alert, incident, group, now_ns=now_ns, window_ns=window_ns, reopen_within_ns=reopen_within_ns)
+        known = budgets.get(incident.number, ())
+        rank = _rank(alert, incident, known, now_ns=now_ns, window_ns=window_ns, reopen_within_ns=reopen_within_ns)
         if rank is not None:
             ranked.append((rank, _distance(alert.onset_ns, incident), incident.number, incident))
     return min(ranked)[3] if ranked else None
 
 
 def _rank(
-    alert: Alert, incident: Incident, members: Sequence[Alert], *, now_ns: int, window_ns: int, reopen_within_ns: int
+    alert: Alert,
+    incident: Incident,
+    budgets: Collection[BudgetKey],
+    *,
+    now_ns: int,
+    window_ns: int,
+    reopen_within_ns: int,
 ) -> int | None:
     is_open = incident.status != "resolved"
     recent = is_open or now_ns - (incident.resolved_ns or 0) <= reopen_within_ns
-    if recent and any(budget_key(alert.labels) == budget_key(member.labels) for member in members):
+    if recent and budget_key(alert.labels) in budgets:
         return 0
     if not is_open or _distance(alert.onset_ns, incident) > window_ns:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from alerting import incidents as transitions
-from alerting.correlation import UNKNOWN, incident_for, is_better, precedence
+from alerting.correlation import UNKNOWN, BudgetKey, budget_key, incident_for, is_better, precedence
 from alerting.evidence import assemble, refreshed
 from alerting.incidents import MACHINE, Alert, EventKind, Incident, TimelineEvent
 from alerting.runbooks.library import RunbookLibrary
@@ -48,12 +48,19 @@ class Plan:
     dropped: list[int] = field(default_factory=list)
     changed: set[int] = field(default_factory=set)
     events: list[tuple[int, TimelineEvent]] = field(default_factory=list)
+    budgets: dict[int, set[BudgetKey]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.budgets = {
+            number: {budget_key(alert.labels) for alert in group.values()} for number, group in self.members.items()
+        }
 
     def put_alert(self, alert: Alert) -> None:
         """Store the alert, and count it among its incident's."""
         self.alerts[alert.fingerprint] = alert
         if alert.incident is not None:
             self.members.setdefault(alert.incident, {})[alert.fingerprint] = alert
+            self.budgets.setdefault(alert.incident, set()).add(budget_key(alert.labels))
 
     def put_incident(self, incident: Incident, event: TimelineEvent) -> None:
         """Store the incident, and the event in its timeline."""
@@ -108,7 +115,7 @@ def _attach(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
     incident = incident or incident_for(
         alert,
         draft.incidents.values(),
-        {number: list(group.values()) for number, group in draft.members.items()},
+        draft.budgets,
         now_ns=now_ns,
         window_ns=rules.correlation_ns,
         reopen_within_ns=rules.timing.reopen_within_ns,

@@ -10,7 +10,19 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from alerting.evidence import clean, dumps
 from alerting.incidents import Alert, Incident, TimelineEvent
@@ -92,8 +104,8 @@ def load_timeline(connection: Connection, number: int) -> tuple[TimelineEvent, .
     )
 
 
-def save(connection: Connection, plan: Plan) -> dict[str, int]:
-    """Store what a plan changes; the row of each alert by its fingerprint."""
+def save(connection: Connection, plan: Plan) -> None:
+    """Store what a plan changes."""
     last = connection.execute(select(incident_numbers.c.last)).scalar_one()
     for number in sorted(plan.changed):
         save_incident(connection, plan.incidents[number], new=number > last)
@@ -101,9 +113,13 @@ def save(connection: Connection, plan: Plan) -> dict[str, int]:
         connection.execute(update(incident_numbers).values(last=plan.next_number - 1))
     if plan.dropped:
         connection.execute(delete(alerts).where(alerts.c.id.in_(plan.dropped)))
-    rows = {alert.fingerprint: _save_alert(connection, alert) for alert in plan.alerts.values()}
+    new = [_alert_values(alert) for alert in plan.alerts.values() if alert.id is None]
+    if new:
+        connection.execute(insert(alerts), new)
+    known = [{**_alert_values(alert), "row": alert.id} for alert in plan.alerts.values() if alert.id is not None]
+    if known:
+        connection.execute(update(alerts).where(alerts.c.id == bindparam("row")), known)
     append_events(connection, plan.events)
-    return rows
 
 
 def save_incident(connection: Connection, incident: Incident, *, new: bool = False) -> None:
@@ -182,9 +198,9 @@ def delete_resolved_before(connection: Connection, before_ns: int) -> int:
     return int(count)
 
 
-def _save_alert(connection: Connection, alert: Alert) -> int:
+def _alert_values(alert: Alert) -> dict[str, Any]:
     state = alert.state
-    values = {
+    return {
         "fingerprint": alert.fingerprint,
         "incident": alert.incident,
         "labels": dumps(dict(alert.labels)),
@@ -202,10 +218,6 @@ def _save_alert(connection: Connection, alert: Alert) -> int:
         "fired_ns": state.fired_ns,
         "damped": state.damped,
     }
-    if alert.id is None:
-        return int(connection.execute(insert(alerts).values(values).returning(alerts.c.id)).scalar_one())
-    connection.execute(update(alerts).where(alerts.c.id == alert.id).values(values))
-    return alert.id
 
 
 def _diagnosis_text(diagnosis: Diagnosis) -> str:

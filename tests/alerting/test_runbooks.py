@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import pytest
 from hypothesis import given, settings
@@ -90,7 +91,7 @@ def test_there_is_no_runbook_without_a_cause():
 @pytest.mark.parametrize("cause", CAUSES)
 def test_no_value_changes_what_a_runbook_is(cause, attack):
     runbook = read_runbook(cause)
-    harmless = render(runbook, incident_with("acme"), evidence_with("acme", cause), URL)
+    harmless = harmless_text(cause)
     attacked = render(runbook, incident_with(attack), evidence_with(attack, cause), URL)
     assert structure(attacked) == structure(harmless)
     assert first_step(attacked).startswith(first_step(harmless)[:25])
@@ -98,6 +99,11 @@ def test_no_value_changes_what_a_runbook_is(cause, attack):
 
 
 LIBRARY = RunbookLibrary()
+
+
+@lru_cache
+def harmless_text(cause):
+    return render(read_runbook(cause), incident_with("acme"), evidence_with("acme", cause), URL)
 
 
 def read_runbook(cause):
