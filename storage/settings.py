@@ -28,7 +28,7 @@ def read_settings(db: Database, prefix: str) -> dict[str, str]:
     """
     query = select(settings.c.key, settings.c.value).where(settings.c.key.startswith(prefix, autoescape=True))
     with db.read() as connection:
-        return dict(connection.execute(query).tuples())
+        return {row.key: row.value for row in connection.execute(query)}
 
 
 def write_setting(db: Database, key: str, value: str) -> None:

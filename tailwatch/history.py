@@ -10,11 +10,11 @@ from typing import Final
 from detectors.slo.compile import rule_id, slices_rule_id
 from detectors.slo.engine import Engine
 from detectors.slo.slices import FixedReference
-from detectors.slo.spec import Drift, FirstReference
+from detectors.slo.spec import Drift, FirstReference, Quantile, Slo
 from storage.database import Database
 from storage.distributions import decode, encode
 from storage.positions import Position
-from storage.rollups import DistributionSeries, SliSeries, load, load_distributions
+from storage.rollups import DistributionSeries, Loaded, SliSeries, load, load_distributions
 from storage.settings import read_settings, write_setting
 from telemetry.deltas import DistributionDelta, SliDelta
 from telemetry.windows import BUCKET_NS
@@ -35,7 +35,8 @@ def load_history(database: Database, engine: Engine, now_ns: int) -> Position:
     loaded = load(database, rules, start_ns, now_ns + 2 * BUCKET_NS, distributions_start_ns=recent_ns)
     engine.ingest_sli(delta for series in loaded.sli for delta in _counts(series))
     engine.ingest_distributions(delta for series in loaded.distributions for delta in _distributions(series))
-    _load_incomplete_references(database, engine, references, (start_ns, recent_ns))
+    unjudged = load_distributions(database, list(_sliced(engine)), start_ns, recent_ns)
+    engine.ingest_distributions(_unjudged(engine, references, loaded, unjudged))
     return loaded.position
 
 
@@ -76,24 +77,27 @@ def _reference(document: dict[str, object]) -> FixedReference:
     )
 
 
-def _load_incomplete_references(
-    database: Database, engine: Engine, references: Sequence[FixedReference], span_ns: tuple[int, int]
-) -> None:
-    """Hand over the older distributions of groups whose fixed reference is not complete yet."""
+def _sliced(engine: Engine) -> dict[str, Slo]:
+    """SLOs that count slices of time, by the rule that gathers their distributions."""
+    return {rule_id(slo): slo for slo in engine.slos.slos if isinstance(slo.sli, Quantile | Drift)}
+
+
+def _unjudged(
+    engine: Engine,
+    references: Sequence[FixedReference],
+    loaded: Loaded,
+    older: Sequence[DistributionSeries],
+) -> Iterator[DistributionDelta]:
+    """Older distributions that no verdict covers, as after an import, or that a fixed reference still waits for."""
     known = {(reference.rule, reference.group) for reference in references}
-    slices_of = {
-        rule_id(slo): slices_rule_id(slo)
-        for slo in engine.slos.slos
-        if isinstance(slo.sli, Drift) and isinstance(slo.sli.reference, FirstReference)
-    }
-    if slices_of:
-        older = load_distributions(database, list(slices_of), *span_ns)
-        engine.ingest_distributions(
-            delta
-            for series in older
-            if (slices_of[series.rule], series.group) not in known
-            for delta in _distributions(series)
-        )
+    judged_ns = {(series.rule, series.group): int(series.bucket_ns.max(initial=-1)) for series in loaded.sli}
+    sliced = _sliced(engine)
+    for series in older:
+        slo = sliced[series.rule]
+        key = slices_rule_id(slo), series.group
+        fixed = isinstance(slo.sli, Drift) and isinstance(slo.sli.reference, FirstReference)
+        floor_ns = -1 if fixed and key not in known else judged_ns.get(key, -1)
+        yield from (delta for delta in _distributions(series) if delta.bucket_ns > floor_ns)
 
 
 def _counts(series: SliSeries) -> Iterator[SliDelta]:

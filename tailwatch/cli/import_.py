@@ -11,6 +11,8 @@ from rich.console import Console
 
 from collector.intake import Intake
 from collector.pipeline import Request
+from storage.database import Database
+from storage.settings import read_setting, write_setting
 from tailwatch.importing.mapping import ColumnMapping, Constants
 from tailwatch.importing.run import CheckedFile, ImportResult, Progress, check_file, import_file
 from tailwatch.settings import load_settings
@@ -32,6 +34,7 @@ _FEATURE = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)=(.+)")
 @click.option("--operation", default="chat", show_default=True, help="Operation of every request.")
 @click.option("--feature", "features", multiple=True, metavar="NAME=COLUMN", help="A model input; repeatable.")
 @click.option("--shift-to-now", is_flag=True, help="Move all times so that the last request started just now.")
+@click.option("--again", is_flag=True, help="With --shift-to-now: import a file anew that was imported before.")
 @click.pass_obj
 def command(
     config: Path | None,
@@ -46,6 +49,7 @@ def command(
     operation: str,
     features: tuple[str, ...],
     shift_to_now: bool,
+    again: bool,
 ) -> None:
     """Import FILE (.csv, .jsonl or .parquet): every row is one request.
 
@@ -64,14 +68,14 @@ def command(
         checked = check_file(file, mapping, constants, lambda rows: progress.advance(checking, rows))
         progress.update(checking, total=checked.rows)
         importing = progress.add_task("importing", total=checked.rows)
-        result = _import(store, checked, operation, shift_to_now, lambda rows: progress.advance(importing, rows))
+        shift_ns = _shift_ns(store.database, checked, again=again) if shift_to_now else 0
+        result = _import(store, checked, operation, shift_ns, lambda rows: progress.advance(importing, rows))
         name = store.database.name
     _tell(result, name)
 
 
-def _import(store: Store, checked: CheckedFile, operation: str, shift_to_now: bool, progress: Progress) -> ImportResult:
+def _import(store: Store, checked: CheckedFile, operation: str, shift_ns: int, progress: Progress) -> ImportResult:
     intake = Intake(store.commit, SystemClock(), store.pipeline, workers=1)
-    shift_ns = SystemClock().now_ns() - checked.last_ns if shift_to_now else 0
 
     def submit(body: bytes) -> tuple[int, bool]:
         receipt = intake.submit(Request("span", "protobuf", body)).result()
@@ -83,10 +87,23 @@ def _import(store: Store, checked: CheckedFile, operation: str, shift_to_now: bo
         intake.close()
 
 
+def _shift_ns(database: Database, checked: CheckedFile, *, again: bool) -> int:
+    """How far to move the times: as far as the last time, or the same rows would not be known again."""
+    key = f"import {checked.digest.hex()}"
+    known = None if again else read_setting(database, key)
+    if known is not None:
+        return int(known)
+    shift_ns = SystemClock().now_ns() - checked.last_ns
+    write_setting(database, key, str(shift_ns))
+    return shift_ns
+
+
 def _tell(result: ImportResult, database: str) -> None:
     click.echo(f"{result.imported:,} of {result.rows:,} requests imported into {database}")
     if result.repeated:
-        click.echo(f"{result.repeated:,} had been imported before and were not counted again")
+        click.echo(
+            f"{result.repeated:,} had been imported before and were not counted again (--again imports them anew)"
+        )
     if result.rejected:
         click.echo(f"{result.rejected:,} were rejected, because their time is in the future; use --shift-to-now")
         raise click.exceptions.Exit(1)

@@ -22,6 +22,8 @@ from tailwatch.standing import evaluate_now
 from telemetry.clock import SystemClock
 from telemetry.errors import ConfigError, FileProblemsError
 
+_FILE_WIDTH = 160
+"""Columns of a table that goes to a file or another program, where nothing says how wide it may be."""
 _STYLES = {"ok": "green", "burning": "bold red", "exhausted": "bold red"}
 
 
@@ -73,7 +75,8 @@ def status(config: Path | None, files: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"slos": documents}, indent=2))
     else:
-        Console().print(_table(documents))
+        terminal = Console()
+        (terminal if terminal.is_terminal else Console(width=_FILE_WIDTH)).print(_table(documents))
 
 
 def _evaluate(settings: Settings, slos: SloSet) -> list[dict[str, Any]]:
@@ -87,8 +90,9 @@ def _evaluate(settings: Settings, slos: SloSet) -> list[dict[str, Any]]:
 
 def _table(documents: list[dict[str, Any]]) -> Table:
     table = Table("SLO", "group", "objective", "state", "good", "total", "SLI", "budget left", "burn 1h", box=None)
-    for column in table.columns[4:]:
-        column.justify = "right"
+    for place, column in enumerate(table.columns):
+        column.no_wrap = column.header != "group"
+        column.justify = "right" if place >= 4 else "left"
     for slo in documents:
         for group in slo["groups"]:
             table.add_row(

@@ -134,7 +134,7 @@ def traces(
     return ExportTraceServiceRequest(resource_spans=[resource]).SerializeToString()
 
 
-def _attribute(key: str, value: str | int | float) -> KeyValue:
+def _attribute(key: str, value: str | float) -> KeyValue:
     if isinstance(value, str):
         return KeyValue(key=key, value=AnyValue(string_value=value))
     if isinstance(value, int):

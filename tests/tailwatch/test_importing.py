@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pyarrow
-import pyarrow.parquet
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from pyarrow import parquet
 
 from tailwatch.importing.mapping import ColumnMapping, Constants, RowReader
 from tailwatch.importing.readers import ImportFileError
@@ -39,7 +39,7 @@ def write_jsonl(path: Path, rows: list[dict[str, str]]) -> Path:
 
 
 def write_parquet(path: Path, rows: list[dict[str, str]]) -> Path:
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    parquet.write_table(pa.Table.from_pylist(rows), path)
     return path
 
 
