@@ -35,8 +35,9 @@ from detectors.attribution.tallies import Tallies
 
 SHRINKAGE: Final = 5.0
 """kappa: slices of one stratum are taken to differ by about 1 / sqrt(5) = 45 % before the baseline says otherwise."""
-SUPPORT: Final = 20
-"""Events that a slice, and all events outside it, need for the slice to be considered."""
+SUPPORT: Final = 5
+"""Events that a slice, and all events outside it, need for the slice to be considered: below, no p-value convinces a
+person. The evidence itself is judged by the p-value, so the first seconds of an outage can name a slice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
