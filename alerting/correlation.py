@@ -2,7 +2,7 @@
 
 An alert joins, in this order of preference, an incident
 
-1. of the same budget (the labels without ``alertname`` and ``severity``), while that is open or only just resolved;
+1. of the same budget (the labels without those of :data:`ALERT_LABELS`), while that is open or only just resolved;
 2. of the same service, while it is open and the onsets lie within the correlation window of each other;
 3. of the same diagnosed cause in another service, under the same condition, unless the slices contradict.
 
@@ -21,6 +21,9 @@ from telemetry.findings import Diagnosis
 
 UNKNOWN: Final = "unknown"
 
+ALERT_LABELS: Final = frozenset({"alertname", "severity", "window"})
+"""Labels that tell the alerts of one budget apart."""
+
 BETTER_BY: Final = 0.1
 """How much surer a later diagnosis must be to replace a known one, so that close calls do not alternate."""
 
@@ -29,8 +32,8 @@ BudgetKey = tuple[tuple[str, str], ...]
 
 
 def budget_key(labels: Mapping[str, str]) -> BudgetKey:
-    """What all alerts of one budget have in common."""
-    return tuple(sorted((name, value) for name, value in labels.items() if name not in ("alertname", "severity")))
+    """What all alerts of one budget have in common: not which alert of the policy it is."""
+    return tuple(sorted((name, value) for name, value in labels.items() if name not in ALERT_LABELS))
 
 
 def incident_for(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,11 +20,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A step and the time between its runs."""
+    """A step, the time between its runs, and how many runs may overlap."""
 
     name: str
     every_ns: int
     step: Callable[[int], object]
+    overlapping: int = 1
 
 
 class Scheduler:
@@ -32,17 +34,24 @@ class Scheduler:
     def __init__(self, jobs: tuple[Job, ...], clock: Clock) -> None:
         self._clock = clock
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(len(jobs))},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            executors={"default": ThreadPoolExecutor(sum(job.overlapping for job in jobs))},
+            job_defaults={"coalesce": True, "misfire_grace_time": None},
+            timezone=UTC,
         )
         for job in jobs:
             self._scheduler.add_job(
-                self._run, IntervalTrigger(seconds=job.every_ns / NANOS), args=[job], id=job.name, name=job.name
-            )
+                self._run, IntervalTrigger(seconds=job.every_ns / NANOS, timezone=UTC), args=[job], id=job.name,
+                name=job.name, max_instances=job.overlapping,
+            )  # fmt: skip
 
     def start(self) -> None:
         """Begin."""
         self._scheduler.start()
+
+    def wake(self, name: str) -> None:
+        """Run the job of that name at once, instead of when it is due; does nothing once stopped."""
+        if self._scheduler.running:
+            self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
 
     def stop(self) -> None:
         """Let running steps end, and begin no more."""

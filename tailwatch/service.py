@@ -29,7 +29,11 @@ from telemetry.clock import Clock
 from telemetry.findings import Finding
 from telemetry.windows import NANOS
 
+_EVALUATION = "evaluation"
+_DELIVERY = "delivery"
 _DELIVERY_NS = NANOS // 2
+_DELIVERERS = 4
+"""Passes over the outbox at once: one that waits for a slow receiver must not hold up the others."""
 _REPORTS_NS = 5 * NANOS
 _COMPACTION_NS = 60 * NANOS
 _RETENTION_NS = 600 * NANOS
@@ -73,6 +77,7 @@ class Service:
             _log.warning("%s", problem)
         self.evaluator.start(self.clock.now_ns())
         self._scheduler.start()
+        self._scheduler.wake(_EVALUATION)
 
     def stop(self) -> None:
         """Commit what was accepted, evaluate and deliver once more, and end."""
@@ -120,8 +125,8 @@ class Service:
 
     def _jobs(self) -> tuple[Job, ...]:
         return (
-            Job("evaluation", self.settings.evaluation_interval, self.evaluator.step),
-            Job("delivery", _DELIVERY_NS, self.alerting.deliver),
+            Job(_EVALUATION, self.settings.evaluation_interval, self.evaluator.step),
+            Job(_DELIVERY, _DELIVERY_NS, self.alerting.deliver, overlapping=_DELIVERERS),
             Job("drift reports", _REPORTS_NS, self.reports.step),
             Job("compaction", _COMPACTION_NS, self._compact),
             Job("retention", _RETENTION_NS, self._retain),
@@ -130,7 +135,7 @@ class Service:
     def _act(self, findings: Sequence[Finding], now_ns: int) -> None:
         changed = self.alerting.apply(findings, lambda finding: self._diagnoser.diagnose(finding, now_ns), now_ns)
         if changed:
-            self.alerting.deliver(now_ns)
+            self._scheduler.wake(_DELIVERY)
 
     def _compact(self, now_ns: int) -> None:
         position = self.evaluator.position
