@@ -76,7 +76,7 @@ class Plan:
 def plan(
     world: World, steps: Sequence[Step], diagnoses: Mapping[str, Diagnosis], now_ns: int, rules: PlanRules
 ) -> Plan:
-    """What the steps of one evaluation, with the diagnoses of what newly fires, change in the world."""
+    """What the steps of one evaluation, with the diagnoses of what fires, change in the world."""
     members: dict[int, dict[str, Alert]] = {}
     for alert in world.alerts:
         if alert.incident is not None:
@@ -87,6 +87,8 @@ def plan(
     firing = [replace(taken.after, diagnosis=_known(diagnoses, taken)) for taken in steps if taken.fires]
     for alert in sorted(firing, key=precedence):
         _attach(draft, alert, now_ns, rules)
+    for fingerprint in diagnoses.keys() - {alert.fingerprint for alert in firing}:
+        _look_again(draft, fingerprint, diagnoses[fingerprint], now_ns, rules)
     _note_sustained(draft, steps, now_ns)
     _adopt_suppressed(draft, world.alerts)
     _end(draft, steps, now_ns)
@@ -213,6 +215,19 @@ def _reconsider(draft: Plan, number: int, alert: Alert, now_ns: int, rules: Plan
     )
     if diagnosis.cause != incident.cause or dict(diagnosis.slice) != dict(incident.slice):
         draft.note(number, now_ns, "diagnosed", f"{CAUSES[diagnosis.cause]}: {diagnosis.summary}")
+
+
+def _look_again(draft: Plan, fingerprint: str, diagnosis: Diagnosis, now_ns: int, rules: PlanRules) -> None:
+    """Take over a later diagnosis of an alert that has been firing."""
+    if diagnosis.cause == UNKNOWN:
+        return
+    for number, members in draft.members.items():
+        alert = members.get(fingerprint)
+        if alert is not None and number in draft.incidents:
+            alert = replace(alert, diagnosis=diagnosis)
+            draft.put_alert(alert)
+            draft.changed.add(number)
+            _reconsider(draft, number, alert, now_ns, rules)
 
 
 def _counts(incident: Incident, alert: Alert, diagnosis: Diagnosis, now_ns: int) -> bool:

@@ -18,9 +18,10 @@ from alerting.dispatch import Dispatch, dispatches
 from alerting.documents import alert_document, event_document, incident_document
 from alerting.incidents import Alert, Incident, TimelineEvent, format_id, parse_id
 from alerting.outbox import ReceiverHealth
-from alerting.planning import Plan, PlanRules, plan
+from alerting.planning import Plan, PlanRules, World, plan
 from alerting.runbooks.library import RunbookLibrary
 from alerting.runbooks.rendering import render
+from alerting.second_looks import SecondLooks
 from alerting.steps import Step, Suppressor, advance
 from storage.database import Database
 from telemetry.clock import Clock, SystemClock
@@ -42,6 +43,7 @@ MAX_COMMENT = 10_000
 class _Decision:
     """What an evaluation would change, as the database stands."""
 
+    world: World
     plan: Plan
     dispatches: list[Dispatch]
     steps: tuple[Step, ...]
@@ -78,6 +80,7 @@ class Alerting:
         self._runbooks = RunbookLibrary(config.runbooks) if runbooks is None else runbooks
         self._suppressors = tuple(suppressors)
         self._rules = PlanRules(config.timing, config.correlation_ns, self._runbooks)
+        self._looks = SecondLooks()
         self._courier = Courier(database, config.receivers, delivery or DeliveryPolicy(), clock or SystemClock())
 
     def apply(
@@ -87,8 +90,9 @@ class Alerting:
 
         Args:
             findings: every condition that holds now; what is missing has ended.
-            diagnose: says why a finding holds. It is called before the transaction, for alerts that begin to fire,
-                the most important first, at most :data:`MAX_DIAGNOSES` times; when it fails, the alert still fires.
+            diagnose: says why a finding holds. It is called before the transaction, for alerts that begin to fire
+                and for young incidents anew, the most important first, at most :data:`MAX_DIAGNOSES` times; when it
+                fails, the alert still fires.
             now_ns: nanoseconds since the epoch.
             withdrawn: fingerprints of alerts whose findings late data proved wrong.
 
@@ -100,9 +104,10 @@ class Alerting:
         """
         with self._database.read() as connection:
             decision = self._decide(connection, findings, {}, now_ns, withdrawn)
-        if decision.empty:
+        again = {incident.primary for incident in self._looks.due(decision.world.incidents, now_ns)}
+        if decision.empty and not again:
             return []
-        diagnoses = _diagnose_some(decision.steps, findings, diagnose)
+        diagnoses = _diagnose_some(decision, again, findings, diagnose)
         with self._database.write() as connection:
             repository.lock(connection)
             decision = self._decide(connection, findings, diagnoses, now_ns, withdrawn)
@@ -231,7 +236,7 @@ class Alerting:
         draft = plan(world, steps, diagnoses, now_ns, self._rules)
         members = {number: tuple(group.values()) for number, group in draft.members.items()}
         held = {finding.fingerprint: finding for finding in findings}
-        return _Decision(draft, self._dispatches(connection, draft.incidents, members, now_ns, held), steps)
+        return _Decision(world, draft, self._dispatches(connection, draft.incidents, members, now_ns, held), steps)
 
     def _dispatches(
         self,
@@ -306,10 +311,17 @@ def _person(name: str, field: str) -> str:
     return cleaned
 
 
-def _diagnose_some(steps: Sequence[Step], findings: Sequence[Finding], diagnose: Diagnose) -> dict[str, Diagnosis]:
-    """Diagnoses of what begins to fire: of every service the most important, then of each the next, and so on."""
+def _diagnose_some(
+    decision: _Decision, again: Collection[str], findings: Sequence[Finding], diagnose: Diagnose
+) -> dict[str, Diagnosis]:
+    """Diagnoses of what begins to fire: of every service the most important, then of each the next, and so on.
+
+    ``again`` holds the fingerprints of alerts that are diagnosed anew, as far as their findings still hold.
+    """
     held = {finding.fingerprint: finding for finding in findings}
-    firing = sorted((step.after for step in steps if step.fires), key=precedence)
+    alerts = [step.after for step in decision.steps if step.fires]
+    alerts += [alert for alert in decision.world.alerts if alert.fingerprint in again and alert.fingerprint in held]
+    firing = sorted(alerts, key=precedence)
     rank: dict[str, int] = {}
     ranked: list[tuple[int, int, Alert]] = []
     for place, alert in enumerate(firing):

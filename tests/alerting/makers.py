@@ -106,7 +106,7 @@ def run(
     changed: list[str] = []
     moment = start
     while moment < end:
-        changed += alerting.apply(findings, undiagnosed, at(moment))
+        changed += alerting.apply(findings, diagnose, at(moment))
         alerting.deliver(at(moment))
         moment += every
     return changed

@@ -254,7 +254,7 @@ def test_diagnoses_are_limited_and_the_first_of_each_service_comes_first(lite):
     assert len(asked) == 8
     assert {found.labels["service"] for found in asked[:2]} == {"chat", "other"}
     assert len(alerting.incidents()) == 2
-    alerting.apply(many, asked.append, at(10))
+    alerting.apply(many, asked.append, at(9))
     assert len(asked) == 8, "only what newly fires is diagnosed"
 
 
