@@ -189,7 +189,9 @@ def _reconsider(draft: Plan, number: int, alert: Alert, now_ns: int, rules: Plan
     """Let the alert speak for the incident if it takes precedence, and its diagnosis count if that is the better."""
     incident = draft.incidents[number]
     former = draft.members[number].get(incident.primary)
-    takes_over = alert.severity == "page" and (former is None or former.severity != "page")
+    diagnosis = alert.diagnosis
+    explains = incident.cause == UNKNOWN and diagnosis is not None and diagnosis.cause in CAUSES.keys() - {UNKNOWN}
+    takes_over = alert.severity == "page" and (former is None or former.severity != "page" or explains)
     if takes_over:
         incident = replace(
             incident,
@@ -200,7 +202,6 @@ def _reconsider(draft: Plan, number: int, alert: Alert, now_ns: int, rules: Plan
             evidence=refreshed(incident.evidence, alert.evidence),
         )
     draft.incidents[number] = incident
-    diagnosis = alert.diagnosis
     if diagnosis is None or diagnosis.cause not in CAUSES or not _counts(incident, alert, diagnosis, now_ns):
         return
     speaker = draft.members[number].get(incident.primary, alert)
@@ -218,12 +219,14 @@ def _reconsider(draft: Plan, number: int, alert: Alert, now_ns: int, rules: Plan
 
 
 def _look_again(draft: Plan, fingerprint: str, diagnosis: Diagnosis, now_ns: int, rules: PlanRules) -> None:
-    """Take over a later diagnosis of an alert that has been firing."""
-    if diagnosis.cause == UNKNOWN:
-        return
+    """Take over a later diagnosis of an alert that still speaks for an open incident."""
     for number, members in draft.members.items():
-        alert = members.get(fingerprint)
-        if alert is not None and number in draft.incidents:
+        alert, incident = members.get(fingerprint), draft.incidents.get(number)
+        if (
+            alert is not None and incident is not None and alert.state.status == "firing"
+            and incident.primary == fingerprint and incident.status != "resolved"
+            and diagnosis.cause != UNKNOWN and diagnosis != alert.diagnosis
+        ):  # fmt: skip
             alert = replace(alert, diagnosis=diagnosis)
             draft.put_alert(alert)
             draft.changed.add(number)
