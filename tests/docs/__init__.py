@@ -1,0 +1,1 @@
+"""The documents say what the code does: links, commands, files, tables and examples in them are checked."""
