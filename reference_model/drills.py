@@ -38,9 +38,10 @@ def _truth(slo: str, cause: str, **slice_: str) -> Truth:
 _ALL: Final = (
     Drill(
         "tail-spike",
-        "1 in 50 classifications waits 1.5 to 3 s for a slow dependency; the average hardly moves",
+        "1 in 50 classifications waits 2.5 to 5 s for a slow dependency; the average hardly moves",
         _truth("classify-latency", "tail-spike", operation="classify"),
         fault="tail-spike",
+        parameters={"delay_s": 2.5},
     ),
     Drill(
         "errors-by-input-type",
@@ -50,9 +51,10 @@ _ALL: Final = (
     ),
     Drill(
         "queue-saturation",
-        "the encoder serves ten requests a second while half as many again as usual arrive",
+        "the encoder serves seven requests a second while half as many again as usual arrive",
         _truth("queue-wait", "queue-saturation"),
         fault="queue-saturation",
+        parameters={"seconds_per_item": 0.14},
         load=LoadChange(rate_factor=1.5),
     ),
     Drill(

@@ -6,16 +6,20 @@ import asyncio
 import threading
 
 from reference_model.load.generator import LoadGenerator
-from reference_model.load.traffic import LoadChange
+from reference_model.load.traffic import Arrivals, LoadChange, Traffic
 
 _STOP_S = 30.0
+_TRAFFIC = Traffic(
+    arrivals=Arrivals(rate=10.0), operations={"classify": 0.80, "chat": 0.12, "embeddings": 0.08}, max_tokens=8
+)
+"""What two busy cores can serve beside everything else, with enough chat for its drift to be judged: short answers."""
 
 
 class LoadThread:
     """Traffic from :meth:`start` until :meth:`stop`."""
 
     def __init__(self, target: str, seed: int) -> None:
-        self._generator = LoadGenerator(target, seed=seed)
+        self._generator = LoadGenerator(target, _TRAFFIC, seed=seed)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
