@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -68,6 +69,7 @@ def requests(start_s: int, end_s: int, code_errors: float) -> Columns:
     return columns
 
 
+@cache
 def notification() -> Notification:
     """What a receiver is told when ``input_type=code`` begins to fail."""
     slos = parse_slos([("slos.yaml", SLO)])

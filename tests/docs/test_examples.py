@@ -1,0 +1,103 @@
+"""YAML in the pages is read by the parsers that users' files meet, and the signature recipe verifies what is sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from alerting.receivers.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from alerting.runbooks.library import read_runbook
+from alerting.runbooks.rendering import first_step, render
+from collector.price_file import parse_prices
+from detectors.slo.lint import lint
+from detectors.slo.parse import parse_slos
+from tailwatch.settings import Settings, load_settings
+from tests.docs.example import notification
+from tests.docs.pages import DOCS, Block, blocks, read
+
+RECIPE = next(block for block in blocks("python") if "def is_genuine" in block.text)
+
+
+def kind_of(block: Block) -> str:
+    document = yaml.safe_load(block.text)
+    if "prices" in document and "version" in document:
+        return "prices"
+    return "slos" if "version" in document else "settings"
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if kind_of(block) == "slos"], ids=str)
+def test_slo_files_are_read_without_errors_or_warnings(block: Block) -> None:
+    slos = parse_slos([("slos.yaml", block.text)])
+    assert len(slos)
+    allowed = "the gate is off"
+    problems = [str(problem) for problem in lint(slos, runbooks=None) if allowed not in problem.message]
+    assert not problems
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if kind_of(block) == "prices"], ids=str)
+def test_price_files_are_read(block: Block) -> None:
+    assert parse_prices(block.text, "prices.yaml").table.prices
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if kind_of(block) == "settings"], ids=str)
+def test_configuration_files_are_read(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"TAILWATCH_{name.upper()}", raising=False)
+    path = tmp_path / "tailwatch.yaml"
+    path.write_text(block.text, encoding="utf-8")
+    settings = load_settings(path)
+    assert settings.alerting.receivers
+    assert settings.alerting.route is not None
+
+
+def test_every_kind_of_file_has_an_example() -> None:
+    assert {kind_of(block) for block in blocks("yaml")} == {"slos", "prices", "settings"}
+
+
+@pytest.fixture
+def is_genuine() -> Callable[[dict[str, str], bytes, str], bool]:
+    """The recipe of docs/alerting.md, run as it stands there."""
+    names: dict[str, Any] = {}
+    exec(compile(RECIPE.text, str(RECIPE), "exec"), names)  # the page's own text
+    found: Callable[[dict[str, str], bytes, str], bool] = names["is_genuine"]
+    return found
+
+
+def headers(secret: str, body: bytes, age_s: int = 0) -> dict[str, str]:
+    timestamp = str(int(time.time()) - age_s)
+    return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: sign(secret, timestamp, body)}
+
+
+def test_the_recipe_accepts_what_tailwatch_signs(is_genuine: Callable[..., bool]) -> None:
+    body = '{"status":"firing","ü":1}\n'.encode()
+    assert is_genuine(headers("s3cret", body), body, "s3cret")
+
+
+def test_the_recipe_refuses_everything_else(is_genuine: Callable[..., bool]) -> None:
+    body = b"{}"
+    assert not is_genuine(headers("s3cret", body), b"{ }", "s3cret")
+    assert not is_genuine(headers("s3cret", body), body, "other")
+    assert not is_genuine(headers("s3cret", body, age_s=3600), body, "s3cret")
+    assert not is_genuine({}, body, "s3cret")
+    assert not is_genuine({TIMESTAMP_HEADER: "²", SIGNATURE_HEADER: "ü"}, body, "s3cret")
+
+
+def test_the_runbook_example_is_filled_in(tmp_path: Path) -> None:
+    path = tmp_path / "slice-errors.md"
+    path.write_text(next(block for block in blocks("markdown")).text, encoding="utf-8")
+    told = notification()
+    text = render(read_runbook(path), told.incident, told.evidence, told.external_url)
+    assert "could not be filled in" not in text
+    assert "input\\_type = `code`" in text
+    assert first_step(text).startswith("Roll `chat` back")
+
+
+def test_the_example_is_what_the_page_says_of_it() -> None:
+    told = notification()
+    assert [alert["state"] for alert in told.incident["alerts"]] == ["firing", "suppressed"]
+    assert told.incident["cause"] in read(DOCS / "alerting.md")
