@@ -21,7 +21,7 @@ from storage.locks import Leadership
 from storage.positions import Position
 from storage.rollups import read_since
 from storage.status import load_statuses, save_statuses
-from tailwatch.history import load_history, save_references
+from tailwatch.history import last_heard, load_history, save_references
 from telemetry.deltas import SliDelta, group_labels
 from telemetry.errors import TailwatchError
 from telemetry.findings import Finding
@@ -65,7 +65,7 @@ class Evaluator:
         self._slice_rules = frozenset(slices_rule_id(slo) for slo in slos.slos)
         self._turn = threading.Lock()
         self._position: Position | None = None
-        self._unsaved: list[SliDelta] = []
+        self._unsaved: list[PreparedPayload] = []
         self._unsaved_references: list[FixedReference] = []
         self._heard_ns: dict[str, int] = {}
         self._statuses: Mapping[str, Any] = {}
@@ -81,7 +81,8 @@ class Evaluator:
             StorageError: the database cannot be used.
         """
         self._follow(now_ns)
-        self._lead(now_ns)
+        if self._leads():
+            self._lead(now_ns)
 
     def step(self, now_ns: int) -> None:
         """One evaluation, if no other process leads. What was read is taken in once, whatever fails after it.
@@ -90,8 +91,7 @@ class Evaluator:
             StorageError: the database cannot be used; the next step goes on where this one stopped.
         """
         began = time.perf_counter()
-        if not self._leadership.hold():
-            self._position = None
+        if not self._leads():
             self._follow(now_ns)
         else:
             if self._position is None:
@@ -123,9 +123,30 @@ class Evaluator:
     def budget_curve(
         self, slo: str, group: Mapping[str, str], *, start_ns: int, end_ns: int, step_ns: int
     ) -> list[BudgetPoint]:
-        """The budget of one group over time, see :meth:`Engine.budget_curve`."""
+        """The budget of one group over time, see :meth:`Engine.budget_curve`.
+
+        Raises:
+            NotFoundError: no such SLO, or it has no such group.
+            StorageError: another process leads, and the database cannot be used.
+        """
         with self._turn:
-            return self._engine.budget_curve(slo, group, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
+            if self._position is not None:
+                return self._engine.budget_curve(slo, group, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
+        engine = Engine(SloSet(tuple(one for one in self._slos.slos if one.name == slo)))
+        now_ns = end_ns if self.last is None else self.last.at_ns
+        load_history(self._database, engine, now_ns)
+        engine.step(now_ns)
+        return engine.budget_curve(slo, group, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
+
+    def _leads(self) -> bool:
+        """Whether this process leads; once it does not, what it knows is void: others count on without telling it."""
+        leads = False
+        try:
+            leads = self._leadership.hold()
+        finally:
+            if not leads:
+                self._position = None
+        return leads
 
     def _follow(self, now_ns: int) -> None:
         """Show what the leading process evaluated."""
@@ -137,8 +158,10 @@ class Evaluator:
         """Begin to evaluate, from stored history."""
         with self._turn:
             self._engine = Engine(self._slos)
-            self._position = load_history(self._database, self._engine, now_ns)
             self._unsaved.clear()
+            self._unsaved_references.clear()
+            self._heard_ns = last_heard(self._database, now_ns)
+            self._position = load_history(self._database, self._engine, now_ns)
             self._saved_ns = 0
 
     def _evaluate(self, now_ns: int) -> Sequence[Finding]:
@@ -150,7 +173,9 @@ class Evaluator:
             self._engine.ingest_distributions(increment.distributions)
             self._position = increment.position
             evaluation = self._engine.step(now_ns, self._heard_ns)
-            self._unsaved.extend(evaluation.slice_deltas)
+            if evaluation.slice_deltas:
+                # The digest is drawn once: a commit that was lost on its way back is known again when it is repeated.
+                self._unsaved.append(PreparedPayload(secrets.token_bytes(16), sli=evaluation.slice_deltas))
             self._unsaved_references.extend(evaluation.references)
             self._statuses = {status.slo.name: status.to_json() for status in evaluation.statuses}
         return evaluation.findings
@@ -165,7 +190,7 @@ class Evaluator:
         """Store verdicts over time slices and references; after a failure they wait for the next step."""
         try:
             if self._unsaved:
-                self._commit([PreparedPayload(digest=secrets.token_bytes(16), sli=tuple(self._unsaved))])
+                self._commit(self._unsaved)
                 self._unsaved.clear()
             save_references(self._database, self._unsaved_references)
             self._unsaved_references.clear()

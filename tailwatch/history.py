@@ -14,12 +14,16 @@ from detectors.slo.spec import Drift, FirstReference, Quantile, Slo
 from storage.database import Database
 from storage.distributions import decode, encode
 from storage.positions import Position
-from storage.rollups import DistributionSeries, Loaded, SliSeries, load, load_distributions
+from storage.rollups import DistributionSeries, Loaded, SliSeries, load, load_distributions, load_sli
 from storage.settings import read_settings, write_setting
-from telemetry.deltas import DistributionDelta, SliDelta
-from telemetry.windows import BUCKET_NS
+from telemetry.deltas import DistributionDelta, SliDelta, group_labels
+from telemetry.rules import SERIES_RULE_ID
+from telemetry.windows import NANOS
 
 _REFERENCE: Final = "drift reference "
+_FOREVER_NS: Final = 2**63 - 1
+"""Records that are ahead of our clock were accepted; they count once their time has come."""
+_HEARD_NS: Final = 3600 * NANOS
 
 
 def load_history(database: Database, engine: Engine, now_ns: int) -> Position:
@@ -32,12 +36,25 @@ def load_history(database: Database, engine: Engine, now_ns: int) -> Position:
     engine.restore_references(references)
     rules = [*(rule.id for rule in engine.rules), *(slices_rule_id(slo) for slo in engine.slos.slos)]
     start_ns, recent_ns = now_ns - engine.history_ns, now_ns - engine.distribution_history_ns
-    loaded = load(database, rules, start_ns, now_ns + 2 * BUCKET_NS, distributions_start_ns=recent_ns)
+    loaded = load(database, rules, start_ns, _FOREVER_NS, distributions_start_ns=recent_ns)
     engine.ingest_sli(delta for series in loaded.sli for delta in _counts(series))
     engine.ingest_distributions(delta for series in loaded.distributions for delta in _distributions(series))
     unjudged = load_distributions(database, list(_sliced(engine)), start_ns, recent_ns)
     engine.ingest_distributions(_unjudged(engine, references, loaded, unjudged))
     return loaded.position
+
+
+def last_heard(database: Database, now_ns: int) -> dict[str, int]:
+    """When each service last sent an inference call (ns), for those that did within the hour before ``now_ns``.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    heard: dict[str, int] = {}
+    for series in load_sli(database, [SERIES_RULE_ID], now_ns - _HEARD_NS, _FOREVER_NS):
+        service = group_labels(series.group).get("service", "")
+        heard[service] = max(heard.get(service, 0), int(series.bucket_ns[-1]))
+    return heard
 
 
 def load_references(database: Database) -> list[FixedReference]:

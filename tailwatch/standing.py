@@ -10,7 +10,7 @@ from detectors.slo.spec import SloSet
 from storage.database import Database
 from storage.revisions import revisions
 from tailwatch.backfill import count_stored
-from tailwatch.history import load_history
+from tailwatch.history import last_heard, load_history
 
 
 def evaluate_now(database: Database, slos: SloSet, max_groups: int, now_ns: int) -> list[dict[str, Any]]:
@@ -27,4 +27,4 @@ def evaluate_now(database: Database, slos: SloSet, max_groups: int, now_ns: int)
         deltas = count_stored(database, uncounted, CardinalityGuard(max_groups), now_ns)
         engine.ingest_sli(deltas.sli)
         engine.ingest_distributions(deltas.distributions)
-    return [status.to_json() for status in engine.step(now_ns).statuses]
+    return [status.to_json() for status in engine.step(now_ns, last_heard(database, now_ns)).statuses]
