@@ -14,6 +14,8 @@ from telemetry.windows import NANOS
 
 MAX_POINTS = 2000
 """Points of a curve that one answer may hold."""
+_MOST_S = 4e9
+"""Year 2096; the difference of two times fits 64-bit nanoseconds too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Context:
         Raises:
             TailwatchError: the step gives more points than one answer may hold.
         """
-        wanted = (end_ns - start_ns) // 120 if step is None else round(step * NANOS)
+        wanted = (end_ns - start_ns) // 120 if step is None else _ns(step, "step")
         width = max(1, -(-wanted // least_ns)) * least_ns
         if (end_ns - start_ns) // width > MAX_POINTS:
             raise TailwatchError(
@@ -67,6 +69,6 @@ def context(request: Request) -> Context:
 
 
 def _ns(seconds: float, name: str) -> int:
-    if not -1e10 < seconds < 1e10:
-        raise TailwatchError(f"{seconds} is not a time", where=name, remedy="give seconds since the epoch")
+    if not abs(seconds) < _MOST_S:
+        raise TailwatchError(f"{seconds} is not a time", where=name, remedy="give seconds, times since the epoch")
     return round(seconds * NANOS)

@@ -125,13 +125,13 @@ def _points(series: MeasureSeries) -> list[dict[str, Any]]:
         if not total:
             continue
         sketch = series.sketches[place]
-        values = dict(zip(_QUANTILES, sketch.quantiles(list(_QUANTILES.values())), strict=True))
+        values = {"sum": sketch.total}
+        values |= zip(_QUANTILES, sketch.quantiles(list(_QUANTILES.values())), strict=True)
         points.append({
             "t": time_ns / NANOS,
             "count": total,
             "errors": total - int(series.good[place]),
             "measured": sketch.count,
-            "sum": sketch.total,
-            **{name: None if math.isnan(value) else value for name, value in values.items()},
+            **{name: value if math.isfinite(value) else None for name, value in values.items()},
         })  # fmt: skip
     return points

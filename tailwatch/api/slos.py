@@ -94,7 +94,7 @@ def get_sli(
 def _labels(text: str) -> dict[str, str]:
     try:
         labels = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         labels = None
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise TailwatchError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -16,6 +17,9 @@ from telemetry.windows import NANOS
 
 router = APIRouter(prefix="/api/v1/traces", tags=["traces"])
 
+_NO_NUMBER = {math.inf: "Infinity", -math.inf: "-Infinity"}
+"""What JSON cannot hold as a number, as ProtoJSON writes it."""
+
 
 @router.get("")
 def search_traces(
@@ -25,7 +29,7 @@ def search_traces(
     model_version: str | None = None,
     input_type: str | None = None,
     error: bool | None = None,
-    min_duration: Annotated[float | None, Query(ge=0, description="seconds")] = None,
+    min_duration: Annotated[float | None, Query(ge=0, le=1e9, description="seconds")] = None,
     start: Annotated[float | None, Query(description="seconds since the epoch; default: an hour ago")] = None,
     end: Annotated[float | None, Query(description="seconds since the epoch; default: now")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -93,4 +97,6 @@ def _plain(value: AnyValue) -> Any:
         return [_plain(item) for item in found.values]
     if isinstance(found, KeyValueList):
         return {one.key: _plain(one.value) for one in found.values}
+    if isinstance(found, float) and not math.isfinite(found):
+        return _NO_NUMBER.get(found, "NaN")
     return found.hex() if isinstance(found, bytes) else found
