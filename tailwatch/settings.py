@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from alerting.config import AlertingConfig, parse_alerting
 from telemetry.errors import ConfigError, TailwatchError
@@ -98,8 +98,15 @@ class Settings(BaseSettings):
     @classmethod
     def _host_and_port(cls, value: str) -> str:
         host, colon, port = value.rpartition(":")
-        if value and not (colon and host and port.isdigit() and int(port) <= 65535):
+        if value and not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65535):
             raise ValueError(f"{value!r} is not host:port; write for example 127.0.0.1:4318")
+        return value
+
+    @field_validator("http")
+    @classmethod
+    def _needed(cls, value: str) -> str:
+        if not value:
+            raise ValueError("the service cannot do without this address; write for example 127.0.0.1:4318")
         return value
 
     @field_validator("evaluation_interval")
@@ -159,6 +166,10 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
         return Settings(**{**document, **(overrides or {})})
     except ValidationError as error:
         _explain(error, document, path)
+    except SettingsError as error:
+        raise ConfigError(
+            f"{error}", where="environment", remedy=f'write lists as JSON, such as {ENV_PREFIX}SLOS=["slos/*.yaml"]'
+        ) from None
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
@@ -193,10 +204,16 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"not YAML: {error.problem}", where=f"{path}:{line}", remedy="check indentation and quotes on that line"
         ) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"not YAML: {error}", where=str(path), remedy="save the file as plain text in UTF-8"
+        ) from None
     if document is None:
         return {}
-    if not isinstance(document, dict):
-        raise ConfigError("the configuration must be a mapping", where=str(path), remedy="write keys such as slos:")
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise ConfigError(
+            "the configuration must be a mapping of names", where=str(path), remedy="write keys such as slos:"
+        )
     return document
 
 

@@ -18,6 +18,10 @@ from telemetry.windows import NANOS
 _OK = frozenset({"", "ok", "success", "succeeded", "true", "unset", "none", "null"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FRACTION = re.compile(r"\.(\d+)")
+_MOST = 1e9
+"""No request took 31 years or a thousand million tokens: such a number stands in the wrong column."""
+_END_NS = 2**62
+"""The year 2116: later times, moved by no more than that, still fit 64-bit nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ class RowReader:
 
     def _text(self, column: str | None, row: Mapping[str, Any]) -> str:
         value = None if column is None else row.get(column)
-        return "" if value is None else str(value).strip()
+        return "" if value is None else _unicode(str(value).strip())
 
     def _number(self, number: int, column: str | None, row: Mapping[str, Any]) -> float | None:
         text = self._text(column, row)
@@ -115,26 +119,28 @@ class RowReader:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value) or value < 0:
+        if not 0 <= value <= _MOST:
             raise self._fault(
-                number, str(column), text, "not a number of 0 or more", "mend the value or leave it empty"
-            )
+                number, str(column), text, "not a number of 0 or more, and at most 1e9",
+                "mend the value or leave it empty",
+            )  # fmt: skip
         return value
 
     def _time(self, number: int, column: str, value: Any) -> int:
-        if isinstance(value, datetime):
-            return _datetime_ns(value)
         text = "" if value is None else str(value).strip()
         try:
-            return _epoch_ns(Decimal(text))
-        except (InvalidOperation, ValueError):
-            pass  # not a number: ISO 8601 then
-        try:
-            return _iso_ns(text)
+            time_ns = _datetime_ns(value) if isinstance(value, datetime) else _time_ns(text)
         except ValueError:
+            time_ns = -1
+        if not 0 <= time_ns < _END_NS:
             raise self._fault(
-                number, column, text, "not a time", "write ISO 8601 or seconds, ms, us or ns since the epoch"
-            ) from None
+                number,
+                column,
+                text,
+                "not a time from 1970 on",
+                "write ISO 8601 or seconds, ms, us or ns since the epoch",
+            )
+        return time_ns
 
     def _fault(self, number: int, column: str, value: str, what: str, remedy: str) -> ImportFileError:
         return ImportFileError(f"column {column}: {value!r} is {what}", where=f"{self._path}:{number}", remedy=remedy)
@@ -146,9 +152,17 @@ def _hint(column: str, columns: Sequence[str]) -> str:
     return f" (did you mean {match!r}?)" if match else ""
 
 
+def _time_ns(text: str) -> int:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return _iso_ns(text)
+    return _epoch_ns(number)
+
+
 def _epoch_ns(number: Decimal) -> int:
     """Seconds, ms, us or ns since the epoch, told apart by size: all four are unambiguous from 1973 to 5138."""
-    if not number.is_finite() or number < 0:
+    if not number.is_finite() or not 0 <= number < _END_NS:
         raise ValueError(number)
     for scale in (1, 10**3, 10**6):
         if number < 10**11 * scale:
@@ -172,9 +186,9 @@ def _error_type(status: str) -> str:
     """The ``error.type`` of a status: empty for success words and for HTTP statuses below 400."""
     if status.lower() in _OK:
         return ""
-    if status.replace(".0", "").isdigit():
-        code = int(float(status))
-        return "" if code < 400 else str(code)
+    code = status.removesuffix(".0")
+    if code.isascii() and code.isdigit():
+        return "" if int(code[:9]) < 400 else code
     return status
 
 
@@ -184,5 +198,10 @@ def _feature(value: Any) -> str | float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        return str(value)
+        return _unicode(str(value))
     return number if math.isfinite(number) else ""
+
+
+def _unicode(text: str) -> str:
+    """``text`` with the halves of surrogate pairs replaced, which JSON can spell and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")

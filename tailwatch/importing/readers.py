@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def columns_of_file(path: Path) -> list[str]:
     if path.suffix == ".parquet":
         return list(_parquet(path).schema_arrow.names)
     if path.suffix == ".csv":
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with _readable(path), path.open(newline="", encoding="utf-8-sig") as file:
             header = next(csv.reader(file), None)
         if not header:
             raise ImportFileError("the file is empty", where=str(path), remedy="the first line must name the columns")
@@ -53,11 +54,13 @@ def rows_of_file(path: Path) -> Iterator[Row]:
         yield from _csv_rows(path)
     elif path.suffix == ".parquet":
         number = itertools.count(1)
-        for batch in _parquet(path).iter_batches(_PARQUET_ROWS):
-            for row in batch.to_pylist():
-                yield next(number), row
+        with _readable(path):
+            for batch in _parquet(path).iter_batches(_PARQUET_ROWS):
+                for row in batch.to_pylist():
+                    yield next(number), row
     else:
-        yield from _jsonl_rows(path)
+        with _readable(path):
+            yield from _jsonl_rows(path)
 
 
 def _check(path: Path) -> None:
@@ -70,8 +73,19 @@ def _check(path: Path) -> None:
         raise ImportFileError("there is no such file", where=str(path), remedy="check the path")
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say in a sentence what keeps the file from being read."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ImportFileError(
+            f"the file cannot be read: {error}", where=str(path), remedy="re-export the file"
+        ) from None
+
+
 def _csv_rows(path: Path) -> Iterator[Row]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with _readable(path), path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file, restkey=None)
         try:
             for row in reader:
@@ -94,7 +108,7 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ImportFileError(
                     f"not JSON: {error}", where=f"{path}:{number}", remedy="write one JSON object a line"
                 ) from None

@@ -118,6 +118,7 @@ def test_a_wrong_column_names_the_option_and_what_there_is(tmp_path: Path) -> No
         ("a.csv", "when,took\n1,2,3\n", "a.csv:2: the row does not have the header's 2 columns"),
         ("a.jsonl", "{'when': 1}\n", "a.jsonl:1: not JSON"),
         ("a.jsonl", "[1]\n", "a.jsonl:1: the line is not a JSON object"),
+        ("a.jsonl", "[" * 100_000, "a.jsonl:1: not JSON"),
         ("a.parquet", "no", "not a Parquet file"),
         ("a.xlsx", "no", "files ending in .xlsx are not read"),
     ],
@@ -127,6 +128,39 @@ def test_an_unreadable_file_is_explained(tmp_path: Path, name: str, content: str
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ImportFileError, match=expected):
         check_file(path, ColumnMapping(time="when"), CONSTANTS, nothing)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_file_in_another_encoding_is_explained(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\xff\xfewhen\n1\n")
+    with pytest.raises(ImportFileError, match=f"{name}: the file cannot be read: .*utf-8"):
+        check_file(path, ColumnMapping(time="when"), CONSTANTS, nothing)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("when", "1e30"), ("when", "1e400000000"), ("when", "1950-01-01"), ("when", "-1"), ("when", "9999-12-31"),
+     ("took", "1e300"), ("took", "-1"), ("in", "1e300"), ("in", "nan")],
+)  # fmt: skip
+def test_values_that_a_span_cannot_hold_are_named(tmp_path: Path, column: str, value: str) -> None:
+    with pytest.raises(ImportFileError, match=f"a.csv:2: column {column}: '{value}' is not a"):
+        check_file(write_csv(tmp_path / "a.csv", [ROWS[0] | {column: value}]), MAPPING, CONSTANTS, nothing)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [("", ""), ("0", ""), ("200", ""), ("200.0", ""), ("OK", ""), ("404", "404"), ("503.0", "503"), ("1.0.0", "1.0.0"),
+     ("²", "²"), ("overloaded", "overloaded")],
+)  # fmt: skip
+def test_a_status_is_an_error_or_not(status: str, error: str) -> None:
+    reader = RowReader(Path("a.csv"), ColumnMapping(time="t", status="s"), CONSTANTS)
+    assert reader.read(1, {"t": "1", "s": status}).error == error
+
+
+def test_halves_of_surrogate_pairs_are_replaced(tmp_path: Path) -> None:
+    _, bodies = run(write_jsonl(tmp_path / "a.jsonl", [ROWS[0] | {"language": "\ud800"}]))
+    assert b"tailwatch.feature.lang" in bodies[0]
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -70,7 +70,11 @@ def test_an_ipv6_address_is_read() -> None:
         ("evaluation_interval: 1ms\n", "at least 100ms"),
         ("slos: {a: b}\n", "slos must be a list of paths"),
         ("- a\n", "the configuration must be a mapping"),
+        ("1: a\n", "the configuration must be a mapping"),
         ("a: [b\n", "not YAML"),
+        ("a: \0\n", "not YAML"),
+        ("http: ''\n", "cannot do without this address"),
+        ("http: '[::1]:²'\n", "is not host:port"),
     ],
 )
 def test_faults_name_place_and_remedy(tmp_path: Path, text: str, expected: str) -> None:
@@ -84,6 +88,14 @@ def test_faults_name_place_and_remedy(tmp_path: Path, text: str, expected: str) 
 def test_a_fault_of_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAILWATCH_GRPC", "nonsense")
     with pytest.raises(ConfigError, match=r"^TAILWATCH_GRPC: grpc: 'nonsense' is not host:port"):
+        load_settings()
+
+
+def test_a_list_in_the_environment_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAILWATCH_SLOS", '["a.yaml", "b.yaml"]')
+    assert load_settings().slos == ("a.yaml", "b.yaml")
+    monkeypatch.setenv("TAILWATCH_SLOS", "slos/*.yaml")
+    with pytest.raises(ConfigError, match=r'slos.*TAILWATCH_SLOS=\["slos/'):
         load_settings()
 
 
