@@ -43,7 +43,7 @@ class Committer:
 
     Args:
         commit: the storage.
-        committed: called with each group that was committed, and which of it was new.
+        committed: called after each transaction.
         failed: called when a transaction failed.
         group_wait_s: the longest wait for announced payloads.
         retry_after_s: when to come again after a failure.
@@ -53,7 +53,7 @@ class Committer:
         self,
         commit: Commit,
         *,
-        committed: Callable[[Sequence[PreparedPayload], Sequence[bool]], None],
+        committed: Callable[[], None],
         failed: Callable[[], None],
         group_wait_s: float,
         retry_after_s: float,
@@ -131,7 +131,7 @@ class Committer:
         except Exception as error:  # noqa: BLE001  # whatever it is, the senders must learn that nothing was stored
             self._failed()
             return error
-        self._committed([pending.payload for pending in group], new)
+        self._committed()
         for pending, is_new in zip(group, new, strict=True):
             pending.outcome.set_result(is_new)
         return None

@@ -2,7 +2,7 @@
 
     lease (bytes) -> submit -> worker: unpack, decode, normalise, roll up -> committer: one transaction -> receipt
 
-A receipt means that the request is on the disk. It evaluates nothing: listeners are told what was committed.
+A receipt means that the request is on the disk. It evaluates nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import logging
 import threading
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
@@ -19,9 +18,7 @@ from collector.admission import Admission, Lease
 from collector.committer import Commit, Committer, Pending
 from collector.counters import Counters
 from collector.limits import MIB
-from collector.listeners import Listener, Listeners
 from collector.pipeline import Pipeline, Prepared, Request
-from storage.ingest import PreparedPayload
 from telemetry.clock import Clock
 from telemetry.errors import OverloadedError, PayloadError, TailwatchError
 
@@ -75,13 +72,12 @@ class Intake:
         self._admission = Admission(capacity_bytes, self._pipeline.limits.body_bytes, _RETRY_AFTER_S)
         self._lock = threading.Lock()
         self._counters = Counters()
-        self._listeners = Listeners()
         self._unanswered: set[Future[Receipt]] = set()
         self._closing = False
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="tailwatch-intake")
         self._committer = Committer(
             commit,
-            committed=self._committed,
+            committed=self._count_commit,
             failed=self._count_failure,
             group_wait_s=_GROUP_WAIT_S,
             retry_after_s=_RETRY_AFTER_S,
@@ -95,10 +91,6 @@ class Intake:
     def use(self, pipeline: Pipeline) -> None:
         """Prepare requests by ``pipeline`` from now on; those on their way may still go by the old one."""
         self._pipeline = pipeline
-
-    def add_listener(self, listener: Listener) -> None:
-        """Call ``listener`` after each commit, from the committer's thread; it must return at once."""
-        self._listeners.add(listener)
 
     def counters(self) -> Counters:
         """A copy of the numbers so far."""
@@ -246,7 +238,6 @@ class Intake:
         with self._lock:
             self._counters.commit_failures += 1
 
-    def _committed(self, payloads: Sequence[PreparedPayload], new: Sequence[bool]) -> None:
+    def _count_commit(self) -> None:
         with self._lock:
             self._counters.commits += 1
-        self._listeners.tell([payload for payload, is_new in zip(payloads, new, strict=True) if is_new])

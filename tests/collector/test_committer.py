@@ -20,7 +20,7 @@ def test_closing_waits_for_what_is_announced() -> None:
         return [True] * len(payloads)
 
     committer = Committer(
-        store, committed=lambda payloads, new: None, failed=lambda: None, group_wait_s=0.01, retry_after_s=1
+        store, committed=lambda: None, failed=lambda: None, group_wait_s=0.01, retry_after_s=1
     )
     outcome: Future[bool] = Future()
     committer.announce()
@@ -38,7 +38,7 @@ def test_closing_waits_for_what_is_announced() -> None:
 def test_a_group_that_stays_announced_does_not_hold_up_the_others() -> None:
     committer = Committer(
         lambda payloads: [True] * len(payloads),
-        committed=lambda payloads, new: None,
+        committed=lambda: None,
         failed=lambda: None,
         group_wait_s=0.01,
         retry_after_s=1,
@@ -64,7 +64,7 @@ def test_after_a_failure_of_all_and_of_the_first_alone_the_rest_is_not_tried() -
     failures: list[None] = []
     committer = Committer(
         store,
-        committed=lambda payloads, new: None,
+        committed=lambda: None,
         failed=lambda: failures.append(None),
         group_wait_s=60,
         retry_after_s=1,

@@ -10,7 +10,6 @@ import pytest
 from collector.committer import Commit
 from collector.intake import Intake
 from collector.limits import Limits
-from collector.listeners import CommitSummary
 from collector.pipeline import Pipeline, Request
 from storage.database import Database
 from storage.ingest import PreparedPayload, commit
@@ -20,7 +19,7 @@ from telemetry.clock import ManualClock
 from telemetry.errors import ConfigError, OverloadedError, PayloadError, StorageError
 from telemetry.matchers import parse_matchers
 from telemetry.rules import SERIES_RULE_ID, NoError, RollupRule
-from tests.collector.messages import NOW_NS, SECOND, log, logs, span, traces
+from tests.collector.messages import NOW_NS, SECOND, span, traces
 
 MINUTE = 60 * SECOND
 
@@ -241,33 +240,6 @@ def test_rules_can_be_changed_while_requests_come(db: Database, open_intake: Cal
     intake.settle()
     assert total(db) == 1
     assert [group.total for group in sli_totals(db, "new", NOW_NS - MINUTE, NOW_NS + MINUTE)] == [1]
-
-
-def test_listeners_hear_what_was_committed_and_cannot_break_it(open_intake: Callable[..., Intake]) -> None:
-    heard: list[CommitSummary] = []
-
-    def broken(summary: CommitSummary) -> None:
-        raise RuntimeError("not my day")
-
-    gate = Gate()
-    gate.opened.set()
-    intake = open_intake(gate)
-    intake.add_listener(broken)
-    intake.add_listener(heard.append)
-    intake.submit(request(1)).result(30)
-    intake.submit(Request("log", "protobuf", logs([log(1, event="tailwatch.feedback")]).SerializeToString())).result(30)
-    assert heard[0].rules == {SERIES_RULE_ID}
-    assert heard[0].oldest_ns == heard[0].newest_ns == NOW_NS
-    assert (heard[1].feedback, heard[1].oldest_ns) == (1, None)
-
-
-def test_a_repeat_tells_listeners_nothing(db: Database, open_intake: Callable[..., Intake]) -> None:
-    heard: list[CommitSummary] = []
-    intake = open_intake(into(db))
-    intake.add_listener(heard.append)
-    for _ in range(2):
-        intake.submit(request(1)).result(30)
-    assert len(heard) == 1
 
 
 def test_many_threads_lose_nothing(db: Database, open_intake: Callable[..., Intake]) -> None:
