@@ -25,9 +25,8 @@ from storage.tables import (
 )
 from telemetry.windows import NANOS
 
-_DAY_NS: Final = 86400 * NANOS
 _BATCH_ROWS: Final = 5_000
-_RESOURCE_MARGIN_NS: Final = _DAY_NS
+_RESOURCE_MARGIN_NS: Final = 86400 * NANOS
 """A resource outlives its rows: it is noted as seen only now and then, and rows may lie in the near future."""
 
 
@@ -41,9 +40,9 @@ class RetentionPolicy:
         digests_ns: digests of requests, by arrival: for so long a repeat is recognised.
     """
 
-    rows_ns: int = 14 * _DAY_NS
-    deltas_ns: int = 100 * _DAY_NS
-    digests_ns: int = 2 * _DAY_NS
+    rows_ns: int
+    deltas_ns: int
+    digests_ns: int
 
 
 def apply(db: Database, now_ns: int, policy: RetentionPolicy, batch_rows: int = _BATCH_ROWS) -> dict[str, int]:

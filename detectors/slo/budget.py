@@ -21,13 +21,6 @@ def remaining(good: Counts, total: Counts, error_budget: float) -> NDArray[np.fl
     return np.asarray(1.0 - spent)
 
 
-def exhaustion_s(burn: float, window_s: float, left: float = 1.0) -> float:
-    """Seconds until ``left`` of the budget is spent at a constant burn rate; infinite without burn."""
-    if left <= 0:
-        return 0.0
-    return window_s * left / burn if burn > 0 else float("inf")
-
-
 @dataclass(frozen=True, slots=True)
 class BudgetPoint:
     """The budget of one group at one time.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from detectors.slo.budget import BudgetPoint, curve
 from detectors.slo.compile import compile_rules, slices_rule_id
 from detectors.slo.report import Report
-from detectors.slo.slices import Distributions, FixedReference
+from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
 from detectors.slo.states import SHORTEST_SILENCE_NS
 from detectors.slo.status import SloStatus
@@ -132,15 +132,6 @@ class Engine:
             tracker.ledger, places[key], error_budget=tracker.slo.error_budget, window_ns=tracker.slo.window_ns,
             start_ns=start_ns, end_ns=end_ns, step_ns=step_ns,
         )  # fmt: skip
-
-    def drift_reference(self, slo: str, group: Mapping[str, str], start_ns: int) -> Distributions:
-        """What the drift slice starting at ``start_ns`` is compared with; empty for other kinds.
-
-        Raises:
-            NotFoundError: no such SLO.
-        """
-        book = self._tracker(slo).slices
-        return {} if book is None else book.reference(group_key(group), start_ns)
 
     def _tracker(self, slo: str) -> Tracker:
         if slo not in self._trackers:

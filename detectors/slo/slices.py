@@ -190,11 +190,6 @@ class SliceBook:
         found = self._groups.get(group)
         return None if found is None else found.latest_bad
 
-    def reference(self, group: str, start_ns: int) -> Distributions:
-        """What the slice starting at ``start_ns`` is compared with; empty for kinds without a reference."""
-        found = self._groups.get(group)
-        return {} if found is None else self._reference_of(found, start_ns)
-
     def _verdict(self, name: str, group: _Group, start_ns: int, *, closed: bool) -> SliDelta | None:
         piece = group.slices[start_ns]
         if isinstance(self._reference, FirstReference) and self._belongs_to_reference(name, group, start_ns):

@@ -48,7 +48,7 @@ QUERIES = {
         ["ix_sli_deltas_level_bucket_ns (level=? AND bucket_ns<?)"],
     ),
     "retention": (
-        lambda db: retention.apply(db, NOW_NS, retention.RetentionPolicy()),
+        lambda db: retention.apply(db, NOW_NS, retention.RetentionPolicy(1, 1, 1)),
         ["ix_sli_deltas_level_bucket_ns (level=? AND bucket_ns<?)", "ix_spans_time_ns (time_ns<?)"],
     ),
 }

@@ -10,7 +10,6 @@ import math
 import numpy as np
 import pytest
 
-from detectors.slo.budget import exhaustion_s
 from detectors.slo.burn import burn_rates, pair_holds
 from detectors.slo.evidence import MIN_BAD_EVENTS, NO_ALARM, Evidence
 from detectors.slo.ledger import HOUR_NS, MIDDLE_NS, Ledger
@@ -111,18 +110,6 @@ def test_fifteen_percent_for_ten_minutes():
     assert not service.holds(PAGE_1H, 600 + 280)
     assert service.holds(long_only, 600 + 3250), "the long window alone clears 54.24 min = 3254.4 s after the end"
     assert not service.holds(long_only, 600 + 3260)
-
-
-@pytest.mark.parametrize(
-    ("burn", "expected"), [(1, "30d"), (2, "15d"), (10, "3d"), (1000, "43m12s")]
-)
-def test_exhaustion(burn, expected):
-    assert exhaustion_s(burn, 30 * 86400) == pytest.approx(ns(expected) / NANOS)
-
-
-def test_exhaustion_without_burn_never_comes():
-    assert exhaustion_s(0, 1) == math.inf
-    assert exhaustion_s(1, 1, left=-0.5) == 0
 
 
 def test_ten_requests_an_hour_and_one_failure():
