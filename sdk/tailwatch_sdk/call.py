@@ -70,7 +70,7 @@ class InferenceCall:
     """Whether the whole answer came from a response cache."""
     stream = Field(semantics.STREAM, values.flag)
     warmup = Field(semantics.WARMUP, values.flag)
-    """Whether the call only warms the model up; Tailwatch leaves such calls out of SLIs."""
+    """Whether the call only warms the model up; an SLO leaves such calls out with ``warmup!="true"``."""
 
     def __init__(self, name: str, attributes: Mapping[str, Any]) -> None:
         self.name = name

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -238,3 +240,16 @@ def test_the_digest_tells_signals_and_bodies_apart_and_is_blind_to_compression()
     other = pipeline.prepare(Request("span", "protobuf", traces([span()]).SerializeToString()), NOW_NS).payload
     assert other is not None
     assert other.digest != first.digest
+
+
+def test_warm_up_calls_count_unless_the_documented_condition_leaves_them_out() -> None:
+    readme = (Path(__file__).parents[2] / "sdk" / "README.md").read_text("utf-8")
+    found = re.search(r"warmup.*`where: \['(.+?)'\]`", readme)
+    assert found is not None
+    rules = tuple(RollupRule(name, parse_matchers(where), (), NoError()) for name, where in [
+        ("all", []), ("served", [found[1]]),
+    ])  # fmt: skip
+    request = traces([span(1, tailwatch__warmup=True), span(2, tailwatch__warmup=False), span(3)])
+    prepared = Pipeline(rules=rules).prepare(Request("span", "protobuf", request.SerializeToString()), NOW_NS)
+    assert prepared.payload is not None
+    assert {delta.rule: delta.total for delta in prepared.payload.sli} == {"all": 3, "served": 2}
