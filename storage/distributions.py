@@ -32,4 +32,3 @@ def decode(kind: str, body: bytes) -> Distribution:
         counts: dict[str, int] = json.loads(body)
         return counts
     raise StorageError(f"stored distribution is of unknown kind {kind!r}", remedy="use the Tailwatch that wrote it")
-

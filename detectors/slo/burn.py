@@ -50,4 +50,3 @@ def pair_holds(
     least = pair.factor * (1 + _ROUNDING)
     grown = (age_ns >= pair.long_ns) | (bad[pair.long_ns] >= min_bad_young)
     return np.asarray((burn[pair.long_ns] > least) & (burn[pair.short_ns] > least) & grown)
-

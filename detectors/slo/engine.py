@@ -152,5 +152,3 @@ def _silent_services(seen: list[Observation], now_ns: int, heard_ns: Mapping[str
         service for service, last_ns in newest.items()
         if last_ns < 0 or now_ns - last_ns > limit.get(service, SHORTEST_SILENCE_NS)
     )  # fmt: skip
-
-

@@ -186,9 +186,7 @@ class Evidence:
             whole = len(late) == len(ledger)
             self._checkpoints[i] = part if whole else self._checkpoints[i].replaced(late, part)
 
-    def _run(
-        self, standing: Standing, ledger: Ledger, end_ns: int, groups: NDArray[np.intp] | None = None
-    ) -> Standing:
+    def _run(self, standing: Standing, ledger: Ledger, end_ns: int, groups: NDArray[np.intp] | None = None) -> Standing:
         """Take in the buckets from the standing's position to ``end_ns``, for ``groups`` of the ledger or all."""
         start_ns = max(standing.position_ns, ledger.fine_floor_ns)
         good, total = ledger.recent(start_ns, max(end_ns, start_ns))

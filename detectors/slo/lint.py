@@ -169,4 +169,3 @@ class _Linter:
                 yield self._error(field, message, f"use at least {max(500, sli.min_events)} events")
             case _:
                 return
-

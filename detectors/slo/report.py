@@ -227,4 +227,3 @@ def _slice_facts(book: SliceBook, group: str, *, bad_only: bool) -> dict[str, An
 
 def _or_null(value: float) -> float | None:
     return value if math.isfinite(value) else None
-

@@ -181,9 +181,7 @@ class Tracker:
             last_ns=int(last_ns.max(initial=-1)), silence_ns=float(whole_ns[0]), slice_deltas=slice_deltas,
         )  # fmt: skip
 
-    def _alerts(
-        self, now_ns: int, standing: Standing | None, bad: Counts, burn: Rates, gap_ns: Rates
-    ) -> list[Alert]:
+    def _alerts(self, now_ns: int, standing: Standing | None, bad: Counts, burn: Rates, gap_ns: Rates) -> list[Alert]:
         policy = self.slo.policy
         burn_by = dict(zip(self.windows, burn, strict=True))
         bad_by = dict(zip(self.windows, bad, strict=True))

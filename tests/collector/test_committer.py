@@ -19,9 +19,7 @@ def test_closing_waits_for_what_is_announced() -> None:
         stored.extend(one.digest for one in payloads)
         return [True] * len(payloads)
 
-    committer = Committer(
-        store, committed=lambda: None, failed=lambda: None, group_wait_s=0.01, retry_after_s=1
-    )
+    committer = Committer(store, committed=lambda: None, failed=lambda: None, group_wait_s=0.01, retry_after_s=1)
     outcome: Future[bool] = Future()
     committer.announce()
     closing = threading.Thread(target=committer.close)

@@ -94,9 +94,7 @@ def test_findings_say_what_and_why():
     }  # fmt: skip
     assert page.runbook == "slice-errors"
     assert page.since_ns == T0 + 60 * NANOS
-    assert page.summary == (
-        "request-errors: 50 % of requests of input_type=code fail, the budget burns at 70x (1h)"
-    )
+    assert page.summary == ("request-errors: 50 % of requests of input_type=code fail, the budget burns at 70x (1h)")
     sequential = by_name["ErrorBudgetSequential", None]
     assert sequential.summary == (
         "request-errors: 50 % of requests of input_type=code fail for the last 2m19s (280 of 560), "
