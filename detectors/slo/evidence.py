@@ -55,6 +55,7 @@ class Standing:
         bad: bad events since then.
         alarm_ns: end of the last bucket that alarmed, ``NO_ALARM`` before there is one.
         alarm_onset_ns: onset of the run that it belongs to.
+        alarm_evidence: log of the statistic that raised it, which starts anew then; -inf before there is one.
     """
 
     position_ns: int
@@ -64,6 +65,7 @@ class Standing:
     bad: Counts
     alarm_ns: Counts
     alarm_onset_ns: Counts
+    alarm_evidence: NDArray[np.float64]
 
     @classmethod
     def fresh(cls, position_ns: int, groups: int, alternatives: int) -> Standing:
@@ -72,7 +74,7 @@ class Standing:
         return cls(
             position_ns, DetectorState.fresh(groups, alternatives), np.zeros(shape), np.zeros(shape, dtype=np.int64),
             np.zeros(shape, dtype=np.int64), np.full(groups, NO_ALARM, dtype=np.int64),
-            np.full(groups, NO_ALARM, dtype=np.int64),
+            np.full(groups, NO_ALARM, dtype=np.int64), np.full(groups, -np.inf),
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -82,7 +84,7 @@ class Standing:
         """The groups at these positions."""
         return Standing(
             self.position_ns, self.detector.take(groups), self.cusum[groups], self.onset_ns[groups], self.bad[groups],
-            self.alarm_ns[groups], self.alarm_onset_ns[groups],
+            self.alarm_ns[groups], self.alarm_onset_ns[groups], self.alarm_evidence[groups],
         )  # fmt: skip
 
     def extended(self, groups: int) -> Standing:
@@ -93,6 +95,7 @@ class Standing:
             np.concatenate([self.cusum, more.cusum]), np.concatenate([self.onset_ns, more.onset_ns]),
             np.concatenate([self.bad, more.bad]), np.concatenate([self.alarm_ns, more.alarm_ns]),
             np.concatenate([self.alarm_onset_ns, more.alarm_onset_ns]),
+            np.concatenate([self.alarm_evidence, more.alarm_evidence]),
         )  # fmt: skip
 
     def replaced(self, groups: NDArray[np.intp], other: Standing) -> Standing:
@@ -107,7 +110,7 @@ class Standing:
             put(self.detector.log_statistic, other.detector.log_statistic),  # type: ignore[arg-type]  # dtype is kept
             put(self.detector.steps, other.detector.steps),  # type: ignore[arg-type]  # dtype is kept
         )
-        names = ("cusum", "onset_ns", "bad", "alarm_ns", "alarm_onset_ns")
+        names = ("cusum", "onset_ns", "bad", "alarm_ns", "alarm_onset_ns", "alarm_evidence")
         fields = {name: put(getattr(self, name), getattr(other, name)) for name in names}
         return replace(self, detector=detector, **fields)  # type: ignore[arg-type]  # dtypes are kept
 
@@ -240,6 +243,7 @@ class Evidence:
             cusum=np.where(alarms[:, None], 0.0, standing.cusum),
             alarm_ns=np.where(alarms, bucket_ns + BUCKET_NS, standing.alarm_ns),
             alarm_onset_ns=np.where(alarms, run_onset_ns, standing.alarm_onset_ns),
+            alarm_evidence=np.where(alarms, standing.detector.log_evidence(), standing.alarm_evidence),
         )
 
 

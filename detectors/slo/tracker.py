@@ -56,7 +56,7 @@ class Observation:
         alerts: the policy's alerts.
         onset_ns: (groups,) start of the current bad run, ``NO_ALARM`` where none is known.
         run_good, run_total: (groups,) counts since that onset.
-        log_evidence: (groups,) log of the sequential statistic now.
+        log_evidence: (groups,) log of the sequential statistic: of the last alarm while an alert rests on it, else now.
         silent: (groups,) whether a group has had no events for improbably long.
         refused: (groups,) throttled requests in the SLO's window, where they are counted apart.
         last_ns: start of the newest bucket that has events, -1 without any.
@@ -176,7 +176,7 @@ class Tracker:
             slo=slo, now_ns=now_ns, groups=list(ledger.groups), windows=self.windows, good=good, total=total, burn=burn,
             remaining=remaining(good[own], total[own], slo.error_budget), alerts=alerts, onset_ns=onset,
             run_good=run_good, run_total=run_total,
-            log_evidence=np.full(len(ledger), -np.inf) if standing is None else standing.detector.log_evidence(),
+            log_evidence=self._log_evidence(standing, alerts),
             silent=(now_ns - last_ns > limit_ns)[places], refused=self._refused(now_ns),
             last_ns=int(last_ns.max(initial=-1)), silence_ns=float(whole_ns[0]), slice_deltas=slice_deltas,
         )  # fmt: skip
@@ -199,6 +199,14 @@ class Tracker:
             holds = alarmed & (since_ns <= hold_ns)
             alerts.append(Alert("ErrorBudgetSequential", policy.sequential.severity, None, holds))
         return alerts
+
+    def _log_evidence(self, standing: Standing | None, alerts: list[Alert]) -> Rates:
+        """(groups,) evidence to show: an alarm starts the statistic anew, so what raised it is what the alert had."""
+        if standing is None:
+            return np.full(len(self.ledger), -np.inf)
+        resting = [alert.holds for alert in alerts if alert.pair is None or self.slo.policy.gate]
+        rests = np.any(resting, axis=0) if resting else np.zeros(len(self.ledger), dtype=np.bool_)
+        return np.where(rests, standing.alarm_evidence, standing.detector.log_evidence())
 
     def _onsets(self, now_ns: int, standing: Standing | None, alerts: list[Alert]) -> Counts:
         """(groups,) onset of the run where an alert holds; from the sequential test, else from the counts."""

@@ -112,6 +112,32 @@ def test_findings_say_what_and_why():
     json.dumps(evidence, allow_nan=False)
 
 
+def test_every_finding_that_rests_on_an_alarm_shows_the_evidence_that_raised_it():
+    """An alarm starts the statistic anew; a page at that moment still says by how much the threshold was passed."""
+    engine = Engine(errors_slo())
+    shown = [
+        finding.evidence["sequential"]
+        for _, evaluation in play(engine, range(400), lambda s: (2 if 60 <= s < 70 else 0, 4))
+        for finding in evaluation.findings
+    ]
+    assert len(shown) > 300, "from the first alarm until the last alert ends"
+    assert all(facts["log10_evidence"] >= facts["log10_threshold"] for facts in shown)
+
+
+def test_without_an_alarm_a_finding_shows_the_evidence_so_far():
+    engine = Engine(errors_slo("99.9%", ", alert: {policy: page-only, gate: off, sequential: {arl: 3000d}}"))
+    findings = [
+        finding
+        for _, evaluation in play(engine, range(400), lambda s: (int(s % 38 == 0), 4))
+        for finding in evaluation.findings
+    ]
+    assert {finding.labels["alertname"] for finding in findings} == {"ErrorBudgetBurn"}
+    assert all(
+        0 < finding.evidence["sequential"]["log10_evidence"] < finding.evidence["sequential"]["log10_threshold"]
+        for finding in findings
+    )
+
+
 def test_a_page_suppresses_the_tickets_of_its_budget_only():
     slos = errors_slo()
     engine = Engine(slos)

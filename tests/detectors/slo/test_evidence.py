@@ -95,6 +95,7 @@ def test_late_events_lead_to_the_same_standing_as_punctual_ones(late_by):
     np.testing.assert_allclose(standing.detector.log_statistic, punctual[-1].detector.log_statistic, rtol=1e-9)
     assert standing.alarm_ns.tolist() == punctual[-1].alarm_ns.tolist()
     assert standing.alarm_onset_ns.tolist() == punctual[-1].alarm_onset_ns.tolist()
+    np.testing.assert_allclose(standing.alarm_evidence, punctual[-1].alarm_evidence, rtol=1e-9)
 
 
 def test_buckets_without_traffic_are_no_steps():
