@@ -13,7 +13,7 @@ from storage.database import Database
 from storage.ingest import commit
 from storage.rollups import Increment, load, load_distributions, load_sli, read_since, sli_totals
 from storage.tables import sli_deltas
-from telemetry.deltas import group_key
+from telemetry.deltas import count_of, group_key
 from telemetry.sketches import DDSketch
 from telemetry.windows import BUCKET_NS, NANOS
 from tests.postgres import PrivatePostgres
@@ -218,6 +218,21 @@ def test_distributions_of_a_range_are_those_of_all_values_together(database: Dat
     assert sketch.count == 600
     fine = load_distributions(database, ["rule"], START_NS, END_NS, field="duration")
     assert [series.bucket_ns.tolist() for series in fine] == [[START_NS, START_NS + BUCKET_NS]]
+
+
+def test_numbers_and_texts_under_one_key_are_read_as_the_kind_that_has_more_values(database: Database):
+    """A field whose values changed from numbers to texts, or a client that sends "n/a", must not break the load."""
+    later_ns = START_NS + BUCKET_NS
+    commit(database, [payload("a", spread(START_NS, DDSketch.of([1.0, 2.0])), spread(later_ns, {"n/a": 3}))], NOW_NS)
+    commit(database, [payload("b", spread(START_NS, {"n/a": 1}), spread(later_ns, DDSketch.of([4.0])))], NOW_NS)
+    (series,) = load(database, ["rule"], START_NS, END_NS).distributions
+    assert series.bucket_ns.tolist() == [START_NS, later_ns]
+    numbers, texts = series.distributions
+    assert isinstance(numbers, DDSketch)
+    assert (numbers.count, numbers.high) == (2, 2.0)
+    assert texts == {"n/a": 3}
+    (wide,) = load(database, ["rule"], START_NS, END_NS, 60 * NANOS).distributions
+    assert [count_of(one) for one in wide.distributions] == [4], "four texts against three numbers"
 
 
 def test_totals_by_group(database: Database):
