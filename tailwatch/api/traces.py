@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from storage import spans
 from storage.spans import SpanRow
+from storage.statements import storable
 from tailwatch.api.context import Context, context
 from telemetry.errors import NotFoundError
 from telemetry.windows import NANOS
@@ -36,12 +37,11 @@ def search_traces(
 ) -> dict[str, Any]:
     """Inference requests, newest first."""
     start_ns, end_ns = ctx.range_ns(start, end, default_s=3600)
-    named = {"model_version": model_version, "input_type": input_type}
-    where = {name: value for name, value in named.items() if value is not None}
+    named = {"service": service, "operation": operation, "model_version": model_version, "input_type": input_type}
+    where = {name: storable(value) for name, value in named.items() if value is not None}
     rows = spans.search(
-        ctx.database, start_ns, end_ns, service=service, operation=operation, error=error,
-        min_duration_s=min_duration, where=where, limit=limit,
-    )  # fmt: skip
+        ctx.database, start_ns, end_ns, error=error, min_duration_s=min_duration, where=where, limit=limit
+    )
     return {"traces": [_request(row) for row in rows]}
 
 

@@ -31,14 +31,14 @@ TAIL = """
   - name: tail
     service: chat
     sli: {quantile: {measure: duration, quantile: p90, below: 1s, slice: 1m, min_events: 10}}
-    objective: 90%
+    objective: 95%
     alert: ticket-only
 """
 DRIFT = """
   - name: inputs
     service: chat
     sli: {drift: {fields: [tokens_in], reference: {first: 200}, slice: 1m, min_events: 20}}
-    objective: 90%
+    objective: 95%
     alert: ticket-only
 """
 
