@@ -15,6 +15,7 @@ from detectors.slo.spec import SloSet
 from telemetry.errors import ConfigError, FileProblemsError, Problem
 from telemetry.prices import PriceTable
 from telemetry.rules import SERIES_RULE, RollupRule
+from telemetry.windows import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,25 @@ def expand(patterns: Sequence[str]) -> list[Path]:
             raise ConfigError("no such SLO file", where=pattern, remedy="check the paths and globs under slos")
         found.update(dict.fromkeys(Path(name) for name in names))
     return list(found)
+
+
+def check_windows(slos: SloSet, kept_ns: int) -> None:
+    """Raise for SLOs that look back further than counters are kept: their budgets would silently shrink.
+
+    Raises:
+        FileProblemsError: naming each of them.
+    """
+    problems = [
+        Problem(
+            slo.origin.file, slo.origin.line_of("window"), f"{slo.name}.window",
+            f"the window is longer than counters are kept ({format_duration(kept_ns)})",
+            "shorten the window, or raise rollup_retention",
+        )
+        for slo in slos.slos
+        if slo.window_ns > kept_ns
+    ]  # fmt: skip
+    if problems:
+        raise FileProblemsError(problems)
 
 
 def load_catalogue(patterns: Sequence[str], prices: Path | None, runbooks: Collection[str]) -> Catalogue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,10 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerting.outbox import ReceiverHealth
 from collector.counters import Counters
 from telemetry.deltas import group_key
+from telemetry.errors import StorageError
 
 SloDocuments = Sequence[Mapping[str, Any]]
 """SLO statuses as the API gives them."""
@@ -28,6 +31,7 @@ class Sources:
     """Evaluations so far, seconds they took together, and when the last one was (seconds since the epoch)."""
     open_incidents: Callable[[], Mapping[str, int]]
     """Incidents that are not resolved, by severity."""
+    receivers: Callable[[], Sequence[ReceiverHealth]]
     prices_stale: Callable[[], bool]
 
 
@@ -50,12 +54,14 @@ class _Tailwatch(Collector):
         )  # fmt: skip
         yield from _evaluations(*self._sources.evaluations())
         yield from _slos(self._sources.slos())
-        incidents = GaugeMetricFamily(
-            "tailwatch_open_incidents", "Incidents that are not resolved.", labels=["severity"]
+        yield _incidents(self._sources.open_incidents)
+        pending = GaugeMetricFamily(
+            "tailwatch_pending_notifications", "Notifications that wait to be delivered.", labels=["receiver"]
         )
-        for severity, count in sorted(self._sources.open_incidents().items()):
-            incidents.add_metric([severity], count)
-        yield incidents
+        with contextlib.suppress(StorageError):
+            for one in self._sources.receivers():
+                pending.add_metric([one.receiver], one.pending)
+        yield pending
         yield GaugeMetricFamily(
             "tailwatch_prices_stale", "1 when the newest price is older than stale_after.",
             value=float(self._sources.prices_stale()),
@@ -120,6 +126,15 @@ def _evaluations(count: int, seconds: float, last_s: float) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "tailwatch_last_evaluation_timestamp_seconds", "When the last evaluation ended.", value=last_s
     )
+
+
+def _incidents(open_incidents: Callable[[], Mapping[str, int]]) -> Metric:
+    """Left empty while the database cannot be read: when it is down, the other numbers are wanted most."""
+    family = GaugeMetricFamily("tailwatch_open_incidents", "Incidents that are not resolved.", labels=["severity"])
+    with contextlib.suppress(StorageError):
+        for severity, count in sorted(open_incidents().items()):
+            family.add_metric([severity], count)
+    return family
 
 
 def _slos(slos: SloDocuments) -> Iterator[Metric]:

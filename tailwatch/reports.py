@@ -9,11 +9,13 @@ import json
 import logging
 import subprocess
 import sys
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from alerting.service import Alerting
-from detectors.slo.spec import Drift, SloSet
+from detectors.slo.spec import Drift, Slo, SloSet
 from telemetry.windows import NANOS
 
 _TIME_LIMIT_S: Final = 300
@@ -30,41 +32,67 @@ class DriftReports:
         self._slos = slos
         self._alerting = alerting
         self._tried: set[str] = set()
+        self._closed = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def close(self) -> None:
+        """Give up the report that is being written, and write no more: the service's end must not wait for it."""
+        self._closed.set()
+        if self._process is not None:
+            self._process.kill()
 
     def path(self, incident_id: str) -> Path:
         """Where the report of an incident is, or would be."""
         return self._folder / f"{incident_id}.html"
 
     def step(self, now_ns: int) -> None:
-        """Write the report of the oldest open drift incident that has none."""
-        for incident in reversed(self._alerting.incidents("open")):
-            slo = self._slos.named(incident["slo"])
-            name = incident["id"]
-            if slo is None or not isinstance(slo.sli, Drift) or name in self._tried or self.path(name).exists():
-                continue
-            self._tried.add(name)
-            self._write(incident, now_ns)
-            return
+        """Write the report of the oldest unresolved incident with a drift alert that has none."""
+        unresolved = [*self._alerting.incidents("acknowledged"), *self._alerting.incidents("open")]
+        for incident in sorted(unresolved, key=lambda found: found["opened_at"]):
+            alert = next((one for one in incident["alerts"] if self._drift_slo(one) is not None), None)
+            if alert is not None and incident["id"] not in self._tried and not self.path(incident["id"]).exists():
+                self._tried.add(incident["id"])
+                self._write(incident["id"], alert, now_ns)
+                return
 
-    def _write(self, incident: dict[str, Any], now_ns: int) -> None:
-        slo = self._slos.named(incident["slo"])
+    def _drift_slo(self, alert: Mapping[str, Any]) -> Slo | None:
+        slo = self._slos.named(alert["labels"].get("slo", ""))
+        return slo if slo is not None and isinstance(slo.sli, Drift) else None
+
+    def _write(self, incident_id: str, alert: Mapping[str, Any], now_ns: int) -> None:
+        slo = self._drift_slo(alert)
         assert slo is not None
         assert isinstance(slo.sli, Drift)
-        self._folder.mkdir(parents=True, exist_ok=True)
         task = {
             "url": self._url,
             "service": slo.service,
             "where": [str(matcher) for matcher in slo.where.items],
             "fields": list(slo.sli.fields),
-            "onset_ns": round(min(alert["since"] for alert in incident["alerts"]) * NANOS),
+            "onset_ns": round(alert["since"] * NANOS),
             "now_ns": now_ns,
-            "path": str(self.path(incident["id"])),
+            "path": str(self.path(incident_id)),
         }
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            fault = self._run(json.dumps(task).encode())
+        except OSError as error:
+            fault = str(error)
+        if fault and not self._closed.is_set():
+            _log.warning("no drift report for %s: %s", incident_id, fault)
+
+    def _run(self, task: bytes) -> str:
+        """Write one report; what went wrong, or nothing."""
         # The task goes by standard input: a database URL may hold a password, and arguments are public.
-        done = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-m", "tailwatch.report_process"],
-            input=json.dumps(task).encode(), capture_output=True, timeout=_TIME_LIMIT_S, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            reason = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            _log.warning("no drift report for %s: %s", incident["id"], " ".join(reason))
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            self._process = process
+            if self._closed.is_set():
+                process.kill()
+            try:
+                _, told = process.communicate(task, timeout=_TIME_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return f"it took longer than {_TIME_LIMIT_S} s"
+        return " ".join(told.decode(errors="replace").strip().splitlines()[-1:]) if process.returncode else ""

@@ -119,6 +119,7 @@ class Service:
                 slos=lambda: list(self.evaluator.statuses().values()),
                 evaluations=self._evaluations,
                 open_incidents=self._open_incidents,
+                receivers=self.alerting.health,
                 prices_stale=self._prices_stale,
             )
         )

@@ -17,7 +17,7 @@ from storage.database import Database
 from storage.ingest import PreparedPayload, commit
 from storage.settings import read_setting, write_setting
 from tailwatch.backfill import backfill
-from tailwatch.catalogue import Catalogue, load_catalogue
+from tailwatch.catalogue import Catalogue, check_windows, load_catalogue
 from tailwatch.settings import Settings
 from telemetry.clock import Clock
 
@@ -44,6 +44,7 @@ def open_store(settings: Settings, clock: Clock) -> Iterator[Store]:
         StorageError: the database cannot be used.
     """
     catalogue = load_catalogue(settings.slos, settings.prices, RunbookLibrary(settings.alerting.runbooks).names)
+    check_windows(catalogue.slos, settings.rollup_retention)
     database = Database(settings.url)
     try:
         database.upgrade()

@@ -21,6 +21,13 @@ class Act(BaseModel, extra="forbid"):
     comment: str = Field("", max_length=10_000)
 
 
+class Assignment(BaseModel, extra="forbid"):
+    """Who puts whom in charge of an incident."""
+
+    author: str = Field(min_length=1, max_length=200)
+    assignee: str = Field(min_length=1, max_length=200)
+
+
 @router.get("")
 def list_incidents(
     ctx: Annotated[Context, Depends(context)], status: Literal["open", "acknowledged", "resolved"] | None = None
@@ -32,7 +39,11 @@ def list_incidents(
 @router.get("/{incident_id}")
 def get_incident(ctx: Annotated[Context, Depends(context)], incident_id: str) -> dict[str, Any]:
     """One incident with timeline, evidence and its rendered runbook (Markdown)."""
-    return ctx.service.alerting.incident(incident_id)
+    incident = ctx.service.alerting.incident(incident_id)
+    path = ctx.service.reports.path(incident["id"])
+    if path.is_file():
+        incident["evidence"]["report"] = path.name
+    return incident
 
 
 @router.get("/{incident_id}/report")
@@ -57,6 +68,18 @@ def acknowledge(ctx: Annotated[Context, Depends(context)], incident_id: str, act
 def resolve(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Act) -> dict[str, Any]:
     """Say that it is over."""
     return ctx.service.alerting.resolve(incident_id, act.author, act.comment, ctx.clock.now_ns())
+
+
+@router.post("/{incident_id}/reopen")
+def reopen(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Act) -> dict[str, Any]:
+    """Say that it is not over after all."""
+    return ctx.service.alerting.reopen(incident_id, act.author, act.comment, ctx.clock.now_ns())
+
+
+@router.post("/{incident_id}/assign")
+def assign(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Assignment) -> dict[str, Any]:
+    """Put somebody in charge."""
+    return ctx.service.alerting.assign(incident_id, act.author, act.assignee, ctx.clock.now_ns())
 
 
 @router.post("/{incident_id}/comment")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -47,24 +50,28 @@ def command(config: Path | None, log_level: str) -> None:
     for sentence in unknown_variables(os.environ):
         _log.warning("%s", sentence)
     listener = _listen(settings.http_address)
-    with listener, open_store(settings, SystemClock()) as store:
+    with listener, _sole_server(settings), open_store(settings, SystemClock()) as store:
         service = Service(settings, store, SystemClock())
         service.start()
-        _outlive_signals()
+        server = _server(service)
+        _end_on_signals(server)
         try:
-            asyncio.run(_serve(settings, service, listener))
+            asyncio.run(_serve(settings, service, server, listener))
         finally:
             service.stop()
     _log.info("ended; everything accepted is stored")
 
 
-async def _serve(settings: Settings, service: Service, listener: socket.socket) -> None:
-    server = uvicorn.Server(
+def _server(service: Service) -> uvicorn.Server:
+    return uvicorn.Server(
         uvicorn.Config(
             create_app(service), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_DRAIN_S,
             server_header=False,
         )
     )  # fmt: skip
+
+
+async def _serve(settings: Settings, service: Service, server: uvicorn.Server, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     grpc = None
     if settings.grpc_address is not None:
@@ -82,10 +89,46 @@ async def _serve(settings: Settings, service: Service, listener: socket.socket) 
             await grpc.stop()
 
 
-def _outlive_signals() -> None:
-    """Let uvicorn end on SIGTERM and Ctrl-C without the process dying of them: it raises them anew when it is done."""
+@contextmanager
+def _sole_server(settings: Settings) -> Iterator[None]:
+    """Hold the data directory: on SQLite, two evaluators would count time slices twice and notify twice.
+
+    Raises:
+        ConfigError: another process serves from it, or it cannot be written.
+    """
+    if settings.database_url is not None:
+        yield
+        return
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (settings.data_dir / "serve.lock").open("a")
+    except OSError as error:
+        raise ConfigError(
+            f"the data directory cannot be written: {error.strerror}", where=str(settings.data_dir),
+            remedy="check its permissions, or set another data_dir",
+        ) from None  # fmt: skip
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                "another tailwatch serve uses this data directory", where=str(settings.data_dir),
+                remedy="end it, or set another data_dir",
+            ) from None  # fmt: skip
+        yield
+
+
+def _end_on_signals(server: uvicorn.Server) -> None:
+    """End on SIGTERM and Ctrl-C, also on those from before uvicorn listens to signals, without dying of them.
+
+    uvicorn raises them anew when it is done, and they must not keep the service from ending in order.
+    """
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: None)
+        signal.signal(name, end)
 
 
 def _listen(address: Address) -> socket.socket:

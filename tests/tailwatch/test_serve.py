@@ -156,6 +156,17 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
         fails(run("--config", config, "serve", cwd=tmp_path), address, "gRPC")
 
 
+def test_a_second_server_on_the_same_data_directory_is_one_sentence(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {})
+    with serving(config):
+        fails(run("--config", config, "serve", cwd=tmp_path), "another tailwatch serve", str(tmp_path / "data"))
+
+
+def test_a_window_longer_than_counters_are_kept_is_one_sentence(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {"rollup_retention": "7d"}, SLOS)
+    fails(run("--config", config, "serve", cwd=tmp_path), "slos.yaml:9", "availability.window", "rollup_retention")
+
+
 def test_a_data_directory_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     config = write_config(tmp_path, {"data_dir": "file/data"})
