@@ -25,7 +25,7 @@ def budget(evidence: Mapping[str, Any]) -> Markdown:
         return Markdown("How much of the error budget is left is not known yet.")
     of = f" (objective {percent(objective)})" if isinstance(objective, int | float) else ""
     if remaining <= 0:
-        return Markdown(f"The error budget is **spent**{of}: {percent(remaining)} remains.")
+        return Markdown(f"The error budget is **spent**{of}, {number(1 - remaining, 2)} times over.")
     return Markdown(f"**{percent(remaining)}** of the error budget remains{of}.")
 
 

@@ -74,7 +74,7 @@ def percent(value: Any) -> Markdown:
     """A fraction as per cent; ``unknown`` when it is no number."""
     if not _is_finite(value):
         return Markdown("unknown")
-    return Markdown(f"{100 * value:.3g} %")
+    return Markdown(f"{100 * value:.3g} %" if abs(value) < 10 else f"{100 * value:,.0f} %")
 
 
 def seconds(value: Any) -> Markdown:
