@@ -20,7 +20,7 @@ from opentelemetry.util.types import Attributes
 class RecordAll(Sampler):
     """Records every span; hands on the parent's sampled flag, and sets it on a root."""
 
-    def should_sample(  # noqa: PLR0917  # the interface's
+    def should_sample(  # the interface's
         self,
         parent_context: Context | None,
         trace_id: int,  # noqa: ARG002  # the interface's

@@ -25,7 +25,7 @@ _client: Client | None = None
 _hooked = False
 
 
-def configure(  # noqa: PLR0917  # every caller names them; their order is the documentation's
+def configure(  # every caller names them; their order is the documentation's
     service_name: str | None = None,
     service_version: str | None = None,
     environment: str | None = None,

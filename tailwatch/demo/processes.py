@@ -37,6 +37,9 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # A second Ctrl-C out of impatience must not leave children behind; each is killed after its grace.
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_IGN)
         for child in reversed(self._children.values()):
             _end(child)
 
