@@ -26,6 +26,7 @@ from tailwatch.scheduler import Job, Scheduler
 from tailwatch.settings import Settings
 from tailwatch.store import Store
 from telemetry.clock import Clock
+from telemetry.errors import TailwatchError
 from telemetry.findings import Finding
 from telemetry.windows import NANOS
 
@@ -80,12 +81,16 @@ class Service:
         self._scheduler.wake(_EVALUATION)
 
     def stop(self) -> None:
-        """Commit what was accepted, evaluate and deliver once more, and end."""
+        """Commit what was accepted, evaluate and deliver once more, and end; what fails is logged and ends the rest."""
         self.intake.close()
+        self.reports.close()
         self._scheduler.stop()
         now_ns = self.clock.now_ns()
-        for job in self._jobs()[:2]:
-            job.step(now_ns)
+        for name, step in (("evaluation", self.evaluator.step), ("delivery", self.alerting.deliver)):
+            try:
+                step(now_ns)
+            except TailwatchError as error:
+                _log.error("the last %s failed; the next start makes up for it: %s", name, error)
         self.evaluator.stop()
 
     def not_ready(self) -> str:
