@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import Literal, Self, cast
+from typing import Literal, Self, TypeAlias, cast
 
 from sqlalchemy import Connection
 
@@ -16,6 +16,8 @@ from storage.versions import check_version, upgrade
 from telemetry.errors import StorageError
 
 Dialect = Literal["sqlite", "postgresql"]
+Transaction: TypeAlias = Connection
+"""What :meth:`Database.read` and :meth:`Database.write` give, for who only hands it on."""
 
 
 class Database:

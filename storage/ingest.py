@@ -13,20 +13,21 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from storage.coverage import rows_dropped
 from storage.database import Database
-from storage.distributions import encode
 from storage.feedback import FeedbackRow, insert_feedback
+from storage.increments import insert_distributions, insert_sli
 from storage.records import RECORD_TABLES, PreparedRecords, prepare
-from storage.statements import chunks, insert_into, insert_rows, storable
-from storage.tables import distribution_deltas, payloads, resources, sli_deltas
+from storage.statements import chunks, insert_into, insert_rows
+from storage.tables import payloads, resources
 from telemetry.columns import Columns, Signal
-from telemetry.deltas import Distribution, DistributionDelta, SliDelta, merge_distributions
-from telemetry.windows import BUCKET_NS, NANOS
+from telemetry.deltas import DistributionDelta, SliDelta
+from telemetry.windows import NANOS, bucket_start
 
-_SLI_COLUMNS: Final = ("rule", "group_key", "bucket_ns", "width_ns", "good", "total")
-_DISTRIBUTION_COLUMNS: Final = ("rule", "group_key", "bucket_ns", "width_ns", "field", "kind", "body")
 _SEEN_EVERY_NS: Final = 3600 * NANOS
 """A resource's ``seen_ns`` is brought up to date this often: retention needs no better, and a write costs."""
+_UNKEPT_NS: Final = 300 * NANOS
+"""Where no rows are kept, the time that they are complete from moves in steps of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,15 @@ def commit(db: Database, group: Sequence[PreparedPayload], now_ns: int, keep_row
     with db.write() as connection:
         new = _claim(connection, [payload.digest for payload in group], now_ns)
         counted = [payload for payload, is_new in zip(group, new, strict=True) if is_new]
-        _insert_sli(connection, [delta for payload in counted for delta in payload.sli])
-        _insert_distributions(connection, [delta for payload in counted for delta in payload.distributions])
+        insert_sli(connection, [delta for payload in counted for delta in payload.sli])
+        insert_distributions(connection, [delta for payload in counted for delta in payload.distributions])
         insert_feedback(connection, [row for payload in counted for row in payload.feedback])
         if keep_rows:
             kept = [batch for batches, is_new in zip(records, new, strict=True) if is_new for batch in batches]
             _insert_resources(connection, kept, now_ns)
             _insert_records(connection, kept)
+        else:
+            _note_unkept(connection, [columns for payload in counted for columns in payload.columns if len(columns)])
     return new
 
 
@@ -94,35 +97,10 @@ def _claim(connection: Connection, digests: Sequence[bytes], now_ns: int) -> lis
     return verdicts
 
 
-def _insert_sli(connection: Connection, deltas: Iterable[SliDelta]) -> None:
-    good: dict[tuple[str, str, int], int] = defaultdict(int)
-    total: dict[tuple[str, str, int], int] = defaultdict(int)
-    for delta in deltas:
-        key = storable(delta.rule), storable(delta.group), delta.bucket_ns
-        good[key] += delta.good
-        total[key] += delta.total
-    insert_rows(
-        connection,
-        sli_deltas,
-        _SLI_COLUMNS,
-        [(*key, BUCKET_NS, good[key], total[key]) for key in total],
-    )
-
-
-def _insert_distributions(connection: Connection, deltas: Iterable[DistributionDelta]) -> None:
-    parts: dict[tuple[str, str, int, str], list[Distribution]] = defaultdict(list)
-    for delta in deltas:
-        key = storable(delta.rule), storable(delta.group), delta.bucket_ns, storable(delta.field)
-        parts[key].append(delta.distribution)
-    insert_rows(
-        connection,
-        distribution_deltas,
-        _DISTRIBUTION_COLUMNS,
-        [
-            (rule, group, bucket_ns, BUCKET_NS, field, *encode(merge_distributions(same)))
-            for (rule, group, bucket_ns, field), same in parts.items()
-        ],
-    )
+def _note_unkept(connection: Connection, unkept: Sequence[Columns]) -> None:
+    if unkept:
+        newest_ns = max(int(columns.time_ns.max()) for columns in unkept)
+        rows_dropped(connection, bucket_start(newest_ns, _UNKEPT_NS) + _UNKEPT_NS)
 
 
 def _insert_resources(connection: Connection, batches: Iterable[PreparedRecords], now_ns: int) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Column, delete, select
 
 from storage.compaction import LEVELS
+from storage.coverage import rows_dropped
 from storage.database import Database
 from storage.tables import (
     distribution_deltas,
@@ -52,6 +53,8 @@ def apply(db: Database, now_ns: int, policy: RetentionPolicy, batch_rows: int = 
         StorageError: the database cannot be used; batches before it stay deleted.
     """
     rows_before = now_ns - policy.rows_ns
+    with db.write() as connection:
+        rows_dropped(connection, rows_before)
     limits: Mapping[Column[int], int] = {
         spans.c.time_ns: rows_before,
         inference_logs.c.time_ns: rows_before,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from storage.database import Database
-from storage.statements import insert_into
+from storage.statements import chunks, insert_into
 from storage.tables import slo_revisions
 from telemetry.errors import NotFoundError
 
@@ -20,7 +21,7 @@ class SloRevision:
         revision: its identity, which changes with the meaning.
         meaning: JSON text of what it counts.
         created_ns: when it was first seen; what came in before has to be backfilled.
-        backfilled_ns: when that was done; None if it was not.
+        backfilled_ns: when that was done; None if it was not, or the collector has not counted by it since.
     """
 
     name: str
@@ -30,19 +31,14 @@ class SloRevision:
     backfilled_ns: int | None
 
 
-def register(db: Database, name: str, revision: str, meaning: str, now_ns: int) -> SloRevision:
-    """The revision as it is stored, written down now if it is new; two evaluators may do this at once.
-
-    Raises:
-        StorageError: the database cannot be used.
-    """
-    with db.write() as connection:
-        statement = insert_into(connection, slo_revisions).values(
-            name=name, revision=revision, meaning=meaning, created_ns=now_ns
-        )
-        connection.execute(statement.on_conflict_do_nothing())
-        query = select(slo_revisions).where(slo_revisions.c.name == name, slo_revisions.c.revision == revision)
-        return SloRevision(*connection.execute(query).one())
+def register(connection: Connection, name: str, revision: str, meaning: str, now_ns: int) -> SloRevision:
+    """The revision as it is stored, written down now if it is new; two collectors may do this at once."""
+    statement = insert_into(connection, slo_revisions).values(
+        name=name, revision=revision, meaning=meaning, created_ns=now_ns
+    )
+    connection.execute(statement.on_conflict_do_nothing())
+    query = select(slo_revisions).where(slo_revisions.c.name == name, slo_revisions.c.revision == revision)
+    return SloRevision(*connection.execute(query).one())
 
 
 def revisions(db: Database, name: str | None = None) -> list[SloRevision]:
@@ -58,18 +54,22 @@ def revisions(db: Database, name: str | None = None) -> list[SloRevision]:
         return [SloRevision(*row) for row in connection.execute(query)]
 
 
-def mark_backfilled(db: Database, name: str, revision: str, now_ns: int) -> None:
-    """Write down that the counters of a revision hold what came in before it was created.
+def mark_backfilled(connection: Connection, name: str, revision: str, now_ns: int) -> None:
+    """Write down that the counters of a revision hold what came in while the collector did not count by it.
 
     Raises:
         NotFoundError: the revision was never registered.
-        StorageError: the database cannot be used.
     """
     statement = (
         update(slo_revisions)
         .where(slo_revisions.c.name == name, slo_revisions.c.revision == revision)
         .values(backfilled_ns=now_ns)
     )
-    with db.write() as connection:
-        if connection.execute(statement).rowcount == 0:
-            raise NotFoundError(f"SLO {name} has no revision {revision}", remedy="register it first")
+    if connection.execute(statement).rowcount == 0:
+        raise NotFoundError(f"SLO {name} has no revision {revision}", remedy="register it first")
+
+
+def retire(connection: Connection, revisions: Collection[str]) -> None:
+    """Write down that the collector no longer counts by ``revisions``: their counters will lack what comes in."""
+    for some in chunks(sorted(revisions)):
+        connection.execute(update(slo_revisions).where(slo_revisions.c.revision.in_(some)).values(backfilled_ns=None))

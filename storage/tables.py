@@ -174,7 +174,7 @@ slo_revisions: Final = Table(
     Column("backfilled_ns", BigInteger),
     PrimaryKeyConstraint("name", "revision"),
 )
-"""Every meaning that an SLO ever had, and when its counters were filled from stored rows."""
+"""Every meaning that an SLO ever had, and when its counters were filled from stored rows; NULL while nobody counts."""
 
 slo_statuses: Final = Table(
     "slo_statuses",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from types import MappingProxyType
 from typing import Final
 
 from detectors.slo.compile import rule_id, slices_rule_id
@@ -14,7 +17,7 @@ from detectors.slo.spec import Drift, FirstReference, Quantile, Slo
 from storage.database import Database
 from storage.distributions import decode, encode
 from storage.positions import Position
-from storage.rollups import DistributionSeries, Loaded, SliSeries, load, load_distributions, load_sli
+from storage.rollups import DistributionSeries, SliSeries, load, load_distributions, load_sli
 from storage.settings import read_settings, write_setting
 from telemetry.deltas import DistributionDelta, SliDelta, group_labels
 from telemetry.rules import SERIES_RULE_ID
@@ -26,8 +29,12 @@ _FOREVER_NS: Final = 2**63 - 1
 _HEARD_NS: Final = 3600 * NANOS
 
 
-def load_history(database: Database, engine: Engine, now_ns: int) -> Position:
+def load_history(
+    database: Database, engine: Engine, now_ns: int, ends_ns: Mapping[str, int] = MappingProxyType({})
+) -> Position:
     """Hand ``engine`` everything stored that it looks back on; where to read on from.
+
+    ``ends_ns``: rules of which only buckets before a time (ns) are wanted.
 
     Raises:
         StorageError: the database cannot be used.
@@ -37,10 +44,14 @@ def load_history(database: Database, engine: Engine, now_ns: int) -> Position:
     rules = [*(rule.id for rule in engine.rules), *(slices_rule_id(slo) for slo in engine.slos.slos)]
     start_ns, recent_ns = now_ns - engine.history_ns, now_ns - engine.distribution_history_ns
     loaded = load(database, rules, start_ns, _FOREVER_NS, distributions_start_ns=recent_ns)
-    engine.ingest_sli(delta for series in loaded.sli for delta in _counts(series))
-    engine.ingest_distributions(delta for series in loaded.distributions for delta in _distributions(series))
-    unjudged = load_distributions(database, list(_sliced(engine)), start_ns, recent_ns)
-    engine.ingest_distributions(_unjudged(engine, references, loaded, unjudged))
+    older = load_distributions(database, list(_sliced(engine)), start_ns, recent_ns)
+    sli = [_cut(series, ends_ns.get(series.rule, _FOREVER_NS)) for series in loaded.sli]
+    engine.ingest_sli(delta for series in sli for delta in _counts(series))
+    recent = (delta for series in loaded.distributions for delta in _distributions(series))
+    unjudged = _unjudged(engine, references, sli, older)
+    engine.ingest_distributions(
+        delta for delta in chain(recent, unjudged) if delta.bucket_ns < ends_ns.get(delta.rule, _FOREVER_NS)
+    )
     return loaded.position
 
 
@@ -102,12 +113,12 @@ def _sliced(engine: Engine) -> dict[str, Slo]:
 def _unjudged(
     engine: Engine,
     references: Sequence[FixedReference],
-    loaded: Loaded,
+    sli: Sequence[SliSeries],
     older: Sequence[DistributionSeries],
 ) -> Iterator[DistributionDelta]:
     """Older distributions that no verdict covers, as after an import, or that a fixed reference still waits for."""
     known = {(reference.rule, reference.group) for reference in references}
-    judged_ns = {(series.rule, series.group): int(series.bucket_ns.max(initial=-1)) for series in loaded.sli}
+    judged_ns = {(series.rule, series.group): int(series.bucket_ns.max(initial=-1)) for series in sli}
     sliced = _sliced(engine)
     for series in older:
         slo = sliced[series.rule]
@@ -115,6 +126,14 @@ def _unjudged(
         fixed = isinstance(slo.sli, Drift) and isinstance(slo.sli.reference, FirstReference)
         floor_ns = -1 if fixed and key not in known else judged_ns.get(key, -1)
         yield from (delta for delta in _distributions(series) if delta.bucket_ns > floor_ns)
+
+
+def _cut(series: SliSeries, end_ns: int) -> SliSeries:
+    if not len(series.bucket_ns) or series.bucket_ns[-1] < end_ns:
+        return series
+    kept = slice(int(series.bucket_ns.searchsorted(end_ns)))
+    arrays = {name: getattr(series, name)[kept] for name in ("bucket_ns", "width_ns", "good", "total")}
+    return replace(series, **arrays)
 
 
 def _counts(series: SliSeries) -> Iterator[SliDelta]:

@@ -8,8 +8,7 @@ from collector.cardinality import CardinalityGuard
 from detectors.slo.engine import Engine
 from detectors.slo.spec import SloSet
 from storage.database import Database
-from storage.revisions import revisions
-from tailwatch.backfill import count_stored
+from tailwatch.backfill import backfilled, count_stored, void_from
 from tailwatch.history import last_heard, load_history
 
 
@@ -20,11 +19,13 @@ def evaluate_now(database: Database, slos: SloSet, max_groups: int, now_ns: int)
         StorageError: the database cannot be used.
     """
     engine = Engine(slos)
-    load_history(database, engine, now_ns)
-    counted = {revision.revision for revision in revisions(database) if revision.backfilled_ns is not None}
+    counted = backfilled(database)
     uncounted = [rule for rule in engine.rules if rule.id not in counted]
+    with database.read() as connection:
+        void_ns = void_from(connection, uncounted)
+    load_history(database, engine, now_ns, void_ns)
     if uncounted:
-        deltas = count_stored(database, uncounted, CardinalityGuard(max_groups), now_ns)
-        engine.ingest_sli(deltas.sli)
-        engine.ingest_distributions(deltas.distributions)
+        deltas = count_stored(database, uncounted, CardinalityGuard(max_groups), now_ns, min(void_ns.values()))
+        engine.ingest_sli(delta for delta in deltas.sli if delta.bucket_ns >= void_ns[delta.rule])
+        engine.ingest_distributions(delta for delta in deltas.distributions if delta.bucket_ns >= void_ns[delta.rule])
     return [status.to_json() for status in engine.step(now_ns, last_heard(database, now_ns)).statuses]

@@ -38,7 +38,12 @@ def throttled_rule_id(slo: Slo) -> str:
 
 def slices_rule_id(slo: Slo) -> str:
     """Id of the deltas that count an SLO's judged slices; no collector counts by it, the engine makes them."""
-    return f"{rule_id(slo)}:slices"
+    return verdicts_of(rule_id(slo))
+
+
+def verdicts_of(rule: str) -> str:
+    """Id of the deltas that count the judged slices of what ``rule`` gathers."""
+    return f"{rule}:slices"
 
 
 def compile_rules(slo: Slo) -> tuple[RollupRule, ...]:

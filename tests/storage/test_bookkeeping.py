@@ -6,7 +6,7 @@ import pytest
 
 from storage.database import Database
 from storage.ingest import commit
-from storage.revisions import mark_backfilled, register, revisions
+from storage.revisions import mark_backfilled, register, retire, revisions
 from storage.settings import read_setting, write_setting
 from storage.stats import table_stats
 from storage.status import load_statuses, save_statuses
@@ -16,14 +16,15 @@ from tests.storage.build import NOW_NS, payload, span_columns
 
 
 def test_a_revision_is_registered_once_and_remembers_its_backfill(database: Database):
-    first = register(database, "errors", "a1", '{"good": 1}', NOW_NS)
-    assert (first.created_ns, first.backfilled_ns) == (NOW_NS, None)
-    mark_backfilled(database, "errors", "a1", NOW_NS + 5)
-    again = register(database, "errors", "a1", '{"good": 1}', NOW_NS + 9)
-    assert (again.created_ns, again.backfilled_ns) == (NOW_NS, NOW_NS + 5)
-    changed = register(database, "errors", "b2", '{"good": 2}', NOW_NS + 10)
-    assert changed.backfilled_ns is None
-    register(database, "other", "a1", "{}", NOW_NS)
+    with database.write() as connection:
+        first = register(connection, "errors", "a1", '{"good": 1}', NOW_NS)
+        assert (first.created_ns, first.backfilled_ns) == (NOW_NS, None)
+        mark_backfilled(connection, "errors", "a1", NOW_NS + 5)
+        again = register(connection, "errors", "a1", '{"good": 1}', NOW_NS + 9)
+        assert (again.created_ns, again.backfilled_ns) == (NOW_NS, NOW_NS + 5)
+        changed = register(connection, "errors", "b2", '{"good": 2}', NOW_NS + 10)
+        assert changed.backfilled_ns is None
+        register(connection, "other", "a1", "{}", NOW_NS)
     assert [found.revision for found in revisions(database, "errors")] == ["a1", "b2"]
     assert [(found.name, found.revision) for found in revisions(database)] == [
         ("errors", "a1"), ("errors", "b2"), ("other", "a1"),
@@ -31,8 +32,17 @@ def test_a_revision_is_registered_once_and_remembers_its_backfill(database: Data
 
 
 def test_an_unknown_revision_cannot_be_backfilled(database: Database):
-    with pytest.raises(NotFoundError, match="SLO errors has no revision a1"):
-        mark_backfilled(database, "errors", "a1", NOW_NS)
+    with pytest.raises(NotFoundError, match="SLO errors has no revision a1"), database.write() as connection:
+        mark_backfilled(connection, "errors", "a1", NOW_NS)
+
+
+def test_a_retired_revision_has_to_be_backfilled_again(database: Database):
+    with database.write() as connection:
+        for revision in ("a1", "b2"):
+            register(connection, "errors", revision, "{}", NOW_NS)
+            mark_backfilled(connection, "errors", revision, NOW_NS)
+        retire(connection, {"a1"})
+    assert [(found.revision, found.backfilled_ns) for found in revisions(database)] == [("a1", None), ("b2", NOW_NS)]
 
 
 def test_statuses_are_replaced_as_a_whole(database: Database):

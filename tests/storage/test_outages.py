@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select, text
 
-from storage import ingest
+from storage import increments, ingest
 from storage.database import Database
 from storage.ingest import commit
 from storage.statements import insert_rows
@@ -36,7 +36,7 @@ def test_a_server_that_ends_the_connection_amid_a_commit(
 
     with Database(migrated_postgres_url) as database:
         with monkeypatch.context() as patch:
-            patch.setattr(ingest, "insert_rows", cut_off)
+            patch.setattr(increments, "insert_rows", cut_off)
             with pytest.raises(StorageError, match="the server cannot be reached"):
                 commit(database, [given], NOW_NS)
         assert _count(database) == 0
