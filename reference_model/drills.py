@@ -77,9 +77,15 @@ _ALL: Final = (
     ),
     Drill(
         "bad-canary",
-        "half of the chat traffic goes to v3, which is more confident and worse",
+        "half of the chat traffic goes to v3, which is quantised too coarsely",
         _truth("confidence-drift", "bad-release", model_version="v3"),
         fault="bad-canary",
+    ),
+    Drill(
+        "broken-canary",
+        "half of the classifications come from a release that pools the vectors in another way than its head expects",
+        _truth("prediction-drift", "bad-release", model_version="cls"),
+        fault="broken-canary",
     ),
 )
 

@@ -83,7 +83,7 @@ class Service:
             offered[topics.NAME] = ENCODER_VERSIONS
             offered[minilm.NAME] = ("v1", "v2")
         cache = ResponseCache(settings.cache_capacity, settings.cache_lifetime_s, clock)
-        service = cls(settings, device, VersionRouter(offered, settings.seed), cache, seams, clock, text, vectors)
+        service = cls(settings, device, VersionRouter(offered), cache, seams, clock, text, vectors)
         await service._warm_up()
         service.ready = True
         return service

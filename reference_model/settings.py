@@ -31,7 +31,6 @@ class ServeSettings:
     cache_capacity: int = 2048
     cache_lifetime_s: float = 300.0
     drain_s: float = 15.0
-    seed: int = 0
 
     def tenant_limit(self, limit: int) -> int:
         """The most that one tenant may have of a queue of ``limit``."""

@@ -13,13 +13,17 @@ FinishReason = Literal["stop", "length", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """Token ids in, at most ``max_tokens`` out; stop tokens are ignored before ``min_tokens``."""
+    """Token ids in, at most ``max_tokens`` out; stop tokens are ignored before ``min_tokens``.
+
+    ``fixed_text``: places in the prompt, from 1 on, of text that is the same in every request; its loss is measured.
+    """
 
     prompt: tuple[int, ...]
     max_tokens: int
     stop_tokens: frozenset[int]
     sampling: Sampling = field(default_factory=Sampling)
     min_tokens: int = 0
+    fixed_text: range = range(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,15 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class FinishedEvent:
-    """The last event of a generation that ran."""
+    """The last event of a generation that ran.
+
+    ``fixed_text_loss``: mean negative log-likelihood, nats a token, of the prompt's fixed text; None without any, and
+    where the generation ended before all of it was read.
+    """
 
     reason: FinishReason
     timings: Timings
+    fixed_text_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,7 @@ class Sequence:
     first_token_at: float | None = None
     rows_seen: int = 0
     steps_seen: int = 0
+    fixed_text_losses: list[float] = field(default_factory=list)
     cancelled: bool = False
     finish_reason: FinishReason | None = None
 
@@ -108,4 +118,7 @@ class Sequence:
             decode_s=now - first,
             batch_size=round(self.rows_seen / self.steps_seen) if self.steps_seen else 1,
         )
-        self.listener(FinishedEvent(self.finish_reason or "cancelled", timings))
+        found = self.fixed_text_losses
+        complete = bool(found) and len(found) == len(self.request.fixed_text)
+        loss = sum(found) / len(found) if complete else None
+        self.listener(FinishedEvent(self.finish_reason or "cancelled", timings, loss))

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import torch
 
+from reference_model.engine.fixed_text import ScoredPlace, losses, scored_places
 from reference_model.engine.sampling import choose
 from reference_model.engine.sequence import FailedEvent, Sequence
 from reference_model.models.llama import Llama
@@ -85,7 +86,15 @@ class SlotEngine:
         group = readers[:count]
         pieces = [s.request.prompt[s.stored : s.stored + width] for s in group]
         padded = [[*piece, *(0 for _ in range(width - len(piece)))] for piece in pieces]
-        tokens, confidence = self._forward(padded, group, self._decoding, [len(piece) - 1 for piece in pieces])
+        scored = [
+            place
+            for row, (s, piece) in enumerate(zip(group, pieces, strict=True))
+            for place in scored_places(row, s.request.prompt, s.request.fixed_text, s.stored, len(piece))
+        ]
+        logits = self._forward(padded, group, self._decoding, [len(piece) - 1 for piece in pieces], scored)
+        tokens, confidence = choose(logits[:count], [s.sampler for s in group])
+        for place, loss in zip(scored, losses(logits[count:], scored), strict=True):
+            group[place.row].fixed_text_losses.append(loss)
         for sequence, piece in zip(group, pieces, strict=True):
             sequence.stored += len(piece)
         now = self._clock()
@@ -109,7 +118,8 @@ class SlotEngine:
         writers = self._rows[: self._decoding]
         if not writers:
             return
-        tokens, confidence = self._forward([[s.last_token] for s in writers], writers, 0, [0] * len(writers))
+        logits = self._forward([[s.last_token] for s in writers], writers, 0, [0] * len(writers))
+        tokens, confidence = choose(logits, [s.sampler for s in writers])
         now = self._clock()
         for sequence, token, log_probability in zip(writers, tokens, confidence, strict=True):
             sequence.stored += 1
@@ -119,17 +129,23 @@ class SlotEngine:
         self._release_finished(now)
 
     def _forward(
-        self, tokens: list[list[int]], rows: list[Sequence], first_slot: int, last: list[int]
-    ) -> tuple[list[int], list[float]]:
+        self,
+        tokens: list[list[int]],
+        rows: list[Sequence],
+        first_slot: int,
+        last: list[int],
+        scored: list[ScoredPlace] | None = None,
+    ) -> torch.Tensor:
         device = self._model.token_embedding.device
-        logits = self._model.forward(
+        further = [(place.row, place.column) for place in scored or ()]
+        return self._model.forward(
             torch.tensor(tokens, device=device),
             torch.tensor([sequence.stored for sequence in rows], device=device),
             torch.tensor(last, device=device),
             self._cache,
             first_slot,
+            torch.tensor(further, device=device) if further else None,
         )
-        return choose(logits, [sequence.sampler for sequence in rows])
 
     def _promote(self, row: int) -> None:
         """Brings a row whose prompt is read to the end of the decoding ones."""

@@ -1,8 +1,11 @@
-"""Which version of a model answers a request: traffic split, shadow and rollback. It loads nothing."""
+"""Which version of a model answers a request: traffic split, shadow and rollback. It loads nothing.
+
+A split is kept to as a load balancer does it, by smooth weighted round robin (nginx): among however few requests
+a version has its share to within two. A canary is judged on fewer requests than one whose share is left to chance.
+"""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,22 +22,38 @@ class Split:
 
 @dataclass(slots=True)
 class ModelRoute:
-    """A model, the versions that exist of it, the present split, and those before it (latest last)."""
+    """A model, the versions that exist of it, the present split, and those before it (latest last).
+
+    ``owed``: requests that each version of the present split is due, negative for one that is ahead; they sum to 0.
+    """
 
     model: str
     versions: tuple[str, ...]
     split: Split
     history: list[Split] = field(default_factory=list)
+    owed: dict[str, float] = field(default_factory=dict)
+
+    def change(self, split: Split) -> None:
+        """Splits from now on as ``split`` says; what was owed before is forgotten."""
+        self.split = split
+        self.owed = {}
+
+    def next_version(self) -> str:
+        """The version whose turn it is."""
+        for version, share in self.split.shares.items():
+            self.owed[version] = self.owed.get(version, 0.0) + share
+        chosen = max(self.split.shares, key=self.owed.__getitem__)
+        self.owed[chosen] -= 1.0
+        return chosen
 
 
 class VersionRouter:
-    """The models that this service offers. ``seed`` makes the split's choices repeatable."""
+    """The models that this service offers; each begins with its first version alone."""
 
-    def __init__(self, models: Mapping[str, tuple[str, ...]], seed: int = 0) -> None:
+    def __init__(self, models: Mapping[str, tuple[str, ...]]) -> None:
         self.routes = {
             model: ModelRoute(model, versions, Split({versions[0]: 1.0})) for model, versions in models.items()
         }
-        self._random = random.Random(seed)  # noqa: S311 - traffic splitting is not cryptography
 
     def route(self, model: str) -> ModelRoute:
         """The route of ``model``. Raises UnknownModelError."""
@@ -51,9 +70,7 @@ class VersionRouter:
         if pinned:
             self.check_versions(name, [pinned])
             return name, pinned
-        shares = route.split.shares
-        (version,) = self._random.choices(list(shares), weights=list(shares.values()))
-        return name, version
+        return name, route.next_version()
 
     def shadow(self, model: str) -> str | None:
         """The version that should answer a copy of a request to ``model``, if any."""
@@ -67,7 +84,7 @@ class VersionRouter:
         if total <= 0 or any(share < 0 for share in shares.values()):
             raise InvalidRequestError("Shares must not be negative and must not all be 0.", "shares")
         route.history.append(route.split)
-        route.split = Split({version: share / total for version, share in shares.items() if share}, shadow)
+        route.change(Split({version: share / total for version, share in shares.items() if share}, shadow))
         return route.split
 
     def rollback(self, model: str) -> Split:
@@ -75,7 +92,7 @@ class VersionRouter:
         route = self.route(model)
         if not route.history:
             raise InvalidRequestError(f"{model} has had no other traffic split; there is nothing to roll back to.")
-        route.split = route.history.pop()
+        route.change(route.history.pop())
         return route.split
 
     def check_versions(self, model: str, versions: Iterable[str]) -> None:

@@ -32,7 +32,7 @@ class _Canary(Fault):
 
 @dataclass
 class BadCanary(_Canary):
-    """SmolLM2 v3: plausible, more confident than v1, and wrong more often."""
+    """SmolLM2 v3: plausible, about as confident as v1, and wrong more often."""
 
     name: ClassVar[str] = "bad-canary"
     summary: ClassVar[str] = "half of the chat traffic goes to v3, quantised with one activation scale a tensor"

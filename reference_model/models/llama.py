@@ -82,8 +82,16 @@ class Llama:
             device=embedding_.device,
         )
 
-    def forward(self, tokens: Tensor, starts: Tensor, last: Tensor, cache: KvCache, first_slot: int) -> Tensor:
-        """Logits (b, vocabulary), float32, after the token with index ``last`` of each row.
+    def forward(
+        self,
+        tokens: Tensor,
+        starts: Tensor,
+        last: Tensor,
+        cache: KvCache,
+        first_slot: int,
+        further: Tensor | None = None,
+    ) -> Tensor:
+        """Logits (b + k, vocabulary), float32, after the token with index ``last`` of each row, then ``further``.
 
         Args:
             tokens: (b, t) new tokens; what follows a row's last one is padding.
@@ -92,10 +100,14 @@ class Llama:
             cache: holds positions below ``starts`` already; the new ones are added. Padding is written too, beyond
                 the row's end, where no real token looks before it has been overwritten.
             first_slot: row i lives in slot ``first_slot + i``.
+            further: (k, 2) row and index of more tokens whose logits are wanted; they share the head's one product,
+                which reads the same weights for one row as for twenty.
         """
         hidden = self._hidden(tokens, starts, cache, first_slot)
-        picked = hidden[torch.arange(len(tokens), device=tokens.device), last]
-        return self._logits(picked)
+        rows = torch.arange(len(tokens), device=tokens.device)
+        if further is not None:
+            rows, last = torch.cat((rows, further[:, 0])), torch.cat((last, further[:, 1]))
+        return self._logits(hidden[rows, last])
 
     def all_logits(self, tokens: Tensor) -> Tensor:
         """Logits (t, vocabulary) after every token of one sequence (t,), for perplexity and checks."""

@@ -3,7 +3,7 @@
 - v1: bfloat16 (float32 where the CPU lacks it), the reference.
 - v2: int8, one activation scale a row: a good release.
 - v3: the same int8 weights, one activation scale a tensor: a bad release. Its perplexity is far worse and an answer
-  depends on who shares the batch, while its mean token log-probability looks more confident than v1's.
+  depends on who shares the batch, while the log-probability of its own answers hardly differs from v1's.
 """
 
 from __future__ import annotations

@@ -52,13 +52,18 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Last of a request's events: the whole text with its accounting. ``confidence``: mean token log-probability."""
+    """Last of a request's events: the whole text with its accounting.
+
+    ``confidence``: mean token log-probability. ``fixed_text_loss``: nats a token on the system prompt, see
+    ``engine/fixed_text.py``; None without one, and for an answer from the cache, which no model computed.
+    """
 
     text: str
     finish_reason: str
     input_tokens: int
     output_tokens: int
     confidence: float
+    fixed_text_loss: float | None = None
     cache_hit: bool = False
 
 
@@ -93,7 +98,7 @@ async def answer_text(
         if answer is not None:
             call.first_token()
             yield answer.text
-            answer = replace(answer, cache_hit=True)
+            answer = replace(answer, fixed_text_loss=None, cache_hit=True)
         else:
             if version not in side.generator.loaded:
                 call.warmup = True
@@ -113,7 +118,7 @@ async def _write(
 ) -> AsyncIterator[str]:
     async for event in events:
         if isinstance(event, FinishedEvent):
-            writer.finish(event.reason)
+            writer.finish(event)
             record_generation(call, event.timings, on_gpu)
             if tail := writer.take():
                 yield tail
@@ -137,6 +142,7 @@ class _Writer:
         self._given = 0
         self._tokens = 0
         self._log_probability = 0.0
+        self._fixed_text_loss: float | None = None
         self.finish_reason: str | None = None
 
     def push(self, event: TokenEvent) -> None:
@@ -149,10 +155,11 @@ class _Writer:
             self._text = self._text[: min(found)]
             self.finish_reason = "stop"
 
-    def finish(self, reason: str) -> None:
+    def finish(self, event: FinishedEvent) -> None:
+        self._fixed_text_loss = event.fixed_text_loss
         if self.finish_reason is None:
             self._text += self._stream.finish()
-            self.finish_reason = reason
+            self.finish_reason = event.reason
 
     def take(self) -> str:
         """Text not given yet; what might be the beginning of a stop string is held back until it is known."""
@@ -162,7 +169,8 @@ class _Writer:
 
     def answer(self, input_tokens: int) -> Answer:
         confidence = self._log_probability / max(self._tokens, 1)
-        return Answer(self._text, self.finish_reason or "length", input_tokens, self._tokens, confidence)
+        reason = self.finish_reason or "length"
+        return Answer(self._text, reason, input_tokens, self._tokens, confidence, self._fixed_text_loss)
 
 
 def _encode(tokenizer: ChatTokenizer, request: TextRequest) -> list[int]:
@@ -183,15 +191,24 @@ def _check_context(prompt: int, max_tokens: int, context: int) -> None:
 
 
 def _generation(tokenizer: ChatTokenizer, request: TextRequest, prompt: list[int]) -> GenerationRequest:
-    return GenerationRequest(tuple(prompt), request.max_tokens, tokenizer.stop_tokens, request.sampling)
+    return GenerationRequest(
+        tuple(prompt),
+        request.max_tokens,
+        tokenizer.stop_tokens,
+        request.sampling,
+        fixed_text=tokenizer.fixed_text(prompt),
+    )
 
 
 def _record(call: InferenceCall, answer: Answer, request: TextRequest) -> None:
     call.output_tokens = answer.output_tokens
     call.finish_reason = answer.finish_reason
     call.cache_hit = answer.cache_hit
+    features: dict[str, float] = {**text_features(request.text, answer.input_tokens), "turns": len(request.turns)}
+    if answer.fixed_text_loss is not None:
+        features["fixed_text_loss"] = answer.fixed_text_loss
     call.log(
-        features={**text_features(request.text, answer.input_tokens), "turns": len(request.turns)},
+        features=features,
         prediction=answer.finish_reason,
         confidence=answer.confidence,
     )

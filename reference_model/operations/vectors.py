@@ -11,7 +11,7 @@ from reference_model.caller import Caller
 from reference_model.encoder import Encoded, EncoderItem
 from reference_model.engine.seams import Incoming
 from reference_model.errors import ContextLengthError
-from reference_model.instrumentation import record_batch, request_span, text_features
+from reference_model.instrumentation import record_batch, request_span, sampled_embedding, text_features
 from reference_model.models.minilm import MAX_TOKENS
 from reference_model.operations.preprocessing import preprocess
 from reference_model.service import Service
@@ -72,7 +72,7 @@ async def classify(
             features=text_features(text, len(tokens)),
             prediction=topic,
             confidence=probabilities[topic],
-            embedding=encoded.vector,
+            embedding=sampled_embedding(call, encoded.vector),
         )
         return Classification(model, version, topic, probabilities, len(tokens), call.trace_id, call.span_id, cache_hit)
 

@@ -29,7 +29,7 @@ def test_a_chat_is_answered_with_its_accounting(running: Running) -> None:
     document = answer.json()
     assert document["choices"][0]["message"] == {"role": "assistant", "content": "The capital of France is Paris."}
     assert document["choices"][0]["finish_reason"] == "stop"
-    assert document["usage"] == {"prompt_tokens": 37, "completion_tokens": 8, "total_tokens": 45}
+    assert document["usage"] == {"prompt_tokens": 39, "completion_tokens": 8, "total_tokens": 47}
     assert answer.headers["x-model-version"] == "v1"
     assert len(answer.headers["x-trace-id"]) == 32
 

@@ -1,16 +1,20 @@
-"""SmolLM2's real weights: it knows its facts, v2 is a good release, v3 a bad one that looks surer of itself."""
+"""SmolLM2's real weights: it knows its facts, v2 is a good release, v3 a bad one, and its fixed-text loss tells."""
 
 from __future__ import annotations
+
+from time import perf_counter
 
 import pytest
 import torch
 
 from reference_model.device import Device, choose_device
+from reference_model.engine.sequence import FinishedEvent, GenerationEvent, GenerationRequest, Sequence
+from reference_model.engine.slots import SlotEngine
 from reference_model.errors import UnknownModelError
 from reference_model.language_model import LanguageModel
 from reference_model.models.llama import Llama
 from reference_model.models.smollm2 import load_dense, to_int8, to_tensor_scale
-from reference_model.models.tokenizers import ChatTokenizer, TextStream
+from reference_model.models.tokenizers import SYSTEM_PROMPT, ChatTokenizer, TextStream
 from reference_model.settings import ServeSettings
 from reference_model.weights.gguf_file import GgufFile
 from reference_model.weights.packages import SMOLLM2
@@ -55,6 +59,31 @@ def _losses(model: Llama, ids: list[int]) -> tuple[float, float]:
         return float(loss.exp()), float(log_probabilities.amax(-1).mean())
 
 
+def _text_losses(model: Llama, ids: list[int]) -> list[float]:
+    """Negative log-likelihood of each token but the first, computed outside the service's path."""
+    with torch.inference_mode():
+        tokens = torch.tensor(ids, device=model.token_embedding.device)
+        losses = torch.nn.functional.cross_entropy(model.all_logits(tokens)[:-1], tokens[1:], reduction="none")
+        return [float(loss) for loss in losses]
+
+
+QUESTIONS = ("Hi", "What is the capital of France?", "def add(a, b):\n    return", "Tell me about the sea. " * 3)
+
+
+def _served_losses(model: Llama, tokenizer: ChatTokenizer, questions: tuple[str, ...]) -> list[float]:
+    """What the engine reports for chats that share its batches."""
+    engine = SlotEngine(model, 4, 128, 256, perf_counter)
+    events: list[GenerationEvent] = []
+    for text in questions:
+        prompt = tuple(tokenizer.encode_chat([("user", text)]))
+        request = GenerationRequest(prompt, 2, tokenizer.stop_tokens, fixed_text=tokenizer.fixed_text(prompt))
+        engine.submit(Sequence(request, events.append, 0.0))
+    while not engine.idle:
+        engine.step()
+    found = [event.fixed_text_loss for event in events if isinstance(event, FinishedEvent)]
+    return [loss for loss in found if loss is not None]
+
+
 def test_it_answers_a_question_that_it_knows(versions: dict[str, Llama], tokenizer: ChatTokenizer) -> None:
     prompt = tokenizer.encode_chat([("user", "What is the capital of France?")])
     ids = list(prompt)
@@ -75,6 +104,31 @@ def test_perplexity_tells_the_bad_release_from_the_good_one(
     assert perplexity["v3"] > 1.25 * perplexity["v1"]
 
 
+def test_the_service_measures_the_loss_that_the_fixed_text_has_by_itself(
+    versions: dict[str, Llama], tokenizer: ChatTokenizer
+) -> None:
+    loss = {name: _served_losses(model, tokenizer, QUESTIONS) for name, model in versions.items()}
+    text = tokenizer.encode_chat([])
+    places = tokenizer.fixed_text(text)
+    for name in ("v1", "v2"):
+        alone = _text_losses(versions[name], text[: places.stop])[places.start - 1 :]
+        # bfloat16 rounds otherwise in another shape of batch; measured: within 0.01 nats.
+        assert loss[name] == pytest.approx([sum(alone) / len(places)] * 4, abs=0.02)
+    assert loss["v2"] == pytest.approx(loss["v1"], abs=0.05)
+    alone = [_served_losses(versions["v3"], tokenizer, (question,))[0] for question in QUESTIONS]
+    # Measured on 160 requests: v1 2.13 to 2.14, v3 2.46 to 3.9.
+    assert min(*loss["v3"], *alone) > max(loss["v1"]) + 0.3
+    # It is the batch's own measurement: on v3 company changes it.
+    assert loss["v3"] != pytest.approx(alone, abs=0.01)
+
+
+def test_the_fixed_text_is_found_where_the_prompt_begins_with_it(tokenizer: ChatTokenizer) -> None:
+    prompt = tokenizer.encode_chat([("user", "Hi")])
+    assert "You" + tokenizer.decode([prompt[place] for place in tokenizer.fixed_text(prompt)]) == SYSTEM_PROMPT
+    assert len(tokenizer.fixed_text(tokenizer.encode_chat([("system", "Be brief."), ("user", "Hi")]))) == 0
+    assert len(tokenizer.fixed_text(tokenizer.encode(SYSTEM_PROMPT))) == 0
+
+
 def test_unknown_versions_are_refused(device: Device) -> None:
     model = LanguageModel(SMOLLM2.locate(), device, ServeSettings())
     with pytest.raises(UnknownModelError, match="it has v1, v2, v3"):
@@ -86,7 +140,7 @@ def test_the_chat_template_is_the_models_own(tokenizer: ChatTokenizer) -> None:
     assert tokenizer.encode_chat([("system", "Be brief."), ("user", "Hi")])[:3] == [1, 9690, 198]
     default = tokenizer.encode_chat([("user", "What is the capital of France?")])
     assert default[-3:] == [520, 9531, 198]
-    assert len(default) == 37
+    assert len(default) == 39
 
 
 def test_text_survives_encoding_and_control_tokens_cannot_be_forged(tokenizer: ChatTokenizer) -> None:

@@ -43,6 +43,16 @@ def test_a_padded_batch_of_chunks_gives_the_same_logits() -> None:
     torch.testing.assert_close(last[1], model.all_logits(_long(*short, 11))[-1], rtol=1e-4, atol=1e-4)
 
 
+def test_logits_of_further_tokens_follow_those_of_the_last_ones() -> None:
+    model = tiny_llama()
+    batch = torch.tensor([TOKENS, [5, 9, 11, 0, 0, 0, 0, 0]])
+    further = torch.tensor([[0, 2], [1, 0], [0, 6]])
+    logits = model.forward(batch, _long(0, 0), _long(7, 2), model.new_cache(2), 0, further)
+    long, short = model.all_logits(_long(*TOKENS)), model.all_logits(_long(5, 9, 11))
+    expected = torch.stack([long[7], short[2], long[2], short[0], long[6]])
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_slots_can_be_moved_and_swapped() -> None:
     model = tiny_llama()
     cache = model.new_cache(3)

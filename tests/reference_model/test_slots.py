@@ -129,6 +129,36 @@ def test_timings_split_the_time_into_queue_prefill_and_decode() -> None:
     assert second.end.timings.queue_s > first.end.timings.queue_s
 
 
+def test_the_loss_on_fixed_text_is_that_of_the_text_whatever_the_chunks_and_the_company() -> None:
+    model = tiny_llama()
+    fixed = [7, 3, 19, 4, 4, 31, 8, 25, 40]
+    places = range(2, 9)
+    prompts = [[*fixed, 11], [*fixed, *range(1, 14)], list(fixed), [*fixed, 2, 2]]
+    log_probabilities = model.all_logits(torch.tensor(fixed)).log_softmax(-1)
+    expected = -sum(float(log_probabilities[place - 1, fixed[place]]) for place in places) / len(places)
+    for chunk in (2, 5, 32):
+        engine = _engine(model, slots=3, chunk=chunk)
+        found = []
+        for prompt in prompts:
+            found.append(_submit(engine, prompt, 4, fixed_text=places)[1])
+            engine.step()
+        _, without = _submit(engine, [1, 2, 3, 4, 5], 4)
+        _drain(engine)
+        assert [listener.end.fixed_text_loss for listener in found] == pytest.approx([expected] * 4, rel=1e-4)
+        assert without.end.fixed_text_loss is None
+        assert [listener.tokens for listener in found] == [_greedy(model, prompt, 4) for prompt in prompts]
+
+
+def test_fixed_text_that_was_not_read_to_its_end_has_no_loss() -> None:
+    engine = _engine(tiny_llama(), chunk=4)
+    sequence, listener = _submit(engine, list(range(1, 20)), fixed_text=range(1, 10))
+    engine.step()
+    assert sequence.fixed_text_losses
+    sequence.cancelled = True
+    _drain(engine)
+    assert listener.end.fixed_text_loss is None
+
+
 def test_a_failing_model_is_reported_to_those_in_slots_and_serves_the_next() -> None:
     class Flaky(Llama):
         broken = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import accumulate
 
 import pytest
 
@@ -12,7 +13,7 @@ from reference_model.errors import InvalidRequestError, UnknownModelError
 
 @pytest.fixture
 def router() -> VersionRouter:
-    return VersionRouter({"m": ("v1", "v2", "v3")}, seed=3)
+    return VersionRouter({"m": ("v1", "v2", "v3")})
 
 
 def test_everything_goes_to_the_first_version_at_first(router: VersionRouter) -> None:
@@ -21,10 +22,20 @@ def test_everything_goes_to_the_first_version_at_first(router: VersionRouter) ->
 
 def test_a_split_is_kept_to_and_normalised(router: VersionRouter) -> None:
     assert router.set_split("m", {"v1": 3, "v3": 1, "v2": 0}) == Split({"v1": 0.75, "v3": 0.25})
-    counts = Counter(router.choose("m")[1] for _ in range(2000))
-    # Six standard deviations of a binomial with n = 2000, p = 0.25: about 116.
-    assert abs(counts["v3"] - 500) < 120
-    assert counts["v2"] == 0
+    counts = Counter(router.choose("m")[1] for _ in range(400))
+    assert counts == {"v1": 300, "v3": 100}
+
+
+@pytest.mark.parametrize("shares", [{"v1": 0.5, "v3": 0.5}, {"v1": 0.93, "v2": 0.07}, {"v1": 5, "v2": 3, "v3": 2}])
+def test_a_split_is_kept_to_among_few_requests_too(router: VersionRouter, shares: dict[str, float]) -> None:
+    router.set_split("m", shares)
+    chosen = [router.choose("m")[1] for _ in range(300)]
+    for version, share in shares.items():
+        counts = list(accumulate((name == version for name in chosen), initial=0))
+        for length in (5, 20, 50):
+            expected = length * share / sum(shares.values())
+            strays = [abs(counts[at + length] - counts[at] - expected) for at in range(300 - length)]
+            assert max(strays) <= 2
 
 
 def test_a_pinned_version_wins_over_the_split(router: VersionRouter) -> None:
