@@ -2,8 +2,8 @@
 
 One span a request, and one inference log with features of the input. Texts never leave the process, only their
 lengths, shares of character classes, and a digest that tells repeated prompts. Embeddings go with one classification
-in ten: a vector of 384 numbers is 4 kB and some 1.5 ms to write, a fifth of what computing it takes, and drift of
-embeddings is judged on a sample of a few hundred anyway.
+in ten: a vector of 384 numbers is 4 kB and some 1.5 ms to write, and drift of embeddings is judged on a sample of a few
+hundred anyway.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 It is what a golden prompt measures, without a request of its own: the text is the same for all, so its mean negative
 log-likelihood moves only when the weights, the arithmetic or the company in the batch do, never with the users.
 
-Cost: twenty more rows in the head's product and their softmax, about 5 ms beside some 100 ms that the prompt takes on
-one core. On v3 these rows share the head's activation scale, as all rows of a batch do there.
+Cost: seventeen more rows in the head's product and in a log-sum-exp over the vocabulary, measured as 15 ms of one busy
+core beside 120 ms for the prompt, some 2 % of a chat of eight tokens. On v3 these rows share the head's activation
+scale, as all rows of a batch do there.
 """
 
 from __future__ import annotations
