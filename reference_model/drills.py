@@ -71,9 +71,10 @@ _ALL: Final = (
     ),
     Drill(
         "cost-explosion",
-        "the limit on the output is lost: every generation writes 64 tokens instead of at most 16",
+        "the limit on the output is lost: every generation writes 24 tokens instead of at most 8",
         _truth("generation-cost", "cost-explosion"),
         fault="cost-explosion",
+        parameters={"tokens": 24},
     ),
     Drill(
         "bad-canary",
