@@ -14,7 +14,7 @@ _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
 
 
 def feedback_of(raw: RawColumns, text_length: int) -> list[FeedbackRow]:
-    """The feedback among ``raw``; one that names no request is counted among its rejections."""
+    """The feedback among ``raw``; one that names no request is counted among its body's rejections."""
     is_feedback = raw.name.mask([value == FEEDBACK_EVENT for value in raw.name.values], missing=False)
     if raw.signal != "log" or not is_feedback.any():
         return []
@@ -25,7 +25,7 @@ def feedback_of(raw: RawColumns, text_length: int) -> list[FeedbackRow]:
     for row in np.flatnonzero(is_feedback):
         trace_id, span_id = raw.trace_id[row].tobytes(), raw.span_id[row].tobytes()
         if not any(trace_id) or not any(span_id):
-            raw.rejections.add("feedback_without_request")
+            raw.reports[raw.body[row]].rejections.add("feedback_without_request")
             continue
         text = labels[row]
         found.append(

@@ -99,7 +99,10 @@ class Pipeline:
         """
         wanted = FIELD_ATTRIBUTES | self._named
         task = Task(request.signal, wanted, now_ns, keep_raw=self.keep_rows, limits=self.limits)
-        raw = DECODERS[request.encoding](request.body, task)
+        raw = DECODERS[request.encoding]([request.body], task)
+        (report,) = raw.reports
+        if report.error is not None:
+            raise report.error
         feedback = feedback_of(raw, self.limits.text_length)
         columns = normalise(raw, self._named, self.limits.text_length)
         columns = derive(columns, raw, self.prices, self.fingerprint_key)
@@ -115,13 +118,13 @@ class Pipeline:
         )
         return Prepared(
             payload if len(kept) or feedback else None,
-            raw.rejections,
+            report.rejections,
             spans=len(kept) if request.signal == "span" else 0,
             log_records=len(kept) if request.signal == "log" else 0,
             feedback=len(feedback),
-            passed_over=len(raw) - len(kept) - len(feedback) - raw.rejections.reasons["feedback_without_request"],
+            passed_over=len(raw) - len(kept) - len(feedback) - report.rejections.reasons["feedback_without_request"],
             unpriced=_unpriced(kept),
-            ignored_values=raw.ignored_values,
+            ignored_values=report.ignored_values,
         )
 
 

@@ -66,8 +66,8 @@ def prepare(columns: Columns) -> PreparedRecords:
         if name in columns.numbers and not np.isnan(columns.numbers[name]).all():
             values[name] = _numbers(columns.numbers[name])
     values["extras"] = _extras(columns)
-    if columns.raw:
-        values["raw"] = list(columns.raw)
+    if len(columns.raw):
+        values["raw"] = columns.raw.tolist()
     resources: dict[int, bytes] = {}
     if columns.resources and len(columns.resource):
         ids = [resource_id(body) for body in columns.resources]

@@ -81,6 +81,41 @@ def first_present(columns: Sequence[StringColumn]) -> StringColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class ByteColumn:
+    """Byte strings in one buffer: row ``i`` is ``data[starts[i]:ends[i]]``, so a slice of a payload costs nothing.
+
+    Attributes:
+        data: the buffer; it may hold bytes that belong to no row.
+        starts, ends: (n,) int64.
+    """
+
+    data: bytes = b""
+    starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @classmethod
+    def of(cls, items: Sequence[bytes]) -> ByteColumn:
+        """The column of ``items``."""
+        ends = np.cumsum([len(item) for item in items], dtype=np.int64)
+        starts = ends - np.asarray([len(item) for item in items], dtype=np.int64)
+        return cls(b"".join(items), starts, ends)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, row: int) -> bytes:
+        return self.data[self.starts[row] : self.ends[row]]
+
+    def tolist(self) -> list[bytes]:
+        """The byte strings."""
+        return [self.data[start:end] for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)]
+
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> ByteColumn:
+        """The rows at ``index`` (positions or a mask), in the same buffer."""
+        return ByteColumn(self.data, self.starts[index], self.ends[index])
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """``n`` records of one signal.
 
@@ -111,7 +146,7 @@ class Columns:
     strings: Mapping[str, StringColumn]
     numbers: Mapping[str, NDArray[np.float64]]
     is_inference: NDArray[np.bool_]
-    raw: tuple[bytes, ...] = ()
+    raw: ByteColumn = field(default_factory=ByteColumn)
     resource: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
     resources: tuple[bytes, ...] = ()
     embeddings: NDArray[np.float32] | None = None
@@ -143,7 +178,7 @@ class Columns:
             strings={key: column.take(rows) for key, column in self.strings.items()},
             numbers={key: column[rows] for key, column in self.numbers.items()},
             is_inference=self.is_inference[rows],
-            raw=tuple(self.raw[row] for row in rows) if self.raw else (),
+            raw=self.raw.take(rows) if len(self.raw) else self.raw,
             resource=self.resource[rows] if len(self.resource) else self.resource,
             resources=self.resources,
             embeddings=None if self.embeddings is None else self.embeddings[rows],

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal
 
-from collector.decode.decoder import Decoder, Signal, Task
+from collector.decode.decoder import CrowdedError, Decoder, Signal, Task
 from collector.decode.otlp_json import decode_json
 from collector.decode.protobuf import decode_protobuf
-from collector.decode.raw_columns import AttributeColumn, RawColumns
+from collector.decode.raw_columns import AttributeColumn, BodyReport, RawColumns
 from collector.decode.rejections import Rejections
 
 Encoding = Literal["protobuf", "json"]
@@ -20,6 +20,8 @@ DECODERS: Final[Mapping[Encoding, Decoder]] = MappingProxyType({"protobuf": deco
 __all__ = [
     "DECODERS",
     "AttributeColumn",
+    "BodyReport",
+    "CrowdedError",
     "Decoder",
     "Encoding",
     "RawColumns",

@@ -12,12 +12,11 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from collector.decode.decoder import Task
-from collector.decode.raw_columns import AttributeColumn, RawColumns
-from collector.decode.rejections import Rejections
+from collector.decode.decoder import CrowdedError, Task
+from collector.decode.raw_columns import AttributeColumn, BodyReport, RawColumns
 from collector.decode.validity import NO_SPAN_ID, NO_TRACE_ID, log_fault, span_fault
 from collector.decode.values import Cell, cell, vector
-from telemetry.columns import StringColumn
+from telemetry.columns import ByteColumn, StringColumn
 from telemetry.errors import PayloadError
 from telemetry.schema import EMBEDDING_ATTRIBUTE, FEATURE_ATTRIBUTE_PREFIX
 
@@ -50,7 +49,7 @@ class _Cells:
 
 @dataclass(slots=True)
 class RawColumnsBuilder:
-    """Columns under construction: ``begin_resource``, then its records, then the next resource; at last ``build``."""
+    """Columns under construction: ``begin_body``, ``begin_resource``, its records, the next resource ...; ``build``."""
 
     task: Task
     _time_ns: list[int] = field(default_factory=list)
@@ -61,6 +60,8 @@ class RawColumnsBuilder:
     _names: list[str] = field(default_factory=list)
     _errors: list[bool] = field(default_factory=list)
     _raw: list[bytes] = field(default_factory=list)
+    _bodies: list[int] = field(default_factory=list)
+    _reports: list[BodyReport] = field(default_factory=list)
     _row_resources: list[int] = field(default_factory=list)
     _resource_index: dict[bytes, int] = field(default_factory=dict)
     _resource: int = 0
@@ -68,8 +69,16 @@ class RawColumnsBuilder:
     _resource_cells: dict[str, _Cells] = field(default_factory=dict)
     _vectors: dict[int, list[float]] = field(default_factory=dict)
     _features: int = 0
-    _ignored_values: int = 0
-    _rejections: Rejections = field(default_factory=Rejections)
+    _first_row: int = 0
+
+    def begin_body(self) -> None:
+        """The records that follow came in one more body."""
+        self._reports.append(BodyReport())
+        self._first_row = len(self._time_ns)
+
+    def fail_body(self, error: PayloadError) -> None:
+        """Leave the present body out as a whole."""
+        self._report.error = error
 
     def begin_resource(self, resource: Resource, serialised: bytes) -> None:
         """Attribute the records that follow to ``resource``."""
@@ -114,13 +123,27 @@ class RawColumnsBuilder:
     def reject(self, reason: str) -> None:
         """Count a record that is left out."""
         self._guard_size()
-        self._rejections.add(reason)
+        self._report.rejections.add(reason)
+
+    @property
+    def _report(self) -> BodyReport:
+        return self._reports[-1]
+
+    @property
+    def _is_alone(self) -> bool:
+        return len(self._reports) == 1
 
     def build(self) -> RawColumns:
-        """Everything gathered, as columns."""
+        """Everything gathered, as columns.
+
+        Raises:
+            CrowdedError: see :class:`Decoder`.
+        """
         n, resources = len(self._time_ns), len(self._resource_index)
-        return RawColumns(
+        columns = RawColumns(
             signal=self.task.signal,
+            body=np.asarray(self._bodies, dtype=np.int32),
+            reports=tuple(self._reports),
             time_ns=np.asarray(self._time_ns, dtype=np.int64),
             start_ns=np.asarray(self._start_ns, dtype=np.int64),
             trace_id=_ids(self._trace_ids, 16),
@@ -132,11 +155,11 @@ class RawColumnsBuilder:
             resource=np.asarray(self._row_resources, dtype=np.int32),
             resource_attributes={name: cells.column(resources) for name, cells in self._resource_cells.items()},
             resources=tuple(self._resource_index),
-            raw=tuple(self._raw),
+            raw=ByteColumn.of(self._raw),
             embeddings=self._embeddings(n),
-            ignored_values=self._ignored_values,
-            rejections=self._rejections,
         )
+        failed = np.asarray([report.error is not None for report in self._reports], dtype=np.bool_)
+        return columns.take(~failed[columns.body]) if failed.any() else columns
 
     def _add_row(self, raw: bytes, start_ns: int, time_ns: int) -> int:
         self._guard_size()
@@ -144,12 +167,13 @@ class RawColumnsBuilder:
         self._time_ns.append(time_ns)
         self._start_ns.append(start_ns)
         self._row_resources.append(self._resource)
+        self._bodies.append(len(self._reports) - 1)
         if self.task.keep_raw:
             self._raw.append(raw)
         return row
 
     def _guard_size(self) -> None:
-        if len(self._time_ns) + self._rejections.total >= self.task.limits.records:
+        if len(self._time_ns) - self._first_row + self._report.rejections.total >= self.task.limits.records:
             raise PayloadError(
                 f"the request holds more than {self.task.limits.records} records",
                 status=413,
@@ -166,7 +190,7 @@ class RawColumnsBuilder:
                     continue
                 if key.startswith(FEATURE_ATTRIBUTE_PREFIX):
                     if self._features >= self.task.limits.features:
-                        self._ignored_values += 1
+                        self._ignore(1)
                         continue
                     self._features += 1
                 elif key not in self.task.wanted:
@@ -176,9 +200,19 @@ class RawColumnsBuilder:
 
     def _add_vector(self, row: int, numbers: list[float] | None) -> None:
         if numbers is None:
-            self._ignored_values += 1
+            self._report.ignored_values += 1
         else:
             self._vectors[row] = numbers
+
+    def _ignore(self, values: int) -> None:
+        """Leave ``values`` of the only body out for a limit of one body.
+
+        Raises:
+            CrowdedError: there are more bodies, and it may be another that fills the limit.
+        """
+        if not self._is_alone:
+            raise CrowdedError
+        self._report.ignored_values += values
 
     def _columns_within_limits(self, n: int) -> list[tuple[str, _Cells]]:
         """All attributes, less the features that would fill more cells than a request may."""
@@ -188,7 +222,7 @@ class RawColumnsBuilder:
             if name.startswith(FEATURE_ATTRIBUTE_PREFIX):
                 room -= 1
                 if room < 0:
-                    self._ignored_values += len(cells.rows)
+                    self._ignore(len(cells.rows))
                     continue
             kept.append((name, cells))
         return kept
@@ -199,14 +233,14 @@ class RawColumnsBuilder:
             return None
         dimensions = len(next(iter(self._vectors.values())))
         if n * dimensions > self.task.limits.cells:
-            self._ignored_values += len(self._vectors)
+            self._ignore(len(self._vectors))
             return None
         result = np.full((n, dimensions), np.nan, dtype=np.float32)
         for row, numbers in self._vectors.items():
             if len(numbers) == dimensions:
                 result[row] = numbers
             else:
-                self._ignored_values += 1
+                self._ignore(1)
         return result
 
 

@@ -1,7 +1,8 @@
-"""The one interface behind which OTLP is decoded: a body and what is wanted of it go in, raw columns come out."""
+"""The one interface behind which OTLP is decoded: bodies and what is wanted of them go in, raw columns come out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,13 +13,13 @@ from telemetry.columns import Signal
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is wanted of a body.
+    """What is wanted of bodies.
 
     Attributes:
         signal: spans or log records.
         wanted: names of the attributes to read, of records and of resources; features and the embedding are
             always read.
-        now_ns: when the body arrived; a record without a time of its own gets this one.
+        now_ns: when the bodies arrived; a record without a time of its own gets this one.
         keep_raw: whether each record's own bytes are kept.
     """
 
@@ -29,16 +30,26 @@ class Task:
     limits: Limits = field(default_factory=Limits)
 
 
+class CrowdedError(Exception):
+    """Several bodies together exceed a limit that each alone may keep: decode them one by one.
+
+    What a body yields must not depend on its companions.
+    """
+
+
 class Decoder(Protocol):
     """Reads one encoding of OTLP."""
 
-    def __call__(self, body: bytes, task: Task) -> RawColumns:
-        """The records of ``body``; those that cannot be used are left out and counted.
+    def __call__(self, bodies: Sequence[bytes], task: Task) -> RawColumns:
+        """The records of ``bodies``, each one a request; records that cannot be used are left out and counted.
+
+        A body that is no request (400), or holds too many records (413), gives no records and has its error in
+        its report; the others are as if it had not been there.
 
         Raises:
-            PayloadError: the body as a whole is not a request (400), or holds too many records (413).
+            CrowdedError: there are several bodies, and they have to be decoded one by one.
         """
         ...
 
 
-__all__ = ["Decoder", "Signal", "Task"]
+__all__ = ["CrowdedError", "Decoder", "Signal", "Task"]

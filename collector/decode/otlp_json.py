@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -44,16 +44,20 @@ class _ShapeError(ValueError):
     """A JSON value is not of the kind that its place asks for."""
 
 
-def decode_json(body: bytes, task: Task) -> RawColumns:
-    """The records of an OTLP/JSON request, see :class:`Decoder`."""
+def decode_json(bodies: Sequence[bytes], task: Task) -> RawColumns:
+    """The records of OTLP/JSON requests, see :class:`Decoder`."""
     builder = RawColumnsBuilder(task)
-    try:
-        for resource, records in _frames(_parse(body), task.signal):
-            builder.begin_resource(resource, resource.SerializeToString())
-            for document in records:
-                _add(builder, task.signal, document)
-    except _ShapeError as error:
-        raise _bad(str(error)) from None
+    for body in bodies:
+        builder.begin_body()
+        try:
+            for resource, records in _frames(_parse(body), task.signal):
+                builder.begin_resource(resource, resource.SerializeToString())
+                for document in records:
+                    _add(builder, task.signal, document)
+        except _ShapeError as error:
+            builder.fail_body(_bad(str(error)))
+        except PayloadError as error:
+            builder.fail_body(error)
     return builder.build()
 
 

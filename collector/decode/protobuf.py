@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -14,20 +16,29 @@ from collector.decode.wire import frames
 from telemetry.errors import PayloadError
 
 
-def decode_protobuf(body: bytes, task: Task) -> RawColumns:
-    """The records of an ``ExportTraceServiceRequest`` or ``ExportLogsServiceRequest``, see :class:`Decoder`."""
+def decode_protobuf(bodies: Sequence[bytes], task: Task) -> RawColumns:
+    """The records of Export requests for traces or logs, see :class:`Decoder`."""
     builder = RawColumnsBuilder(task)
+    for body in bodies:
+        builder.begin_body()
+        try:
+            _add(builder, body)
+        except PayloadError as error:
+            builder.fail_body(error)
+    return builder.build()
+
+
+def _add(builder: RawColumnsBuilder, body: bytes) -> None:
     for frame in frames(body):
         builder.begin_resource(_resource(frame.resource), frame.resource)
         for record in frame.records:
             try:
-                if task.signal == "span":
+                if builder.task.signal == "span":
                     builder.add_span(Span.FromString(record), record)
                 else:
                     builder.add_log(LogRecord.FromString(record), record)
             except DecodeError:
                 builder.reject("malformed")
-    return builder.build()
 
 
 def _resource(body: bytes) -> Resource:

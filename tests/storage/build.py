@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from storage.ingest import PreparedPayload
-from telemetry.columns import Columns, StringColumn, columns_of
+from telemetry.columns import ByteColumn, Columns, StringColumn, columns_of
 from telemetry.deltas import Distribution, DistributionDelta, SliDelta, group_key
 from telemetry.windows import NANOS
 
@@ -53,7 +53,7 @@ def span_columns(n: int, *, end_ns: int = NOW_NS, service: str = "chat", seed: i
         trace_id=ids(seed, n, 16),
         span_id=ids(seed + 1, n, 8),
         name=StringColumn.of(["chat m"] * n),
-        raw=tuple(f"raw {i}".encode() for i in range(n)),
+        raw=ByteColumn.of([f"raw {i}".encode() for i in range(n)]),
         resource=np.asarray([i % 2 for i in range(n)], dtype=np.int32),
         resources=(b"resource a", b"resource b"),
     )

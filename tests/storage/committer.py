@@ -11,13 +11,14 @@ from dataclasses import replace
 
 from storage.database import Database
 from storage.ingest import PreparedPayload, commit
+from telemetry.columns import ByteColumn
 from telemetry.sketches import DDSketch
 from tests.storage.build import NOW_NS, payload, sli, span_columns, spread
 
 
 def numbered(name: str, number: int) -> PreparedPayload:
     """The payload that is committed under this name and number."""
-    columns = replace(span_columns(3, seed=number), raw=(f"{name}-{number}".encode(),) * 3)
+    columns = replace(span_columns(3, seed=number), raw=ByteColumn.of([f"{name}-{number}".encode()] * 3))
     deltas = sli(NOW_NS, 1, 2, rule=name), spread(NOW_NS, DDSketch.of([float(number + 1)]), rule=name)
     return payload(f"{name}-{number}", *deltas, columns=(columns,))
 

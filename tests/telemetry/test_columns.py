@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.columns import Columns, StringColumn, columns_of, empty_columns, first_present
+from telemetry.columns import ByteColumn, Columns, StringColumn, columns_of, empty_columns, first_present
 from telemetry.errors import TailwatchError
 
 ITEMS = st.lists(st.one_of(st.none(), st.sampled_from(["", "a", "b", "É", "a b"])), max_size=12)
@@ -91,7 +91,7 @@ def test_taking_rows_of_a_batch_takes_every_column(index: list[int]) -> None:
         signal=base.signal, time_ns=base.time_ns, start_ns=base.start_ns,
         trace_id=np.arange(48, dtype=np.uint8).reshape(3, 16), span_id=np.arange(24, dtype=np.uint8).reshape(3, 8),
         parent_span_id=base.parent_span_id, name=StringColumn.of(["x", "y", "z"]), strings=base.strings,
-        numbers=base.numbers, is_inference=np.asarray([True, False, True]), raw=(b"0", b"1", b"2"),
+        numbers=base.numbers, is_inference=np.asarray([True, False, True]), raw=ByteColumn.of([b"0", b"1", b"2"]),
         resource=np.asarray([1, 0, 1], dtype=np.int32), resources=(b"r", b"s"),
         embeddings=np.arange(6, dtype=np.float32).reshape(3, 2),
     )  # fmt: skip
@@ -105,7 +105,7 @@ def test_taking_rows_of_a_batch_takes_every_column(index: list[int]) -> None:
     assert taken.name.tolist() == [whole.name.tolist()[row] for row in rows]
     assert taken.string("service").tolist() == [whole.string("service").tolist()[row] for row in rows]
     np.testing.assert_array_equal(taken.number("ttft"), whole.number("ttft")[rows])
-    assert taken.raw == tuple(whole.raw[row] for row in rows)
+    assert taken.raw.tolist() == [whole.raw[row] for row in rows]
     assert taken.resource.tolist() == whole.resource[rows].tolist()
     assert taken.embeddings is not None
     assert whole.embeddings is not None
