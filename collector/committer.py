@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from storage.ingest import PreparedPayload
+from storage.ingest import PreparedPayload, RepeatedError
 from telemetry.errors import OverloadedError, TailwatchError
 
 _MAX_GROUP: Final = 64
@@ -20,9 +20,9 @@ _log = logging.getLogger(__name__)
 
 
 class Commit(Protocol):
-    """Makes payloads durable, all of them or none: True for each that is new, False for a repeat."""
+    """Makes payloads durable, all of them or none; RepeatedError for requests that were counted before."""
 
-    def __call__(self, payloads: Sequence[PreparedPayload]) -> list[bool]:
+    def __call__(self, payloads: Sequence[PreparedPayload]) -> None:
         """Commit, or raise and leave nothing behind."""
         ...
 
@@ -127,7 +127,7 @@ class Committer:
     def _try(self, group: list[Pending]) -> Exception | None:
         """Commit ``group`` and answer it; what went wrong otherwise, with nobody answered."""
         try:
-            new = self._commit([pending.payload for pending in group])
+            new = self._commit_new(group)
         except Exception as error:  # noqa: BLE001  # whatever it is, the senders must learn that nothing was stored
             self._failed()
             return error
@@ -135,6 +135,21 @@ class Committer:
         for pending, is_new in zip(group, new, strict=True):
             pending.outcome.set_result(is_new)
         return None
+
+    def _commit_new(self, group: list[Pending]) -> list[bool]:
+        """Commit what of ``group`` is new; True for each that was."""
+        digests = [pending.payload.digests for pending in group]
+        new = [digests.index(own) == place for place, own in enumerate(digests)]
+        while any(new):
+            try:
+                self._commit([pending.payload for pending, is_new in zip(group, new, strict=True) if is_new])
+                break
+            except RepeatedError as error:
+                new = [
+                    is_new and error.digests.isdisjoint(pending.payload.digests)
+                    for pending, is_new in zip(group, new, strict=True)
+                ]
+        return new
 
     def _refuse(self, group: list[Pending], error: Exception) -> None:
         known = isinstance(error, TailwatchError)

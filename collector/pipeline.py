@@ -109,7 +109,7 @@ class Pipeline:
         kept = columns if request.signal == "span" else columns.take(columns.is_inference)
         deltas = roll_up(kept, self.rules, self.guard, now_ns)
         payload = PreparedPayload(
-            digest=_digest(request.signal, request.body),
+            digests=(_digest(request.signal, request.body),),
             columns=(kept,),
             feedback=tuple(feedback),
             sli=deltas.sli,

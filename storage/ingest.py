@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from storage.coverage import rows_dropped
 from storage.database import Database
@@ -22,6 +22,7 @@ from storage.statements import chunks, insert_into, insert_rows
 from storage.tables import payloads, resources
 from telemetry.columns import Columns, Signal
 from telemetry.deltas import DistributionDelta, SliDelta
+from telemetry.errors import TailwatchError
 from telemetry.windows import NANOS, bucket_start
 
 _SEEN_EVERY_NS: Final = 3600 * NANOS
@@ -30,19 +31,31 @@ _UNKEPT_NS: Final = 300 * NANOS
 """Where no rows are kept, the time that they are complete from moves in steps of this."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedPayload:
-    """What one request carried, decoded and counted.
+class RepeatedError(TailwatchError):
+    """Requests among those to be committed had been counted before; nothing was committed.
 
     Attributes:
-        digest: of the body; equal digests are the same request.
-        columns: its spans and inference logs.
-        feedback: its labels for earlier requests.
-        sli, distributions: what it adds to the counters.
-        spans: how many records it carried.
+        digests: theirs. What they carried has to be left out, and the rest committed without it.
     """
 
-    digest: bytes
+    def __init__(self, digests: frozenset[bytes]) -> None:
+        self.digests = digests
+        super().__init__(f"{len(digests)} requests were counted before", remedy="commit the others without them")
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPayload:
+    """What a batch of requests carried, decoded and counted together: it is committed whole or not at all.
+
+    Attributes:
+        digests: one a request; equal digests are the same request.
+        columns: their spans and inference logs.
+        feedback: their labels for earlier requests.
+        sli, distributions: what they add to the counters.
+        spans: how many records they carried.
+    """
+
+    digests: tuple[bytes, ...]
     columns: tuple[Columns, ...] = ()
     feedback: tuple[FeedbackRow, ...] = ()
     sli: tuple[SliDelta, ...] = ()
@@ -50,51 +63,65 @@ class PreparedPayload:
     spans: int = 0
 
 
-def commit(db: Database, group: Sequence[PreparedPayload], now_ns: int, keep_rows: bool = True) -> list[bool]:
-    """Commit the payloads of a group together; True for each that is new, False for each that was counted before.
+def known(db: Database, digests: Iterable[bytes]) -> frozenset[bytes]:
+    """Those of ``digests`` that were counted before; a commit decides all the same, since others commit too.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    found: set[bytes] = set()
+    with db.read() as connection:
+        for chunk in chunks(sorted(set(digests))):
+            stored = connection.execute(select(payloads.c.digest).where(payloads.c.digest.in_(chunk)))
+            found.update(bytes(digest) for digest in stored.scalars())
+    return frozenset(found)
+
+
+def commit(db: Database, group: Sequence[PreparedPayload], now_ns: int, keep_rows: bool = True) -> None:
+    """Commit the payloads of a group together, each request of which is new, and named once in the group.
 
     ``keep_rows``: whether spans and inference logs are kept; counters and feedback always are. Increments of
     the same counter are added up first, so a group costs one row a counter.
 
     Raises:
+        RepeatedError: requests were counted before; nothing of the group was committed.
         StorageError: nothing of the group was committed. If the server was lost during the commit itself,
             that is unknown: send the same payloads again, and what was committed will be found by its digest.
+        ValueError: a digest occurs twice in the group.
     """
     if not group:
-        return []
+        return
     records = [[prepare(columns) for columns in payload.columns if len(columns)] for payload in group if keep_rows]
     with db.write() as connection:
-        new = _claim(connection, [payload.digest for payload in group], now_ns)
-        counted = [payload for payload, is_new in zip(group, new, strict=True) if is_new]
-        insert_sli(connection, [delta for payload in counted for delta in payload.sli])
-        insert_distributions(connection, [delta for payload in counted for delta in payload.distributions])
-        insert_feedback(connection, [row for payload in counted for row in payload.feedback])
+        _claim(connection, [digest for payload in group for digest in payload.digests], now_ns)
+        insert_sli(connection, [delta for payload in group for delta in payload.sli])
+        insert_distributions(connection, [delta for payload in group for delta in payload.distributions])
+        insert_feedback(connection, [row for payload in group for row in payload.feedback])
         if keep_rows:
-            kept = [batch for batches, is_new in zip(records, new, strict=True) if is_new for batch in batches]
+            kept = [batch for batches in records for batch in batches]
             _insert_resources(connection, kept, now_ns)
             _insert_records(connection, kept)
         else:
-            _note_unkept(connection, [columns for payload in counted for columns in payload.columns if len(columns)])
-    return new
+            _note_unkept(connection, [columns for payload in group for columns in payload.columns if len(columns)])
 
 
-def _claim(connection: Connection, digests: Sequence[bytes], now_ns: int) -> list[bool]:
-    """Write down the digests; True for the first payload of each that nobody wrote before.
+def _claim(connection: Connection, digests: Sequence[bytes], now_ns: int) -> None:
+    """Write down the digests, or raise RepeatedError with those that somebody wrote before.
 
     In sorted order, lest two collectors wait for each other's digests.
     """
+    asked = frozenset(digests)
+    if len(asked) < len(digests):
+        raise ValueError("a digest occurs twice among the payloads of one commit")
     claimed: set[bytes] = set()
-    for chunk in chunks(sorted(set(digests))):
+    for chunk in chunks(sorted(asked)):
         statement = insert_into(connection, payloads).values(
             [{"digest": digest, "received_ns": now_ns} for digest in chunk]
         )
         returned = connection.execute(statement.on_conflict_do_nothing().returning(payloads.c.digest))
         claimed.update(bytes(digest) for digest in returned.scalars())
-    verdicts: list[bool] = []
-    for digest in digests:
-        verdicts.append(digest in claimed)
-        claimed.discard(digest)
-    return verdicts
+    if claimed != asked:
+        raise RepeatedError(asked - claimed)
 
 
 def _note_unkept(connection: Connection, unkept: Sequence[Columns]) -> None:

@@ -16,7 +16,7 @@ from detectors.slo.engine import Engine
 from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
 from storage.database import Database
-from storage.ingest import PreparedPayload
+from storage.ingest import PreparedPayload, RepeatedError
 from storage.locks import Leadership
 from storage.positions import Position
 from storage.rollups import read_since
@@ -175,7 +175,7 @@ class Evaluator:
             evaluation = self._engine.step(now_ns, self._heard_ns)
             if evaluation.slice_deltas:
                 # The digest is drawn once: a commit that was lost on its way back is known again when it is repeated.
-                self._unsaved.append(PreparedPayload(secrets.token_bytes(16), sli=evaluation.slice_deltas))
+                self._unsaved.append(PreparedPayload((secrets.token_bytes(16),), sli=evaluation.slice_deltas))
             self._unsaved_references.extend(evaluation.references)
             self._statuses = {status.slo.name: status.to_json() for status in evaluation.statuses}
         return evaluation.findings
@@ -186,12 +186,19 @@ class Evaluator:
                 service = group_labels(row.group).get("service", "")
                 self._heard_ns[service] = max(self._heard_ns.get(service, 0), row.bucket_ns)
 
+    def _commit_unsaved(self) -> None:
+        """Commit the verdicts; those whose commit was lost on its way back are left out."""
+        while self._unsaved:
+            try:
+                self._commit(self._unsaved)
+                self._unsaved.clear()
+            except RepeatedError as error:
+                self._unsaved = [verdict for verdict in self._unsaved if error.digests.isdisjoint(verdict.digests)]
+
     def _save_slices(self) -> None:
         """Store verdicts over time slices and references; after a failure they wait for the next step."""
         try:
-            if self._unsaved:
-                self._commit(self._unsaved)
-                self._unsaved.clear()
+            self._commit_unsaved()
             save_references(self._database, self._unsaved_references)
             self._unsaved_references.clear()
         except TailwatchError as error:

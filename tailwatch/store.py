@@ -63,8 +63,8 @@ def open_store(settings: Settings, clock: Clock) -> Iterator[Store]:
         database.close()
 
 
-def _commit(database: Database, clock: Clock, keep_rows: bool, payloads: Sequence[PreparedPayload]) -> list[bool]:
-    return commit(database, payloads, clock.now_ns(), keep_rows)
+def _commit(database: Database, clock: Clock, keep_rows: bool, payloads: Sequence[PreparedPayload]) -> None:
+    commit(database, payloads, clock.now_ns(), keep_rows)
 
 
 def _fingerprint_key(database: Database) -> bytes:

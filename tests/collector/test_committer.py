@@ -9,15 +9,14 @@ from storage.ingest import PreparedPayload
 
 
 def payload(number: int) -> PreparedPayload:
-    return PreparedPayload(digest=number.to_bytes(16, "big"))
+    return PreparedPayload(digests=(number.to_bytes(16, "big"),))
 
 
 def test_closing_waits_for_what_is_announced() -> None:
     stored: list[bytes] = []
 
-    def store(payloads: Sequence[PreparedPayload]) -> list[bool]:
-        stored.extend(one.digest for one in payloads)
-        return [True] * len(payloads)
+    def store(payloads: Sequence[PreparedPayload]) -> None:
+        stored.extend(digest for one in payloads for digest in one.digests)
 
     committer = Committer(store, committed=lambda: None, failed=lambda: None, group_wait_s=0.01, retry_after_s=1)
     outcome: Future[bool] = Future()
@@ -30,12 +29,12 @@ def test_closing_waits_for_what_is_announced() -> None:
     closing.join(30)
     assert not closing.is_alive()
     assert outcome.result(0) is True
-    assert stored == [payload(1).digest]
+    assert stored == [*payload(1).digests]
 
 
 def test_a_group_that_stays_announced_does_not_hold_up_the_others() -> None:
     committer = Committer(
-        lambda payloads: [True] * len(payloads),
+        lambda payloads: None,
         committed=lambda: None,
         failed=lambda: None,
         group_wait_s=0.01,
@@ -54,7 +53,7 @@ def test_after_a_failure_of_all_and_of_the_first_alone_the_rest_is_not_tried() -
     tried: list[int] = []
     gate = threading.Event()
 
-    def store(payloads: Sequence[PreparedPayload]) -> list[bool]:
+    def store(payloads: Sequence[PreparedPayload]) -> None:
         assert gate.wait(30)
         tried.append(len(payloads))
         raise RuntimeError("no disk")

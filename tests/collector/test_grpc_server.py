@@ -53,10 +53,10 @@ class Store:
         self.store = storing(db)
         self.failing = False
 
-    def __call__(self, payloads: Sequence[PreparedPayload]) -> list[bool]:
+    def __call__(self, payloads: Sequence[PreparedPayload]) -> None:
         if self.failing:
             raise RuntimeError("no disk")
-        return self.store(payloads)
+        self.store(payloads)
 
 
 @pytest.fixture

@@ -300,9 +300,9 @@ def test_under_overload_the_rest_is_refused_and_everything_acknowledged_is_store
     with open_database(tmp_path) as db:
         store = storing(db)
 
-        def slowly(payloads: Sequence[PreparedPayload]) -> list[bool]:
+        def slowly(payloads: Sequence[PreparedPayload]) -> None:
             assert turn.acquire(timeout=60)
-            return store(payloads)
+            store(payloads)
 
         pipeline = Pipeline(limits=Limits(body_bytes=10_000))
         with collecting(slowly, pipeline, capacity_bytes=40_000) as (url, intake):
@@ -330,10 +330,9 @@ def test_under_overload_the_rest_is_refused_and_everything_acknowledged_is_store
 def test_room_is_taken_as_a_body_is_read(tmp_path: Path) -> None:
     turn, entered = threading.Event(), threading.Event()
 
-    def slowly(payloads: Sequence[PreparedPayload]) -> list[bool]:
+    def slowly(payloads: Sequence[PreparedPayload]) -> None:
         entered.set()
         assert turn.wait(60)
-        return [True] * len(payloads)
 
     def body(number: int) -> bytes:
         return traces([span(number, end_ns=now_ns(), custom="x" * 30_000)]).SerializeToString()
@@ -356,10 +355,10 @@ def test_a_storage_failure_is_503_and_the_retry_is_stored(tmp_path: Path, caplog
     with open_database(tmp_path) as db:
         store = storing(db)
 
-        def once_failing(payloads: Sequence[PreparedPayload]) -> list[bool]:
+        def once_failing(payloads: Sequence[PreparedPayload]) -> None:
             if failures:
                 raise failures.pop()
-            return store(payloads)
+            store(payloads)
 
         with collecting(once_failing) as (url, _), httpx.Client(base_url=url) as client, caplog.at_level(logging.ERROR):
             body = one_span("retried")

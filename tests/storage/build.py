@@ -90,7 +90,7 @@ def spread(
 
 def payload(name: str, *deltas: SliDelta | DistributionDelta, columns: tuple[Columns, ...] = ()) -> PreparedPayload:
     return PreparedPayload(
-        digest=digest(name),
+        digests=(digest(name),),
         columns=columns,
         sli=tuple(delta for delta in deltas if isinstance(delta, SliDelta)),
         distributions=tuple(delta for delta in deltas if isinstance(delta, DistributionDelta)),

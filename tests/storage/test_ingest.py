@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from storage import spans
 from storage.database import Database
 from storage.feedback import FeedbackRow
-from storage.ingest import PreparedPayload, commit
+from storage.ingest import PreparedPayload, RepeatedError, commit, known
 from storage.records import resource_id
 from storage.rollups import load, sli_totals
 from storage.tables import distribution_deltas, feedback, inference_logs, payloads, resources, sli_deltas
@@ -32,7 +32,8 @@ def _rows(database: Database, table: object) -> int:
 
 def test_no_payloads_need_no_transaction(database: Database):
     database.close()
-    assert commit(database, [], NOW_NS) == []
+    commit(database, [], NOW_NS)
+    assert _rows(database, payloads) == 0
 
 
 def test_everything_of_a_payload_is_kept(database: Database):
@@ -40,23 +41,40 @@ def test_everything_of_a_payload_is_kept(database: Database):
         payload("a", sli(NOW_NS, 2, 3), columns=(span_columns(5), log_columns(4))),
         feedback=(FeedbackRow(NOW_NS, b"t" * 16, b"s" * 8, "yes", None, 0.5),),
     )
-    assert commit(database, [whole], NOW_NS) == [True]
+    commit(database, [whole], NOW_NS)
     counts = {table.name: _rows(database, table) for table in (span_table, inference_logs, feedback, sli_deltas)}
     assert counts == {"spans": 5, "inference_logs": 4, "feedback": 1, "sli_deltas": 1}
 
 
-def test_a_repeat_is_acknowledged_and_not_counted_within_a_group_and_later(database: Database):
+def test_a_group_with_a_repeat_is_not_committed_and_the_repeat_is_named(database: Database):
     first, second = payload("a", sli(NOW_NS)), payload("b", sli(NOW_NS, 0, 1))
-    assert commit(database, [first, second, first], NOW_NS) == [True, True, False]
-    assert commit(database, [second, payload("c", sli(NOW_NS))], NOW_NS) == [False, True]
+    commit(database, [first, second], NOW_NS)
+    third = replace(payload("c", sli(NOW_NS)), digests=(digest("c"), digest("d")))
+    for repeated in (second, replace(second, digests=(digest("e"), digest("b")))):
+        with pytest.raises(RepeatedError) as caught:
+            commit(database, [repeated, third], NOW_NS)
+        assert caught.value.digests == {digest("b")}
+    assert known(database, [digest(name) for name in "abcde"]) == {digest("a"), digest("b")}
+    commit(database, [third], NOW_NS)
+    assert known(database, [digest(name) for name in "abcde"]) == {digest(name) for name in "abcd"}
     (total,) = sli_totals(database, "rule", NOW_NS, NOW_NS + 1)
     assert (total.good, total.total) == (2, 3)
 
 
+def test_a_digest_that_occurs_twice_in_a_group_is_a_mistake_of_the_caller(database: Database):
+    group = [payload("a", sli(NOW_NS)), payload("b"), payload("a", sli(NOW_NS))]
+    with pytest.raises(ValueError, match="twice"):
+        commit(database, group, NOW_NS)
+    assert _rows(database, payloads) == _rows(database, sli_deltas) == 0
+
+
 def test_more_payloads_than_fit_one_statement(database: Database):
     group = [payload(f"p{number}", sli(NOW_NS)) for number in range(1201)]
-    assert all(commit(database, group, NOW_NS))
-    assert not any(commit(database, group, NOW_NS))
+    commit(database, group, NOW_NS)
+    with pytest.raises(RepeatedError) as caught:
+        commit(database, group, NOW_NS)
+    assert caught.value.digests == known(database, [name for one in group for name in one.digests])
+    assert len(caught.value.digests) == 1201
     assert _rows(database, payloads) == 1201
 
 
@@ -79,7 +97,7 @@ def test_without_rows_counters_and_feedback_are_still_kept(database: Database):
         payload("a", sli(NOW_NS), columns=(span_columns(3), log_columns(2))),
         feedback=(FeedbackRow(NOW_NS, b"t" * 16, b"s" * 8),),
     )
-    assert commit(database, [given], NOW_NS, keep_rows=False) == [True]
+    commit(database, [given], NOW_NS, keep_rows=False)
     assert [_rows(database, table) for table in (span_table, inference_logs, resources)] == [0, 0, 0]
     assert [_rows(database, table) for table in (sli_deltas, feedback)] == [1, 1]
 
@@ -90,7 +108,8 @@ def test_when_a_part_cannot_be_written_nothing_is_and_the_payload_can_come_again
     with pytest.raises(Exception, match=r"(?i)not.null"):
         commit(database, [payload("b", sli(NOW_NS)), broken], NOW_NS)
     assert [_rows(database, table) for table in (payloads, sli_deltas, distribution_deltas)] == [0, 0, 0]
-    assert commit(database, [payload("b", sli(NOW_NS)), payload("a", sli(NOW_NS))], NOW_NS) == [True, True]
+    commit(database, [payload("b", sli(NOW_NS)), payload("a", sli(NOW_NS))], NOW_NS)
+    assert _rows(database, payloads) == 2
 
 
 @pytest.mark.parametrize("text", ["nul \0 byte", "lone \ud800 surrogate", "emoji 🦉 'quote\" \\ \n %s ?", "\0"])
@@ -104,7 +123,7 @@ def test_any_text_can_be_stored(database: Database, text: str):
     given = replace(
         payload("a", *deltas, columns=(hostile,)), feedback=(FeedbackRow(NOW_NS, b"t" * 16, b"s" * 8, text),)
     )
-    assert commit(database, [given], NOW_NS) == [True]
+    commit(database, [given], NOW_NS)
     read = spans.load_columns(database, 0, NOW_NS + 1)
     kept = text.replace("\0", "\ufffd").replace("\ud800", "?")
     assert read.string("service").tolist() == read.string("http.route").tolist() == read.name.tolist() == [kept]
@@ -129,19 +148,28 @@ def test_resource_ids_fit_a_signed_column_and_differ():
 def test_collectors_with_the_same_payloads_in_another_order_count_each_once(database: Database):
     group = [payload(f"p{number}", sli(NOW_NS), columns=(span_columns(3, seed=number),)) for number in range(30)]
     orders = [group, group[::-1], group[10:] + group[:10], group[::2] + group[1::2]]
-    verdicts: list[list[bool]] = []
+    counted: list[bytes] = []
     barrier = threading.Barrier(len(orders))
 
     def collect(order: list[PreparedPayload]) -> None:
         barrier.wait()
-        verdicts.extend(commit(database, order[start : start + 10], NOW_NS) for start in range(0, len(order), 10))
+        for start in range(0, len(order), 10):
+            left = order[start : start + 10]
+            while left:
+                try:
+                    commit(database, left, NOW_NS)
+                except RepeatedError as error:
+                    left = [one for one in left if error.digests.isdisjoint(one.digests)]
+                else:
+                    counted.extend(one.digests[0] for one in left)
+                    break
 
     threads = [threading.Thread(target=collect, args=(order,)) for order in orders]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(sum(verdict) for verdict in verdicts) == len(group)
+    assert sorted(counted) == sorted(one.digests[0] for one in group)
     assert sli_totals(database, "rule", NOW_NS, NOW_NS + 1)[0].total == len(group)
     assert _rows(database, span_table) == 3 * len(group)
 
@@ -162,4 +190,5 @@ def total_key(labels: object) -> str:
 
 def test_digests_of_any_length_are_compared_whole(database: Database):
     long = digest("x") * 4
-    assert commit(database, [PreparedPayload(long), PreparedPayload(long[:-1])], NOW_NS) == [True, True]
+    commit(database, [PreparedPayload((long, long[:-1]))], NOW_NS)
+    assert known(database, [long, long[:-1], long[:-2]]) == {long, long[:-1]}

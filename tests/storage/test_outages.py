@@ -40,7 +40,8 @@ def test_a_server_that_ends_the_connection_amid_a_commit(
             with pytest.raises(StorageError, match="the server cannot be reached"):
                 commit(database, [given], NOW_NS)
         assert _count(database) == 0
-        assert commit(database, [given], NOW_NS) == [True]
+        commit(database, [given], NOW_NS)
+        assert _count(database) == 1
 
 
 def test_a_full_disk(migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
@@ -58,7 +59,8 @@ def test_a_full_disk(migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
                 commit(database, [given], NOW_NS)
         database.close()
         assert _count(database) == 0
-        assert commit(database, [given], NOW_NS) == [True]
+        commit(database, [given], NOW_NS)
+        assert _count(database) == 1
 
 
 def test_a_damaged_file(migrated_sqlite_url: str):

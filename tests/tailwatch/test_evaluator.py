@@ -156,14 +156,13 @@ def test_verdicts_wait_while_storage_fails_and_are_stored_once(database: Databas
     slos = slo_set(tmp_path, TAIL)
     faults = ["before", "after", "before"]
 
-    def unsteady(group: Sequence[PreparedPayload]) -> list[bool]:
+    def unsteady(group: Sequence[PreparedPayload]) -> None:
         fault = faults.pop() if faults else ""
         if fault == "before":
             raise StorageError("the disk is full", where="test", remedy="free some space")
-        new = commit(database, group, START_NS)
+        commit(database, group, START_NS)
         if fault == "after":
             raise StorageError("the server was lost", where="test", remedy="start it")
-        return new
 
     with started(database, slos, START_NS, unsteady) as one:
         for i in range(6):
