@@ -29,7 +29,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, xlogy
 
 from detectors.attribution.tallies import Tallies
 
@@ -96,6 +95,8 @@ def excess_p_value(whole: Tallies, records_before: int) -> float:
         odds = float(whole.expected[0] / whole.expected_before[0])
     else:
         odds = float(whole.total[0]) / records_before
+    from scipy.special import betainc  # noqa: PLC0415 - scipy takes 0.3 s to import
+
     return float(betainc(bad, bad_before + 1.0, odds / (1.0 + odds)))
 
 
@@ -108,6 +109,8 @@ def _calibrated(slices: Tallies) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def _score(bad: NDArray[np.float64], rest: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import xlogy  # noqa: PLC0415 - scipy takes 0.3 s to import
+
     whole = bad + rest
     inside = xlogy(bad, bad) - xlogy(bad, whole * share)
     return np.asarray(inside + xlogy(rest, rest) - xlogy(rest, whole * (1 - share)))
@@ -115,4 +118,6 @@ def _score(bad: NDArray[np.float64], rest: NDArray[np.float64], share: NDArray[n
 
 def _binomial_tail(k: NDArray[np.float64], n: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.float64]:
     """P(binomial(n, p) >= k), continued to real k and n by the incomplete beta function; 1 at k = 0."""
+    from scipy.special import betainc  # noqa: PLC0415 - scipy takes 0.3 s to import
+
     return np.where(k > 0, betainc(np.maximum(k, 1e-12), np.maximum(n - k, 0.0) + 1.0, p), 1.0)

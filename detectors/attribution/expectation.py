@@ -18,7 +18,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlog1py, xlogy
 
 from detectors.attribution.dimensions import UNNAMED, CodedDimension
 
@@ -50,6 +49,8 @@ def expected_rates(
 
 
 def _gain(dimension: CodedDimension, bad: NDArray[np.bool_], overall: float) -> float:
+    from scipy.special import xlog1py, xlogy  # noqa: PLC0415 - scipy takes 0.3 s to import
+
     total, wrong = _counts(dimension, bad)
     rate = np.divide(wrong, total, out=np.zeros_like(total), where=total > 0)
     separate = float((xlogy(wrong, rate) + xlog1py(total - wrong, -rate)).sum())

@@ -20,7 +20,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import kolmogorov
 
 from detectors.drift.histograms import shared_histogram
 from telemetry.sketches import DDSketch
@@ -34,6 +33,8 @@ def ks_test(reference: Values, current: Values) -> tuple[float, float]:
 
     Two samples are compared exactly; as soon as one side is a sketch, both are compared as sketches.
     """
+    from scipy.special import kolmogorov  # noqa: PLC0415 - scipy takes 0.3 s to import
+
     if isinstance(reference, np.ndarray) and isinstance(current, np.ndarray):
         n, m = len(reference), len(current)
         statistic = _exact_statistic(reference, current) if n and m else 0.0

@@ -34,7 +34,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, betaln
 
 Ranks = tuple[int | None, int | None]
 """1-based ranks of the bounds in the ascending sample; None where there is no finite bound."""
@@ -45,6 +44,8 @@ TUNED_FOR: Final = 10_000
 
 def ranks_fixed(n: int, quantile: float, confidence: float = 0.95) -> Ranks:
     """Ranks whose values bracket the quantile, for a single look at ``n`` values."""
+    from scipy.special import bdtr  # noqa: PLC0415 - scipy takes 0.3 s to import
+
     tail = (1 - confidence) / 2
     counts = _counts_near(n, quantile, spread=12.0)
     cumulative = bdtr(counts.astype(np.float64), n, quantile)
@@ -58,6 +59,8 @@ def ranks_fixed(n: int, quantile: float, confidence: float = 0.95) -> Ranks:
 
 def ranks_always(n: int, quantile: float, confidence: float = 0.95, tuned_for: int = TUNED_FOR) -> Ranks:
     """Ranks whose values bracket the quantile at every ``n`` at once."""
+    from scipy.special import betaln  # noqa: PLC0415 - scipy takes 0.3 s to import
+
     alpha = 1 - confidence
     # Precision of the mixture, in observations: Howard, Ramdas, McAuliffe, Sekhon 2021, equation 17, first order.
     strength = tuned_for / (2 * math.log(1 / alpha) + math.log(1 + 2 * math.log(1 / alpha)))

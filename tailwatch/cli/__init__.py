@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +37,8 @@ class LazyGroup(click.Group):
         """The command of that name, if there is one."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        with _keeping_all():
+            command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -45,6 +48,17 @@ class LazyGroup(click.Group):
         except TailwatchError as error:
             click.echo(f"tailwatch: {error}", err=True)
             sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+@contextmanager
+def _keeping_all() -> Iterator[None]:
+    """Look for no garbage while modules are imported, and never among what they made: it stays, and looking costs."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
