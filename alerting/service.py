@@ -25,7 +25,7 @@ from alerting.second_looks import SecondLooks
 from alerting.steps import Step, Suppressor, advance
 from storage.database import Database
 from telemetry.clock import Clock, SystemClock
-from telemetry.errors import NotFoundError, PayloadError
+from telemetry.errors import NotFoundError, PayloadError, TailwatchError
 from telemetry.findings import Diagnosis, Finding
 
 logger = logging.getLogger(__name__)
@@ -131,6 +131,15 @@ class Alerting:
             found = repository.list_incidents(connection, status=status, service=service, limit=limit)
             members = repository.load_members(connection, [incident.number for incident in found])
         return [incident_document(incident, members[incident.number]) for incident in found]
+
+    def unresolved(self) -> dict[str, int]:
+        """How many incidents are not resolved, by severity.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            return repository.count_unresolved(connection)
 
     def incident(self, incident_id: str) -> dict[str, Any]:
         """``INC`` with ``timeline``, ``evidence`` and ``runbook_markdown``.
@@ -332,6 +341,9 @@ def _diagnose_some(
     for _rank, _place, alert in sorted(ranked, key=lambda entry: entry[:2])[:MAX_DIAGNOSES]:
         try:
             diagnosis = diagnose(held[alert.fingerprint])
+        except TailwatchError as error:
+            logger.error("the diagnosis of %s failed: %s", alert.labels.get("alertname", alert.fingerprint), error)
+            continue
         except Exception:
             # Why is worth less than that: the alert fires, undiagnosed, and the fault is logged.
             logger.exception("the diagnosis of %s failed", alert.labels.get("alertname", alert.fingerprint))

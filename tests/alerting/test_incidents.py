@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerting.state import AlertTiming
-from telemetry.errors import ConflictError, NotFoundError, PayloadError
+from telemetry.errors import ConflictError, NotFoundError, PayloadError, StorageError
 from telemetry.findings import CAUSES
 from telemetry.windows import NANOS
 from tests.alerting.makers import Recorder, at, diagnosis, finding, run, set_up, undiagnosed
@@ -244,6 +244,18 @@ def test_a_failing_diagnosis_costs_no_page(lite):
     alerting = set_up(lite)
     alerting.apply([finding()], diagnose, at(0))
     assert alerting.incidents()[0]["cause"] == "unknown"
+
+
+def test_a_diagnosis_without_a_database_costs_one_line_of_the_log(lite, caplog):
+    def diagnose(_found):
+        raise StorageError("the server cannot be reached", where="postgresql://db")
+
+    alerting = set_up(lite)
+    alerting.apply([finding()], diagnose, at(0))
+    assert alerting.incidents()[0]["cause"] == "unknown"
+    (record,) = caplog.records
+    assert record.getMessage().endswith("postgresql://db: the server cannot be reached")
+    assert record.exc_info is None
 
 
 def test_diagnoses_are_limited_and_the_first_of_each_service_comes_first(lite):
