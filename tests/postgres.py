@@ -25,10 +25,15 @@ def find_binaries() -> Path | None:
 
 
 class PrivatePostgres:
-    """A server; ``create_database`` gives each test a database of its own."""
+    """A server; ``create_database`` gives each test a database of its own.
 
-    def __init__(self, binaries: Path) -> None:
+    ``durable`` has every commit on the disk before it is answered, as benchmarks need it; tests kill the server, never
+    the machine.
+    """
+
+    def __init__(self, binaries: Path, *, durable: bool = False) -> None:
         self._binaries = binaries
+        self._durable = durable
         # Not pytest's folder: the path of a Unix socket is limited to about 100 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="tw-pg-"))
         self._become = _drop_root()
@@ -39,13 +44,27 @@ class PrivatePostgres:
     def start(self) -> None:
         data = str(self.folder / "data")
         self._run("initdb", "-D", data, "-U", _OWNER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        # No fsync: tests kill the server's clients, never the server.
-        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=80"
+        self.launch()
+
+    def launch(self) -> None:
+        """Run the server, for the first time or after it was killed or halted."""
+        data = str(self.folder / "data")
+        options = f"-k {self.folder} -c listen_addresses= -c max_connections=80"
+        if not self._durable:
+            options += " -c fsync=off -c full_page_writes=off"
         self._run("pg_ctl", "-D", data, "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def kill(self) -> None:
+        """End it at once, as a crash would: no checkpoint, no word to its clients."""
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", "immediate", "stop")
+
+    def halt(self) -> None:
+        """End it in order, throwing its clients out."""
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", "fast", "stop")
 
     def stop(self) -> None:
         if (self.folder / "data" / "postmaster.pid").exists():
-            self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", "immediate", "stop")
+            self.kill()
         shutil.rmtree(self.folder)
 
     def url(self, database: str) -> str:
