@@ -342,7 +342,8 @@ def _diagnose_some(
         try:
             diagnosis = diagnose(held[alert.fingerprint])
         except TailwatchError as error:
-            logger.error("the diagnosis of %s failed: %s", alert.labels.get("alertname", alert.fingerprint), error)
+            name = alert.labels.get("alertname", alert.fingerprint)
+            logger.error("the diagnosis of %s failed: %s", name, error)  # noqa: TRY400  # the sentence says it all
             continue
         except Exception:
             # Why is worth less than that: the alert fires, undiagnosed, and the fault is logged.
