@@ -1,0 +1,124 @@
+"""A `tailwatch serve` to measure: started on free ports, asked what it counted, and its database what it stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.rig.processes import cpu_seconds
+from storage.database import Database
+from storage.spans import iterate_columns
+from telemetry.windows import NANOS
+from tests.postgres import PrivatePostgres, find_binaries
+from tests.tailwatch.running import Running, serving, write_config
+
+FOLDER: Final = Path(__file__).resolve().parent
+SLOS: Final = FOLDER / "slos.yaml"
+PRICES: Final = FOLDER / "prices.yaml"
+
+ALL_CALLS: Final = "bench-errors"
+"""The SLO whose total is every call."""
+
+_AROUND_S: Final = 3600.0
+_SETTLE_S: Final = 30.0
+
+
+class ServerError(Exception):
+    """The server does not start; the text ends with its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        name: what to call it.
+        running: the process.
+        database_url: where its rows are.
+    """
+
+    name: str
+    running: Running
+    database_url: str
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self.running.process.pid
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        """Where it takes OTLP/HTTP."""
+        host, _, port = self.running.url.removeprefix("http://").rpartition(":")
+        return host, int(port)
+
+    def counted(self) -> dict[str, int]:
+        """Calls counted so far: ``total`` by the SLI of all calls, ``series`` by the sketches of durations."""
+        now = time.time()
+        span = {"start": now - _AROUND_S, "end": now + _AROUND_S}
+        groups = self.running.get(f"/api/v1/slis/{ALL_CALLS}", **span)["groups"]
+        series = self.running.get("/api/v1/series", measure="duration", step=_AROUND_S, **span)["series"]
+        return {
+            "total": sum(group["total"] for group in groups),
+            "series": sum(point["count"] for one in series for point in one["points"]),
+        }
+
+    def rows(self) -> int:
+        """Spans stored so far, counted by reading them."""
+        now_ns = time.time_ns()
+        around_ns = round(_AROUND_S * NANOS)
+        fields = frozenset({"service"})
+        with Database(self.database_url) as database:
+            chunks = iterate_columns(database, now_ns - around_ns, now_ns + around_ns, fields=fields)
+            return sum(len(chunk) for chunk in chunks)
+
+    def counters(self) -> dict[str, Any]:
+        """Its own numbers."""
+        counters: dict[str, Any] = self.running.get("/api/v1/status")["counters"]
+        return counters
+
+
+@contextmanager
+def tailwatch(
+    folder: Path, name: str, *, rows: bool, database_url: str | None = None, settings: dict[str, Any] | None = None
+) -> Iterator[Server]:
+    """A server with the SLOs and prices of the benchmarks; ``rows`` keeps raw rows.
+
+    Raises:
+        ServerError: it does not start.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    document: dict[str, Any] = {"slos": [str(SLOS)], "prices": str(PRICES), "raw_retention": "7d" if rows else 0}
+    if database_url is not None:
+        document["database_url"] = database_url
+    config = write_config(folder, document | (settings or {}))
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(serving(config))
+        except AssertionError as error:
+            raise ServerError(f"{name} did not start: {str(error)[-800:]}") from None
+        yield Server(name, running, database_url or f"sqlite:///{folder / 'data' / 'tailwatch.db'}")
+
+
+@contextmanager
+def postgres() -> Iterator[PrivatePostgres | None]:
+    """A PostgreSQL of the benchmark's own that keeps what it committed; None where none is installed."""
+    binaries = find_binaries()
+    if binaries is None:
+        yield None
+        return
+    server = PrivatePostgres(binaries, durable=True)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def postgres_cpu_seconds(server: PrivatePostgres) -> float:
+    """What the database server and all its processes used so far."""
+    return cpu_seconds(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]))
