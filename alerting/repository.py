@@ -95,6 +95,13 @@ def list_incidents(
     return tuple(_incident(row) for row in connection.execute(query).mappings())
 
 
+def count_unresolved(connection: Connection) -> dict[str, int]:
+    """How many incidents are not resolved, by severity."""
+    query = select(incidents.c.severity, func.count()).where(incidents.c.status.in_(("open", "acknowledged")))
+    rows = connection.execute(query.group_by(incidents.c.severity))
+    return dict(row.tuple() for row in rows)
+
+
 def load_timeline(connection: Connection, number: int) -> tuple[TimelineEvent, ...]:
     """The events of an incident, the earliest first."""
     query = select(incident_events).where(incident_events.c.incident == number).order_by(incident_events.c.id)

@@ -62,11 +62,15 @@ class DistributionSeries:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The merged state of a range, and the position from which :func:`read_since` continues without gap or overlap."""
+    """The merged state of a range, and the position from which :func:`read_since` continues without gap or overlap.
+
+    ``older`` are distributions from before those in ``distributions``, of the rules for which they were wanted.
+    """
 
     sli: tuple[SliSeries, ...]
     distributions: tuple[DistributionSeries, ...]
     position: Position
+    older: tuple[DistributionSeries, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +117,12 @@ def load(
     width_ns: int = BUCKET_NS,
     *,
     distributions_start_ns: int | None = None,
+    older_distributions_of: Collection[str] = (),
 ) -> Loaded:
-    """The state of ``rules`` (None: all) over [start, end), in buckets of at least ``width_ns``.
+    """The state of ``rules`` (None: all) over [start, end), in buckets of at least ``width_ns``, as of one moment.
 
-    ``distributions_start_ns``: where distributions begin, if later than counters do.
+    ``distributions_start_ns``: where distributions begin, if later than counters do; ``older_distributions_of``
+    names rules of which those before it are wanted too.
 
     Raises:
         StorageError: the database cannot be used.
@@ -126,7 +132,9 @@ def load(
         sli = tuple(_sli(connection, rules, start_ns, end_ns, width_ns))
         from_ns = start_ns if distributions_start_ns is None else distributions_start_ns
         distributions = tuple(_distributions(connection, rules, from_ns, end_ns, width_ns=width_ns))
-        return Loaded(sli, distributions, current_position(connection))
+        whole = sorted(older_distributions_of)
+        older = tuple(_distributions(connection, whole, start_ns, from_ns, width_ns=width_ns)) if whole else ()
+        return Loaded(sli, distributions, current_position(connection), older)
 
 
 def load_sli(

@@ -31,6 +31,20 @@ def read_settings(db: Database, prefix: str) -> dict[str, str]:
         return {row.key: row.value for row in connection.execute(query)}
 
 
+def settle_setting(db: Database, key: str, value: str) -> str:
+    """The value of ``key``, which is ``value`` if nobody has set it; processes that ask at once agree on one.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    with db.write() as connection:
+        statement = insert_into(connection, settings).values(key=key, value=value)
+        # On PostgreSQL this waits for another writer's transaction, so what is read next is what that one committed.
+        connection.execute(statement.on_conflict_do_nothing())
+        settled: str = connection.execute(select(settings.c.value).where(settings.c.key == key)).scalar_one()
+        return settled
+
+
 def write_setting(db: Database, key: str, value: str) -> None:
     """Set ``key`` to ``value``.
 

@@ -17,7 +17,7 @@ from detectors.slo.spec import Drift, FirstReference, Quantile, Slo
 from storage.database import Database
 from storage.distributions import decode, encode
 from storage.positions import Position
-from storage.rollups import DistributionSeries, SliSeries, load, load_distributions, load_sli
+from storage.rollups import DistributionSeries, SliSeries, load, load_sli
 from storage.settings import read_settings, write_setting
 from telemetry.deltas import DistributionDelta, SliDelta, group_labels
 from telemetry.rules import SERIES_RULE_ID
@@ -32,7 +32,7 @@ _HEARD_NS: Final = 3600 * NANOS
 def load_history(
     database: Database, engine: Engine, now_ns: int, ends_ns: Mapping[str, int] = MappingProxyType({})
 ) -> Position:
-    """Hand ``engine`` everything stored that it looks back on; where to read on from.
+    """Hand ``engine`` everything stored that it looks back on, as of one moment; where to read on from.
 
     ``ends_ns``: rules of which only buckets before a time (ns) are wanted.
 
@@ -43,12 +43,13 @@ def load_history(
     engine.restore_references(references)
     rules = [*(rule.id for rule in engine.rules), *(slices_rule_id(slo) for slo in engine.slos.slos)]
     start_ns, recent_ns = now_ns - engine.history_ns, now_ns - engine.distribution_history_ns
-    loaded = load(database, rules, start_ns, _FOREVER_NS, distributions_start_ns=recent_ns)
-    older = load_distributions(database, list(_sliced(engine)), start_ns, recent_ns)
+    loaded = load(
+        database, rules, start_ns, _FOREVER_NS, distributions_start_ns=recent_ns, older_distributions_of=_sliced(engine)
+    )
     sli = [_cut(series, ends_ns.get(series.rule, _FOREVER_NS)) for series in loaded.sli]
     engine.ingest_sli(delta for series in sli for delta in _counts(series))
     recent = (delta for series in loaded.distributions for delta in _distributions(series))
-    unjudged = _unjudged(engine, references, sli, older)
+    unjudged = _unjudged(engine, references, sli, loaded.older)
     engine.ingest_distributions(
         delta for delta in chain(recent, unjudged) if delta.bucket_ns < ends_ns.get(delta.rule, _FOREVER_NS)
     )

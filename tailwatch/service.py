@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -123,7 +122,7 @@ class Service:
                 overflowed=self.overflowed,
                 slos=lambda: list(self.evaluator.statuses().values()),
                 evaluations=self._evaluations,
-                open_incidents=self._open_incidents,
+                open_incidents=self.alerting.unresolved,
                 receivers=self.alerting.health,
                 prices_stale=self._prices_stale,
             )
@@ -156,10 +155,6 @@ class Service:
     def _evaluations(self) -> tuple[int, float, float]:
         last = self.evaluator.last
         return self.evaluator.steps, self.evaluator.seconds, 0.0 if last is None else last.at_ns / NANOS
-
-    def _open_incidents(self) -> Mapping[str, int]:
-        documents = [*self.alerting.incidents("open"), *self.alerting.incidents("acknowledged")]
-        return Counter(document["severity"] for document in documents)
 
     def _prices_stale(self) -> bool:
         return self._store.catalogue.prices.is_stale(self.clock.now_ns())

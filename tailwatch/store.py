@@ -15,7 +15,7 @@ from collector.limits import MIB, Limits
 from collector.pipeline import Pipeline
 from storage.database import Database
 from storage.ingest import PreparedPayload, commit
-from storage.settings import read_setting, write_setting
+from storage.settings import read_setting, settle_setting
 from tailwatch.backfill import backfill
 from tailwatch.catalogue import Catalogue, check_windows, load_catalogue
 from tailwatch.settings import Settings
@@ -70,7 +70,4 @@ def _commit(database: Database, clock: Clock, keep_rows: bool, payloads: Sequenc
 def _fingerprint_key(database: Database) -> bytes:
     """The installation's key for prompt fingerprints: made once, kept beside the prompts' fingerprints themselves."""
     stored = read_setting(database, _FINGERPRINT_KEY)
-    if stored is None:
-        write_setting(database, _FINGERPRINT_KEY, secrets.token_hex(32))
-        stored = read_setting(database, _FINGERPRINT_KEY) or ""
-    return bytes.fromhex(stored)
+    return bytes.fromhex(stored or settle_setting(database, _FINGERPRINT_KEY, secrets.token_hex(32)))

@@ -226,6 +226,19 @@ def test_who_says_nothing_or_is_nobody_is_refused(lite):
         alerting.acknowledge("INC-1", " \n", "hello", at(0))
 
 
+def test_unresolved_incidents_are_counted_by_severity_however_many_there_are(database):
+    alerting = set_up(database)
+    assert alerting.unresolved() == {}
+    tickets = [finding(slo=f"cost-{n}", service=f"service-{n}", severity="ticket") for n in range(205)]
+    page = finding(slo="errors", service="chat")
+    alerting.apply([*tickets, page], undiagnosed, at(0))
+    assert alerting.unresolved() == {"ticket": 205, "page": 1}
+    numbers = {incident["service"]: incident["id"] for incident in alerting.incidents(limit=300)}
+    alerting.acknowledge(numbers["chat"], "Ada", "", at(1))
+    alerting.resolve(numbers["service-3"], "Ada", "fine", at(2))
+    assert alerting.unresolved() == {"ticket": 204, "page": 1}
+
+
 def test_resolved_by_a_person_but_still_firing_comes_back_once(lite):
     alerting = set_up(lite)
     run(alerting, [finding()], 0, 10)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from storage.database import Database
 from storage.ingest import commit
 from storage.revisions import mark_backfilled, register, retire, revisions
-from storage.settings import read_setting, write_setting
+from storage.settings import read_setting, settle_setting, write_setting
 from storage.stats import table_stats
 from storage.status import load_statuses, save_statuses
 from storage.tables import metadata
@@ -78,3 +80,21 @@ def test_tables_tell_their_rows_and_bytes(database: Database):
     assert (stats["spans"].rows, stats["feedback"].rows) == (200, 0)
     assert stats["spans"].size_bytes > stats["feedback"].size_bytes > 0
     assert next(iter(stats)) == "spans"
+
+
+def test_writers_that_settle_a_setting_at_once_agree(database: Database):
+    barrier = threading.Barrier(4)
+    settled: list[str] = []
+
+    def settle(number: int) -> None:
+        barrier.wait()
+        settled.append(settle_setting(database, "key", f"value-{number}"))
+
+    threads = [threading.Thread(target=settle, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(settled) == 4
+    assert set(settled) == {read_setting(database, "key")}
+    assert settle_setting(database, "key", "another") == settled[0]

@@ -73,6 +73,17 @@ def test_loading_and_reading_on_meet_without_gap_or_overlap(database: Database):
     assert _goods(read_since(database, loaded.position)) == [2]
 
 
+def test_older_distributions_are_those_before_the_others_of_the_rules_asked_for(database: Database):
+    early, late = spread(START_NS, {"x": 1}), spread(START_NS + BUCKET_NS, {"x": 2})
+    commit(database, [payload("a", early, late, spread(START_NS, {"y": 5}, rule="unasked"))], NOW_NS)
+    loaded = load(
+        database, None, START_NS, END_NS, distributions_start_ns=START_NS + BUCKET_NS, older_distributions_of=["rule"]
+    )
+    assert [(one.rule, one.distributions) for one in loaded.distributions] == [("rule", ({"x": 2},))]
+    assert [(one.rule, one.distributions) for one in loaded.older] == [("rule", ({"x": 1},))]
+    assert load(database, None, START_NS, END_NS).older == ()
+
+
 def test_a_smaller_row_number_that_is_committed_later_is_not_missed(migrated_postgres_url: str):
     with Database(migrated_postgres_url) as database, Database(migrated_postgres_url) as other, ExitStack() as late:
         position = load(database, None, 0, END_NS).position
