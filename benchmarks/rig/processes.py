@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import threading
 import time
 from dataclasses import dataclass, field
@@ -38,6 +39,11 @@ class Memory:
     def peak_mib(self) -> float:
         """The most that was seen."""
         return max(self.mib, default=0.0)
+
+    def until(self, seconds: float) -> Memory:
+        """The samples of the first ``seconds``."""
+        count = bisect.bisect_right(self.at_s, seconds)
+        return Memory(self.at_s[:count], self.mib[:count])
 
 
 class MemorySampler:

@@ -24,11 +24,12 @@ ALL_CALLS: Final = "bench-errors"
 """The SLO whose total is every call."""
 
 _AROUND_S: Final = 3600.0
+_REST_S: Final = 180.0
 _SETTLE_S: Final = 30.0
 
 
 class ServerError(Exception):
-    """The server does not start; the text ends with its log."""
+    """The server does not start, or does not come to rest; the text says what is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,22 @@ class Server:
             chunks = iterate_columns(database, now_ns - around_ns, now_ns + around_ns, fields=fields)
             return sum(len(chunk) for chunk in chunks)
 
-    def counters(self) -> dict[str, Any]:
-        """Its own numbers."""
-        counters: dict[str, Any] = self.running.get("/api/v1/status")["counters"]
-        return counters
+    def settle(self) -> None:
+        """Wait until it has nothing more to commit: senders may have left before their answer.
+
+        Raises:
+            ServerError: it has not come to rest in time.
+        """
+        deadline = time.monotonic() + _REST_S
+        before = None
+        while before != (now := (self.counted()["series"], self._held_bytes())) or now[1]:
+            if time.monotonic() > deadline:
+                raise ServerError(f"{self.name} still holds {now[1]} bytes after {_REST_S:.0f} s")
+            before = now
+            time.sleep(0.5)
+
+    def _held_bytes(self) -> int:
+        return int(self.running.get("/api/v1/status")["counters"]["held_bytes"])
 
 
 @contextmanager
