@@ -17,12 +17,14 @@ from storage.coverage import rows_dropped
 from storage.database import Database
 from storage.feedback import FeedbackRow, insert_feedback
 from storage.increments import insert_distributions, insert_sli
+from storage.metric_points import insert_points
 from storage.records import RECORD_TABLES, PreparedRecords, prepare
 from storage.statements import chunks, insert_into, insert_rows
 from storage.tables import payloads, resources
 from telemetry.columns import Columns, Signal
 from telemetry.deltas import DistributionDelta, SliDelta
 from telemetry.errors import TailwatchError
+from telemetry.points import MetricPoint
 from telemetry.windows import NANOS, bucket_start
 
 _SEEN_EVERY_NS: Final = 3600 * NANOS
@@ -52,6 +54,7 @@ class PreparedPayload:
         columns: their spans and inference logs.
         feedback: their labels for earlier requests.
         sli, distributions: what they add to the counters.
+        points: what they add to metrics.
         spans: how many records they carried.
     """
 
@@ -60,6 +63,7 @@ class PreparedPayload:
     feedback: tuple[FeedbackRow, ...] = ()
     sli: tuple[SliDelta, ...] = ()
     distributions: tuple[DistributionDelta, ...] = ()
+    points: tuple[MetricPoint, ...] = ()
     spans: int = 0
 
 
@@ -80,7 +84,7 @@ def known(db: Database, digests: Iterable[bytes]) -> frozenset[bytes]:
 def commit(db: Database, group: Sequence[PreparedPayload], now_ns: int, keep_rows: bool = True) -> None:
     """Commit the payloads of a group together, each request of which is new, and named once in the group.
 
-    ``keep_rows``: whether spans and inference logs are kept; counters and feedback always are. Increments of
+    ``keep_rows``: whether spans and inference logs are kept; counters, metrics and feedback always are. Increments of
     the same counter are added up first, so a group costs one row a counter.
 
     Raises:
@@ -96,6 +100,7 @@ def commit(db: Database, group: Sequence[PreparedPayload], now_ns: int, keep_row
         _claim(connection, [digest for payload in group for digest in payload.digests], now_ns)
         insert_sli(connection, [delta for payload in group for delta in payload.sli])
         insert_distributions(connection, [delta for payload in group for delta in payload.distributions])
+        insert_points(connection, [point for payload in group for point in payload.points], now_ns)
         insert_feedback(connection, [row for payload in group for row in payload.feedback])
         if keep_rows:
             kept = [batch for batches in records for batch in batches]

@@ -8,7 +8,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Index
 
-import alerting.tables  # noqa: F401  # declares alerting's tables on the metadata
+import alerting.tables  # noqa: F401  # declares its tables on the metadata
+import storage.metric_tables  # noqa: F401  # as above
 from storage.database import Database
 from storage.tables import metadata
 from storage.versions import MIGRATIONS, VERSION_TABLE, newest_version
