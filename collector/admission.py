@@ -66,11 +66,10 @@ class Admission:
 
 
 class Lease:
-    """One request's share of the budget; as a context manager it gives everything back."""
+    """One request's share of the budget, in one thread's hands at a time; as a context manager it gives all back."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._lock = threading.Lock()
         self._size = 0
 
     def grow(self, size: int) -> None:
@@ -80,13 +79,11 @@ class Lease:
             OverloadedError: the budget is spent.
         """
         self._admission.take(size)
-        with self._lock:
-            self._size += size
+        self._size += size
 
     def release(self) -> None:
         """Give everything back; a second time does nothing."""
-        with self._lock:
-            size, self._size = self._size, 0
+        size, self._size = self._size, 0
         self._admission.give_back(size)
 
     def __enter__(self) -> Self:

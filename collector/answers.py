@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from collector.decode import Encoding, Signal
-from collector.intake import Receipt
+from collector.request import Receipt
 
 CONTENT_TYPES: Final[Mapping[Encoding, str]] = MappingProxyType(
     {"protobuf": "application/x-protobuf", "json": "application/json"}

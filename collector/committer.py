@@ -1,20 +1,21 @@
-"""One thread that commits what is ready, in groups, and answers only then; it neither decodes nor bounds the queue."""
+"""One thread that commits what is prepared, in groups, and says only then that it is stored; it prepares nothing."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from storage.ingest import PreparedPayload, RepeatedError
-from telemetry.errors import OverloadedError, TailwatchError
+from telemetry.errors import StorageError
 
-_MAX_GROUP: Final = 64
-"""Requests in one transaction: bounds how long others wait for the writer."""
+GROUP: Final = 4
+"""Payloads in one transaction, and as many may wait for the next: beyond that, whoever prepares has to wait."""
 
 _log = logging.getLogger(__name__)
 
@@ -27,134 +28,134 @@ class Commit(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pending:
-    """A payload that waits for its commit, and the future that learns whether it is new."""
+    """A payload that waits for its commit, and whom to tell.
+
+    ``decided`` is called once, by the committer's thread: with None when the payload is stored, with RepeatedError
+    when requests in it were counted before, with StorageError when the storage is at fault, and with anything else
+    when it was tried alone and cannot be stored.
+    """
 
     payload: PreparedPayload
-    outcome: Future[bool]
+    decided: Callable[[Exception | None], None]
+
+
+class Tried(Protocol):
+    """Hears of each transaction the seconds it took, and whether it was committed."""
+
+    def __call__(self, seconds: float, *, committed: bool) -> None:
+        """Take note."""
+        ...
 
 
 class Committer:
-    """Group commit: payloads that arrive together share a transaction.
+    """Group commit: payloads that are ready together share a transaction.
 
-    A group is closed when nothing else is announced, when it is full, or after ``group_wait_s``. So a lone request
-    is committed at once, and under load the cost of a transaction is shared.
+    A group is closed when nothing else is being prepared, when it is full, or after ``group_wait_s``. So a lone
+    request is committed at once, and under load the cost of a transaction is shared.
 
     Args:
         commit: the storage.
-        committed: called after each transaction.
-        failed: called when a transaction failed.
-        group_wait_s: the longest wait for announced payloads.
-        retry_after_s: when to come again after a failure.
+        tried: called after each transaction.
+        group_wait_s: the longest wait for what is being prepared.
     """
 
-    def __init__(
-        self,
-        commit: Commit,
-        *,
-        committed: Callable[[], None],
-        failed: Callable[[], None],
-        group_wait_s: float,
-        retry_after_s: float,
-    ) -> None:
+    def __init__(self, commit: Commit, *, tried: Tried, group_wait_s: float) -> None:
         self._commit = commit
-        self._committed = committed
-        self._failed = failed
+        self._tried = tried
         self._group_wait_s = group_wait_s
-        self._retry_after_s = retry_after_s
         self._changed = threading.Condition()
-        self._announced = 0
+        self._preparing = 0
         self._queue: deque[Pending] = deque()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="tailwatch-committer", daemon=True)
         self._thread.start()
 
-    def announce(self) -> None:
-        """A payload is being prepared; ``offer`` or ``withdraw`` must follow."""
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Payloads may be offered before the block ends: a group waits for them a little."""
         with self._changed:
-            self._announced += 1
-
-    def withdraw(self) -> None:
-        """The announced payload does not come."""
-        with self._changed:
-            self._announced -= 1
-            self._changed.notify()
+            self._preparing += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._preparing -= 1
+                self._changed.notify_all()
 
     def offer(self, pending: Pending) -> None:
-        """The announced payload is ready."""
+        """Commit this with the next group; waits while too much is waiting already."""
         with self._changed:
-            self._announced -= 1
+            self._changed.wait_for(lambda: len(self._queue) < GROUP)
             self._queue.append(pending)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def close(self) -> None:
-        """Commit everything announced and offered, then stop."""
+        """Commit everything offered, then stop; nothing may be offered after it."""
         with self._changed:
             self._closing = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
 
     def _run(self) -> None:
-        while group := self._next_group():
-            self._commit_group(group)
+        while self._commit_next():
+            pass
+
+    def _commit_next(self) -> bool:
+        """One group, of which nothing is held afterwards; False when there is none any more."""
+        group = self._next_group()
+        self._commit_group(group)
+        return bool(group)
 
     def _next_group(self) -> list[Pending]:
         """The next payloads to commit together; none when closed and drained."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or (self._closing and not self._announced))
+            self._changed.wait_for(lambda: self._queue or self._closing)
             self._changed.wait_for(
-                lambda: not self._announced or len(self._queue) >= _MAX_GROUP, timeout=self._group_wait_s
+                lambda: not self._preparing or len(self._queue) >= GROUP or self._closing, timeout=self._group_wait_s
             )
-            return [self._queue.popleft() for _ in range(min(len(self._queue), _MAX_GROUP))]
+            group = list(self._queue)
+            self._queue.clear()
+            self._changed.notify_all()
+            return group
 
     def _commit_group(self, group: list[Pending]) -> None:
-        """Commit ``group``; when that fails, one by one, so that a payload at fault takes no other with it."""
-        error = self._try(group)
-        if error is None:
-            return
-        alone = group if len(group) > 1 else []
-        for place, pending in enumerate(alone):
-            error = self._try([pending])
-            if error is not None:
-                if place == 0:  # two failures in a row: the storage is at fault, and further tries only take time
-                    break
-                self._refuse([pending], error)
-                error = None
-        if error is not None:
-            self._refuse(group, error)
+        """Commit ``group`` but for the payloads that cannot be: a payload at fault takes no other with it."""
+        while group:
+            error = self._try(group)
+            if isinstance(error, RepeatedError) and (repeated := _with_any(group, error.digests)):
+                _decide(repeated, error)
+                group = [pending for pending in group if pending not in repeated]
+            elif error is None or isinstance(error, StorageError) or len(group) == 1:
+                _decide(group, error)
+                return
+            else:
+                for pending in group:
+                    self._commit_group([pending])
+                return
 
     def _try(self, group: list[Pending]) -> Exception | None:
-        """Commit ``group`` and answer it; what went wrong otherwise, with nobody answered."""
+        """Commit ``group``; what went wrong otherwise, with nobody told."""
+        started_s = time.perf_counter()
         try:
-            new = self._commit_new(group)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the senders must learn that nothing was stored
-            self._failed()
+            self._commit([pending.payload for pending in group])
+        except RepeatedError as error:
             return error
-        self._committed()
-        for pending, is_new in zip(group, new, strict=True):
-            pending.outcome.set_result(is_new)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the senders must learn that nothing was stored
+            self._tried(time.perf_counter() - started_s, committed=False)
+            requests = sum(len(pending.payload.digests) for pending in group)
+            known = isinstance(error, StorageError)
+            _log.error("%d requests were not committed: %s", requests, error, exc_info=None if known else error)
+            return error
+        self._tried(time.perf_counter() - started_s, committed=True)
         return None
 
-    def _commit_new(self, group: list[Pending]) -> list[bool]:
-        """Commit what of ``group`` is new; True for each that was."""
-        digests = [pending.payload.digests for pending in group]
-        new = [digests.index(own) == place for place, own in enumerate(digests)]
-        while any(new):
-            try:
-                self._commit([pending.payload for pending, is_new in zip(group, new, strict=True) if is_new])
-                break
-            except RepeatedError as error:
-                new = [
-                    is_new and error.digests.isdisjoint(pending.payload.digests)
-                    for pending, is_new in zip(group, new, strict=True)
-                ]
-        return new
 
-    def _refuse(self, group: list[Pending], error: Exception) -> None:
-        known = isinstance(error, TailwatchError)
-        _log.error("%d requests were not committed: %s", len(group), error, exc_info=None if known else error)
-        for pending in group:
-            pending.outcome.set_exception(
-                OverloadedError("the request could not be stored", retry_after_s=self._retry_after_s)
-            )
+def _decide(group: list[Pending], error: Exception | None) -> None:
+    for pending in group:
+        pending.decided(error)
+
+
+def _with_any(group: list[Pending], digests: frozenset[bytes]) -> list[Pending]:
+    return [pending for pending in group if not digests.isdisjoint(pending.payload.digests)]

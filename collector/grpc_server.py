@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -14,7 +13,8 @@ from grpc import aio
 from collector.answers import export_response, status
 from collector.decode import Signal
 from collector.intake import Intake
-from collector.pipeline import Request
+from collector.mailbox import Mailbox
+from collector.request import Receipt, Request
 from telemetry.errors import ConfigError, OverloadedError, PayloadError
 from telemetry.windows import NANOS
 
@@ -42,6 +42,7 @@ class GrpcServer:
         self._intake = intake
         self._address = address
         self._server: Any = None
+        self._mailbox: Mailbox | None = None
 
     async def start(self) -> int:
         """Serve, and return the port.
@@ -49,6 +50,7 @@ class GrpcServer:
         Raises:
             ConfigError: the address cannot be bound.
         """
+        self._mailbox = Mailbox(self._intake)
         self._server = aio.server(
             options=(
                 ("grpc.max_receive_message_length", self._intake.pipeline.limits.body_bytes),
@@ -71,6 +73,22 @@ class GrpcServer:
         if self._server is not None:
             await self._server.stop(grace_s)
 
+    async def _ask(self, request: Request) -> Receipt:
+        """The receipt for ``request``.
+
+        Raises:
+            PayloadError: refused for good.
+            OverloadedError: not stored, come again.
+        """
+        assert self._mailbox is not None
+        lease = self._intake.lease()
+        try:
+            lease.grow(len(request.body))
+        except OverloadedError:
+            lease.release()
+            raise
+        return await self._mailbox.ask(request, lease)
+
     def _service(self, signal: Signal) -> Any:
         """The service's Export, on bytes: the intake decodes, and knows a repeat by its bytes."""
         method = grpc.unary_unary_rpc_method_handler(self._export(signal))
@@ -79,7 +97,7 @@ class GrpcServer:
     def _export(self, signal: Signal) -> Handler:
         async def export(body: bytes, context: Any) -> bytes:
             try:
-                receipt = await asyncio.wrap_future(self._intake.submit(Request(signal, "protobuf", body)))
+                receipt = await self._ask(Request(signal, "protobuf", body))
             except PayloadError as error:
                 await _abort(context, error.status, str(error))
                 raise

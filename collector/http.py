@@ -1,128 +1,117 @@
-"""OTLP over HTTP: one ASGI endpoint a signal, which reads the request and words the answer; the intake does the rest.
+"""OTLP over HTTP: a plain ASGI application that reads requests and words the answers; the intake does the rest.
 
-Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp (1.11).
+It stands before the application that serves everything else, whose routing and middleware would cost more than the
+reading. Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp (1.11).
 """
 
 from __future__ import annotations
 
-import asyncio
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from starlette.datastructures import Headers
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from collector.admission import Lease
-from collector.answers import CONTENT_TYPES, export_response, serialise, status
+from collector.answers import CONTENT_TYPES
 from collector.decode import Encoding, Signal
+from collector.http_answers import Answer, all_good, refusal, sent, success
+from collector.http_body import BodyReader, Patience
 from collector.intake import Intake
-from collector.pipeline import Request
+from collector.mailbox import Mailbox
+from collector.request import Receipt, Request
 from telemetry.errors import OverloadedError, PayloadError
 
 PATHS: Final[Mapping[Signal, str]] = MappingProxyType({"span": "/v1/traces", "log": "/v1/logs"})
 _METRICS_PATH: Final = "/v1/metrics"
-_BODY_TIMEOUT_S: Final = 60.0
-"""A sender slower than this holds room that others need."""
+_NOTHING: Final = Receipt()
+_PATIENT: Final = Patience()
 
 
-def routes(intake: Intake) -> list[Route]:
-    """The routes of OTLP: traces and logs, and an honest refusal of metrics."""
-    signals = [Route(path, OtlpEndpoint(intake, signal)) for signal, path in PATHS.items()]
-    return [*signals, Route(_METRICS_PATH, MetricsEndpoint())]
+class Otlp:
+    """ASGI application that takes Export requests, and hands everything that is not OTLP's to ``otherwise``."""
+
+    def __init__(self, intake: Intake, otherwise: ASGIApp, patience: Patience = _PATIENT) -> None:
+        self._intake = intake
+        self._otherwise = otherwise
+        self._places: dict[str, ASGIApp] = {
+            path: OtlpEndpoint(intake, signal, patience) for signal, path in PATHS.items()
+        }
+        self._places[_METRICS_PATH] = MetricsEndpoint()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or connection."""
+        place = self._places.get(scope["path"]) if scope["type"] == "http" else None
+        await (place or self._otherwise)(scope, receive, send)
+
+    async def refuse(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer a request on a connection too many: come again."""
+        self._intake.count_refused()
+        headers = Headers(scope)
+        error = OverloadedError("the collector has too many connections", retry_after_s=self._intake.retry_after_s)
+        answer = refusal(error, headers.encoding)
+        await send(answer.start((b"connection", b"close")))
+        await send({"type": "http.response.body", "body": answer.body})
 
 
 class OtlpEndpoint:
     """ASGI application that takes Export requests of one signal."""
 
-    def __init__(self, intake: Intake, signal: Signal) -> None:
+    def __init__(self, intake: Intake, signal: Signal, patience: Patience) -> None:
         self._intake = intake
         self._signal: Signal = signal
+        self._patience = patience
+        self._mailbox: Mailbox | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nobody is answered who left before the end of the body."""
-        headers = Headers(scope=scope)
-        encoding = _encoding(headers)
+        headers = Headers(scope)
+        reader = BodyReader(receive, headers.content_length, self._intake.pipeline.limits.body_bytes, self._patience)
         try:
-            response = await self._export(headers, self._checked(scope["method"], headers), receive)
+            answer = await self._export(scope["method"], headers, reader)
         except PayloadError as error:
-            response = _refusal(error.status, str(error), encoding)
-            if error.status == 405:
-                response.headers["Allow"] = "POST"
+            answer = refusal(error, headers.encoding)
         except OverloadedError as error:
-            response = _refusal(503, str(error), encoding)
-            response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-        if response is not None:
-            await response(scope, receive, send)
+            answer = refusal(error, headers.encoding)
+        if answer is not None:
+            await sent(answer, send, reader)
 
-    def _checked(self, method: str, headers: Headers) -> Encoding:
-        """The encoding of a request that is worth reading."""
-        encoding = _encoding(headers)
-        if method != "POST":
-            raise self._invalid(405, f"{method} is not possible here", "send an Export request by POST")
-        if encoding is None:
-            found = headers.get("content-type", "")
-            remedy = f"use one of {', '.join(CONTENT_TYPES.values())}"
-            raise self._invalid(415, f"Content-Type {found!r} is not supported", remedy)
-        return encoding
-
-    async def _export(self, headers: Headers, encoding: Encoding, receive: Receive) -> Response | None:
+    async def _export(self, method: str, headers: Headers, reader: BodyReader) -> Answer | None:
         """Read, submit and answer; None when the sender left before the end of the body."""
+        encoding = self._checked(method, headers)
         lease = self._intake.lease()
         try:
-            body = await self._read(headers, lease, receive)
-        except BaseException:
+            body = await reader.read(lease)
+        except BaseException as error:
             lease.release()
+            if isinstance(error, PayloadError):
+                self._intake.count_invalid(error.status)
             raise
         if body is None:
             lease.release()
             return None
-        compression = headers.get("content-encoding", "").strip().lower() or "identity"
-        request = Request(self._signal, encoding, body, compression)
-        receipt = await asyncio.wrap_future(self._intake.submit(request, lease))
-        message = export_response(self._signal, receipt)
-        return Response(serialise(message, encoding), media_type=CONTENT_TYPES[encoding])
+        if self._mailbox is None:
+            self._mailbox = Mailbox(self._intake)
+        request = Request(self._signal, encoding, body, headers.content_encoding)
+        receipt = await self._mailbox.ask(request, lease)
+        return success(self._signal, encoding, receipt) if receipt.rejected else all_good(encoding)
 
-    async def _read(self, headers: Headers, lease: Lease, receive: Receive) -> bytes | None:
-        """The body; None when the sender left before its end.
+    def _checked(self, method: str, headers: Headers) -> Encoding:
+        """The encoding of a request that is worth reading.
 
         Raises:
-            PayloadError: it is too large (413) or comes too slowly (408).
-            OverloadedError: there is no room for it.
+            PayloadError: it is not.
         """
-        limit = self._intake.pipeline.limits.body_bytes
-        announced = headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > limit:
-            raise self._too_large(limit)
-        parts: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(_BODY_TIMEOUT_S):
-                while True:
-                    event = await receive()
-                    if event["type"] == "http.disconnect":
-                        return None
-                    part = event.get("body", b"")
-                    size += len(part)
-                    if size > limit:
-                        raise self._too_large(limit)
-                    lease.grow(len(part))
-                    parts.append(part)
-                    if not event.get("more_body", False):
-                        return b"".join(parts)
-        except TimeoutError:
-            raise self._invalid(408, "the body came too slowly", "send smaller batches") from None
-
-    def _too_large(self, limit: int) -> PayloadError:
-        return self._invalid(413, f"the body exceeds {limit} bytes", "send smaller batches")
-
-    def _invalid(self, http_status: int, what: str, remedy: str) -> PayloadError:
-        """A refusal before the intake has seen the request, counted there all the same."""
-        self._intake.count_invalid(http_status)
-        return PayloadError(what, status=http_status, remedy=remedy)
+        if method != "POST":
+            self._intake.count_invalid(405)
+            raise PayloadError(f"{method} is not possible here", status=405, remedy="send an Export request by POST")
+        if headers.encoding is None:
+            self._intake.count_invalid(415)
+            raise PayloadError(
+                f"Content-Type {headers.content_type!r} is not supported",
+                status=415,
+                remedy=f"use one of {', '.join(CONTENT_TYPES.values())}",
+            )
+        return headers.encoding
 
 
 class MetricsEndpoint:
@@ -130,19 +119,46 @@ class MetricsEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 404."""
-        message = "metrics are not taken in. Switch the metrics exporter off (OTEL_METRICS_EXPORTER=none)"
-        response = _refusal(404, message, _encoding(Headers(scope=scope)))
-        await response(scope, receive, send)
+        headers = Headers(scope)
+        error = PayloadError(
+            "metrics are not taken in",
+            status=404,
+            remedy="switch the metrics exporter off (OTEL_METRICS_EXPORTER=none)",
+        )
+        await sent(refusal(error, headers.encoding), send, BodyReader(receive, headers.content_length, 0, _PATIENT))
 
 
-def _encoding(headers: Headers) -> Encoding | None:
-    """The encoding that Content-Type names, its parameters and case aside; None for any other."""
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return next((encoding for encoding, name in CONTENT_TYPES.items() if name == media_type), None)
+class Headers:
+    """What OTLP reads of a request's head.
+
+    Attributes:
+        content_type: as it was sent.
+        encoding: the one that it names, its parameters and case aside; None for any other.
+        content_encoding: in lower case.
+        content_length: the announced size of the body in bytes; None when it is not announced.
+    """
+
+    __slots__ = ("content_encoding", "content_length", "content_type", "encoding")
+
+    def __init__(self, scope: Scope) -> None:
+        self.content_type = ""
+        self.encoding: Encoding | None = None
+        self.content_encoding = "identity"
+        self.content_length: int | None = None
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                self.content_type = value.decode("latin-1")
+                self.encoding = _ENCODINGS.get(value) or _encoding(self.content_type)
+            elif name == b"content-length" and value.isdigit():
+                self.content_length = int(value)
+            elif name == b"content-encoding":
+                self.content_encoding = value.decode("latin-1").strip().lower() or "identity"
 
 
-def _refusal(http_status: int, message: str, encoding: Encoding | None) -> Response:
-    """A ``google.rpc.Status`` in the request's encoding, in JSON where that is unknown."""
-    chosen = encoding or "json"
-    body = serialise(status(http_status, message), chosen)
-    return Response(body, status_code=http_status, media_type=CONTENT_TYPES[chosen])
+_ENCODINGS: Final[Mapping[bytes, Encoding]] = MappingProxyType(
+    {name.encode(): encoding for encoding, name in CONTENT_TYPES.items()}
+)
+
+
+def _encoding(content_type: str) -> Encoding | None:
+    return _ENCODINGS.get(content_type.partition(";")[0].strip().lower().encode("latin-1"))

@@ -1,59 +1,35 @@
-"""The way of one request as one pure function: decompress, decode, normalise, derive, roll up. It does no I/O."""
+"""The way of a batch of requests as one pure function: decompress, decode, normalise, derive, roll up. It does no I/O.
+
+What requests share, from NumPy's price of a call to the transaction, is paid once a batch; what comes of a request
+does not depend on its companions.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
 from collector.cardinality import CardinalityGuard
 from collector.compression import decompress
-from collector.decode import DECODERS, Encoding, Rejections, Signal, Task
+from collector.decode import DECODERS, RawColumns, Task
 from collector.derive import derive
 from collector.feedback import feedback_of
 from collector.limits import Limits
 from collector.normalise import FIELD_ATTRIBUTES, attributes_among, normalise
+from collector.request import Body, Kind, Prepared, Request, Tally
 from collector.rollup import roll_up
+from collector.skew import SourceClocks
 from storage.ingest import PreparedPayload
 from telemetry.columns import Columns
 from telemetry.prices import PriceTable
 from telemetry.rules import SERIES_RULE, RollupRule
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a sender sent: an Export request of ``signal`` in ``encoding``, its body under ``compression``."""
-
-    signal: Signal
-    encoding: Encoding
-    body: bytes
-    compression: str = "identity"
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A request ready to be committed, and what is to be said about it.
-
-    Attributes:
-        payload: what is committed; None for a request without a single usable record.
-        spans, log_records, feedback: records taken in.
-        passed_over: log records that are neither inference logs nor feedback; they are accepted and not kept.
-        rejections: records refused, told to the sender.
-        unpriced: inference spans without a price and without a stated cost, by model.
-        ignored_values: attribute values beyond a limit.
-    """
-
-    payload: PreparedPayload | None
-    rejections: Rejections
-    spans: int = 0
-    log_records: int = 0
-    feedback: int = 0
-    passed_over: int = 0
-    unpriced: Mapping[str, int] = field(default_factory=dict)
-    ignored_values: int = 0
+_DIGEST_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +40,7 @@ class Pipeline:
         rules: what is counted.
         prices: what calls cost.
         guard: which groups have a place; it is shared with the pipeline that comes after this one.
+        clocks: how far senders' clocks are from ours; shared likewise.
         limits: what one request may ask.
         keep_rows: whether records are kept for drill-down, or only counted.
         fingerprint_key: secret for prompt fingerprints, equal for all collectors; None makes none.
@@ -72,6 +49,7 @@ class Pipeline:
     rules: tuple[RollupRule, ...] = (SERIES_RULE,)
     prices: PriceTable = field(default_factory=PriceTable)
     guard: CardinalityGuard = field(default_factory=CardinalityGuard)
+    clocks: SourceClocks = field(default_factory=SourceClocks)
     limits: Limits = field(default_factory=Limits)
     keep_rows: bool = True
     fingerprint_key: bytes | None = None
@@ -82,55 +60,75 @@ class Pipeline:
         names += [name for price in self.prices.prices for name in price.where.names]
         object.__setattr__(self, "_named", attributes_among(names))
 
-    def unpack(self, request: Request) -> Request:
-        """``request`` without its compression.
+    def unpack(self, request: Request) -> Body:
+        """The body of ``request`` without its compression; the same bytes give the same digest, and are counted once.
 
         Raises:
             PayloadError: the body is broken, too large, or compressed in an unknown way.
         """
-        body = decompress(request.body, request.compression, self.limits.body_bytes)
-        return replace(request, body=body, compression="identity")
+        data = decompress(request.body, request.compression, self.limits.body_bytes)
+        return Body(data, _digest(request.kind, data))
 
-    def prepare(self, request: Request, now_ns: int) -> Prepared:
-        """What an unpacked ``request`` commits; the same bytes give the same digest, and are counted once.
+    def prepare(self, kind: Kind, bodies: Sequence[Body], now_ns: int) -> Prepared:
+        """What unpacked bodies of one kind commit together, no two of them equal.
+
+        A body that cannot be used as a whole has its error in its tally, and the others are as if it had not come.
 
         Raises:
-            PayloadError: the request as a whole cannot be used; its ``status`` is the answer's.
+            CrowdedError: there are several bodies, and they have to be prepared one by one.
         """
+        return self._prepare_records(kind, bodies, now_ns)
+
+    def _prepare_records(self, kind: Kind, bodies: Sequence[Body], now_ns: int) -> Prepared:
+        """Spans and log records."""
         wanted = FIELD_ATTRIBUTES | self._named
-        task = Task(request.signal, wanted, now_ns, keep_raw=self.keep_rows, limits=self.limits)
-        raw = DECODERS[request.encoding]([request.body], task)
-        (report,) = raw.reports
-        if report.error is not None:
-            raise report.error
+        task = Task(kind.signal, wanted, now_ns, keep_raw=self.keep_rows, limits=self.limits)
+        raw = DECODERS[kind.encoding]([body.data for body in bodies], task)
         feedback = feedback_of(raw, self.limits.text_length)
-        columns = normalise(raw, self._named, self.limits.text_length)
-        columns = derive(columns, raw, self.prices, self.fingerprint_key)
-        kept = columns if request.signal == "span" else columns.take(columns.is_inference)
+        columns = self._understood(raw)
+        self.clocks.observe(columns, now_ns)
+        kept = columns if kind.signal == "span" else columns.take(columns.is_inference)
+        tallies = _tallies(raw, columns, [body for body, _ in feedback])
+        digests = tuple(body.digest for body, tally in zip(bodies, tallies, strict=True) if tally.is_committed)
+        if not digests:
+            return Prepared(None, tallies)
         deltas = roll_up(kept, self.rules, self.guard, now_ns)
         payload = PreparedPayload(
-            digests=(_digest(request.signal, request.body),),
+            digests=digests,
             columns=(kept,),
-            feedback=tuple(feedback),
+            feedback=tuple(row for _, row in feedback),
             sli=deltas.sli,
             distributions=deltas.distributions,
             spans=len(kept),
         )
-        return Prepared(
-            payload if len(kept) or feedback else None,
-            report.rejections,
-            spans=len(kept) if request.signal == "span" else 0,
-            log_records=len(kept) if request.signal == "log" else 0,
-            feedback=len(feedback),
-            passed_over=len(raw) - len(kept) - len(feedback) - report.rejections.reasons["feedback_without_request"],
-            unpriced=_unpriced(kept),
-            ignored_values=report.ignored_values,
-        )
+        return Prepared(payload, tallies, _unpriced(kept))
+
+    def _understood(self, raw: RawColumns) -> Columns:
+        columns = normalise(raw, self._named, self.limits.text_length)
+        return derive(columns, raw, self.prices, self.fingerprint_key)
 
 
-def _digest(signal: Signal, body: bytes) -> bytes:
-    """Identity of a request: the same bytes for another signal are another request."""
-    return hashlib.blake2b(body, digest_size=16, person=signal.encode()).digest()
+def _digest(kind: Kind, body: bytes) -> bytes:
+    """Identity of a request: the same bytes for another signal, or read in another way, are another request.
+
+    SHA-256, since processors have instructions for it: it takes half the time of BLAKE2.
+    """
+    digest = hashlib.sha256(f"{kind.signal} {kind.encoding} ".encode())
+    digest.update(body)
+    return digest.digest()[:_DIGEST_BYTES]
+
+
+def _tallies(raw: RawColumns, columns: Columns, feedback_bodies: Sequence[int]) -> tuple[Tally, ...]:
+    """What each body came to; of a span, everything is kept."""
+    n = len(raw.reports)
+    decoded = np.bincount(raw.body, minlength=n)
+    kept = decoded if raw.signal == "span" else np.bincount(raw.body[columns.is_inference], minlength=n)
+    labels = np.bincount(np.asarray(feedback_bodies, dtype=np.intp), minlength=n)
+    unnamed = [report.rejections.reasons["feedback_without_request"] for report in raw.reports]
+    passed_over = decoded - kept - labels - unnamed
+    return tuple(
+        Tally(*row) for row in zip(raw.reports, kept.tolist(), labels.tolist(), passed_over.tolist(), strict=True)
+    )
 
 
 def _unpriced(columns: Columns) -> Counter[str]:

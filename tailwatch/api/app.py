@@ -5,15 +5,19 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 import tailwatch
-from collector.http import routes
-from tailwatch.api import health, incidents, series, slos, traces
+from collector.http import Otlp
+from tailwatch.api import health, incidents, series, slos, status, traces
 from tailwatch.api.context import Context
 from tailwatch.api.errors import install_error_handlers
 from tailwatch.service import Service
 
 
-def create_app(service: Service) -> FastAPI:
+def create_app(service: Service) -> Otlp:
     """The application over a service that was started; it starts and stops nothing itself."""
+    return Otlp(service.intake, _create_api(service))
+
+
+def _create_api(service: Service) -> FastAPI:
     app = FastAPI(
         title="Tailwatch",
         version=tailwatch.__version__,
@@ -22,7 +26,6 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.context = Context(service)
     install_error_handlers(app)
-    for router in (health.router, slos.router, incidents.router, series.router, traces.router):
+    for router in (health.router, status.router, slos.router, incidents.router, series.router, traces.router):
         app.include_router(router)
-    app.router.routes.extend(routes(service.intake))
     return app

@@ -10,7 +10,7 @@ from rich import progress as bars
 from rich.console import Console
 
 from collector.intake import Intake
-from collector.pipeline import Request
+from collector.request import Request
 from storage.database import Database
 from storage.settings import read_setting, write_setting
 from tailwatch.importing.mapping import ColumnMapping, Constants

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import click
 import uvicorn
+import uvloop
 
+from collector.connections import server_of
 from tailwatch.api.app import create_app
 from tailwatch.service import Service
 from tailwatch.settings import Address, Settings, load_settings, unknown_variables
@@ -56,19 +58,15 @@ def command(config: Path | None, log_level: str) -> None:
         server = _server(service)
         _end_on_signals(server)
         try:
-            asyncio.run(_serve(settings, service, server, listener))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(settings, service, server, listener))
         finally:
             service.stop()
     _log.info("ended; everything accepted is stored")
 
 
 def _server(service: Service) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            create_app(service), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_DRAIN_S,
-            server_header=False,
-        )
-    )  # fmt: skip
+    return server_of(create_app(service), timeout_graceful_shutdown=_DRAIN_S)
 
 
 async def _serve(settings: Settings, service: Service, server: uvicorn.Server, listener: socket.socket) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
 from starlette.applications import Starlette
 
 from collector.committer import Commit
-from collector.http import routes
+from collector.connections import Connection, server_of
+from collector.http import Otlp
+from collector.http_body import Patience
 from collector.intake import Intake
 from collector.pipeline import Pipeline
 from storage.database import Database
@@ -33,31 +35,19 @@ def storing(db: Database) -> Commit:
     return lambda payloads: commit(db, payloads, SystemClock().now_ns())
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = threading.Event()
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
-        self.ready.set()
-
-
 @contextmanager
-def serve(intake: Intake) -> Iterator[str]:
+def serve(intake: Intake, connection: type[Connection] = Connection, patience: Patience | None = None) -> Iterator[str]:
     """The base URL of an OTLP/HTTP server over ``intake``, which is closed at the end."""
-    app = Starlette(routes=routes(intake))
-    server = _Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        assert server.ready.wait(30)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        intake.close()
+    server = server_of(Otlp(intake, Starlette(), patience or Patience()), connection)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(30)
+            intake.close()
 
 
 @contextmanager

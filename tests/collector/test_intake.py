@@ -10,7 +10,8 @@ import pytest
 from collector.committer import Commit
 from collector.intake import Intake
 from collector.limits import Limits
-from collector.pipeline import Pipeline, Request
+from collector.pipeline import Pipeline
+from collector.request import Request
 from storage.database import Database
 from storage.ingest import PreparedPayload, commit
 from storage.rollups import sli_totals
@@ -59,7 +60,7 @@ def total(db: Database) -> int:
 
 
 class Gate:
-    """A committer that waits until it is opened, and can be made to fail."""
+    """A committer that waits until it is opened, and can be made to fail; ``groups`` counts requests."""
 
     def __init__(self, then: Commit | None = None) -> None:
         self.then = then or (lambda payloads: None)
@@ -71,7 +72,7 @@ class Gate:
     def __call__(self, payloads: Sequence[PreparedPayload]) -> None:
         self.entered.set()
         assert self.opened.wait(30)
-        self.groups.append(len(payloads))
+        self.groups.append(sum(len(payload.digests) for payload in payloads))
         if self.failures:
             raise self.failures.pop(0)
         self.then(payloads)
@@ -174,19 +175,29 @@ def test_a_failed_transaction_acknowledges_nothing_and_the_intake_goes_on(
 
 
 def test_one_payload_that_cannot_be_stored_takes_no_other_with_it(open_intake: Callable[..., Intake]) -> None:
+    """They share a batch, which is taken apart until the one at fault is alone."""
+    poison = request(20, 2)
+    digest = Pipeline().unpack(poison).digest
+    stored: list[bytes] = []
+
     def store(payloads: Sequence[PreparedPayload]) -> None:
-        if any(payload.spans == 2 for payload in payloads):
+        if any(digest in payload.digests for payload in payloads):
             raise ValueError("cannot store two")
+        stored.extend(digest for payload in payloads for digest in payload.digests)
 
     gate = Gate(store)
     intake = open_intake(gate, workers=1)
     first = intake.submit(request(1))
     assert gate.entered.wait(30)
-    answers = [intake.submit(request(10)), intake.submit(request(20, 2)), intake.submit(request(30))]
+    numbers = [10, 20, 30, 40, 50, 60, 70]
+    answers = {number: intake.submit(poison if number == 20 else request(number)) for number in numbers}
     gate.opened.set()
     first.result(30)
-    assert [answer.exception(30) is None for answer in answers] == [True, False, True]
-    assert isinstance(answers[1].exception(), OverloadedError)
+    assert [number for number, answer in answers.items() if answer.exception(30) is not None] == [20]
+    assert isinstance(answers[20].exception(), OverloadedError)
+    assert len(stored) == len(set(stored)) == len(numbers)
+    assert intake.counters().requests_refused == 1
+    assert intake.counters().requests_committed == len(numbers)
 
 
 def test_a_request_without_usable_records_is_answered_without_a_transaction(open_intake: Callable[..., Intake]) -> None:

@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collector.pipeline import Pipeline, Request
+from collector.pipeline import Pipeline
+from collector.request import Prepared, Request
 from telemetry.columns import Columns
 from telemetry.matchers import parse_matchers
 from telemetry.prices import Price, PriceTable
 from telemetry.rules import SERIES_RULE, NoError, Present, RollupRule
 from tests.collector.messages import NOW_NS, log, logs, span, traces
+
+
+def prepare(pipeline: Pipeline, request: Request, now_ns: int = NOW_NS) -> Prepared:
+    return pipeline.prepare(request.kind, [pipeline.unpack(request)], now_ns)
 
 
 def columns_of_span(pipeline: Pipeline | None = None, **values: Any) -> Columns:
@@ -21,7 +26,7 @@ def columns_of_span(pipeline: Pipeline | None = None, **values: Any) -> Columns:
 
 def columns_of_request(message: Any, pipeline: Pipeline | None = None) -> Columns:
     signal = "span" if hasattr(message, "resource_spans") else "log"
-    prepared = (pipeline or Pipeline()).prepare(Request(signal, "protobuf", message.SerializeToString()), NOW_NS)  # type: ignore[arg-type]
+    prepared = prepare(pipeline or Pipeline(), Request(signal, "protobuf", message.SerializeToString()))  # type: ignore[arg-type]
     assert prepared.payload is not None
     return prepared.payload.columns[0]
 
@@ -147,8 +152,9 @@ def test_logs_that_nobody_asked_for_are_counted_not_kept() -> None:
     message = logs(
         [log(1), log(2, event="app.started"), log(3, event="tailwatch.feedback", tailwatch__feedback__label="x")]
     )
-    prepared = Pipeline().prepare(Request("log", "protobuf", message.SerializeToString()), NOW_NS)
-    assert (prepared.log_records, prepared.feedback, prepared.passed_over) == (1, 1, 1)
+    prepared = prepare(Pipeline(), Request("log", "protobuf", message.SerializeToString()))
+    (tally,) = prepared.tallies
+    assert (tally.records, tally.feedback, tally.passed_over) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -161,12 +167,12 @@ def test_feedback_is_a_label_for_its_request(correct: object, expected: bool | N
     nameless = log(2, event="tailwatch.feedback")
     nameless.span_id = b""
     message = logs([log(1, event="tailwatch.feedback", values=values), nameless])
-    prepared = Pipeline().prepare(Request("log", "protobuf", message.SerializeToString()), NOW_NS)
+    prepared = prepare(Pipeline(), Request("log", "protobuf", message.SerializeToString()))
     assert prepared.payload is not None
     (row,) = prepared.payload.feedback
     assert (row.label, row.correct, row.score) == ("cat", expected, 0.5)
     assert (row.trace_id[-1], row.span_id[-1], row.time_ns) == (1, 1, NOW_NS)
-    assert prepared.rejections.reasons == {"feedback_without_request": 1}
+    assert prepared.tallies[0].report.rejections.reasons == {"feedback_without_request": 1}
 
 
 def test_attributes_that_rules_name_are_read_from_records_and_resources() -> None:
@@ -207,7 +213,7 @@ def test_spans_without_a_price_are_counted_by_model() -> None:
         span(3, gen_ai__request__model="m", gen_ai__usage__input_tokens=3),
         span(4, gen_ai__request__model="unused"),
     ])  # fmt: skip
-    prepared = Pipeline(prices=PRICES).prepare(Request("span", "protobuf", message.SerializeToString()), NOW_NS)
+    prepared = prepare(Pipeline(prices=PRICES), Request("span", "protobuf", message.SerializeToString()))
     assert prepared.unpriced == {"dear": 2}
 
 
@@ -232,14 +238,14 @@ def test_a_stated_prompt_hash_wins() -> None:
 def test_the_digest_tells_signals_and_bodies_apart_and_is_blind_to_compression() -> None:
     body = logs([log(1), log(2, event="tailwatch.feedback")]).SerializeToString()
     pipeline = Pipeline(rules=(SERIES_RULE, RollupRule("p", parse_matchers([]), (), Present(("prediction",)))))
-    first = pipeline.prepare(Request("log", "protobuf", body), NOW_NS).payload
-    again = pipeline.prepare(Request("log", "protobuf", body), NOW_NS + 5).payload
+    first = prepare(pipeline, Request("log", "protobuf", body)).payload
+    again = prepare(pipeline, Request("log", "protobuf", body), NOW_NS + 5).payload
     assert first is not None
     assert again is not None
-    assert first.digest == again.digest
-    other = pipeline.prepare(Request("span", "protobuf", traces([span()]).SerializeToString()), NOW_NS).payload
+    assert first.digests == again.digests
+    other = prepare(pipeline, Request("span", "protobuf", traces([span()]).SerializeToString())).payload
     assert other is not None
-    assert other.digest != first.digest
+    assert other.digests != first.digests
 
 
 def test_warm_up_calls_count_unless_the_documented_condition_leaves_them_out() -> None:
@@ -250,6 +256,6 @@ def test_warm_up_calls_count_unless_the_documented_condition_leaves_them_out() -
         ("all", []), ("served", [found[1]]),
     ])  # fmt: skip
     request = traces([span(1, tailwatch__warmup=True), span(2, tailwatch__warmup=False), span(3)])
-    prepared = Pipeline(rules=rules).prepare(Request("span", "protobuf", request.SerializeToString()), NOW_NS)
+    prepared = prepare(Pipeline(rules=rules), Request("span", "protobuf", request.SerializeToString()))
     assert prepared.payload is not None
     assert {delta.rule: delta.total for delta in prepared.payload.sli} == {"all": 3, "served": 2}

@@ -6,7 +6,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from collector.pipeline import Pipeline, Request
+from collector.pipeline import Pipeline
+from collector.request import Prepared, Request
 from detectors.slo.parse import load_slos
 from detectors.slo.spec import SloSet
 from storage.database import Database
@@ -45,6 +46,11 @@ DRIFT = """
 _ids = itertools.count(1, 1_000_000)
 
 
+def prepare(pipeline: Pipeline, request: Request, now_ns: int) -> Prepared:
+    """What a lone request commits."""
+    return pipeline.prepare(request.kind, [pipeline.unpack(request)], now_ns)
+
+
 def slo_file(folder: Path, *declared: str) -> Path:
     """A file with these SLOs."""
     path = folder / "declared.yaml"
@@ -63,8 +69,8 @@ def store(
     """Commit ``count`` spans that ended at ``at_ns`` as one request, and return its body."""
     body = traces(count, end_ns=at_ns, first_id=next(_ids), **options)
     pipeline = Pipeline(rules=(SERIES_RULE, *rules))
-    prepared = pipeline.prepare(Request("span", "protobuf", body), now_ns or at_ns)
-    assert prepared.rejections.total == 0
+    prepared = prepare(pipeline, Request("span", "protobuf", body), now_ns or at_ns)
+    assert prepared.tallies[0].report.rejections.total == 0
     assert prepared.payload is not None
     commit(database, [prepared.payload], now_ns or at_ns)
     return body

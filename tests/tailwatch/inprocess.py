@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from collector.pipeline import Request
+from collector.request import Request
 from tailwatch.api.app import create_app
 from tailwatch.service import Service
 from tailwatch.settings import load_settings

@@ -10,7 +10,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 
 from collector.cardinality import CardinalityGuard
-from collector.pipeline import Pipeline, Request
+from collector.pipeline import Pipeline
+from collector.request import Request
 from detectors.slo.compile import compile_rules, rule_id
 from detectors.slo.spec import SloSet
 from storage.database import Database
@@ -23,7 +24,7 @@ from tailwatch.standing import evaluate_now
 from telemetry.errors import StorageError
 from telemetry.rules import SERIES_RULE, RollupRule
 from telemetry.windows import NANOS
-from tests.tailwatch.declared import AVAILABILITY, START_NS, slo_set, store
+from tests.tailwatch.declared import AVAILABILITY, START_NS, prepare, slo_set, store
 
 FOREVER_NS = 2**62
 CONFIDENCE = """
@@ -146,7 +147,7 @@ def test_a_changed_meaning_is_a_new_revision_and_a_changed_objective_is_none(
 
 def test_fields_of_inference_logs_are_gathered_too(database: Database, tmp_path: Path) -> None:
     slos = slo_set(tmp_path, CONFIDENCE)
-    prepared = Pipeline().prepare(Request("log", "protobuf", logs(40)), START_NS)
+    prepared = prepare(Pipeline(), Request("log", "protobuf", logs(40)), START_NS)
     assert prepared.payload is not None
     commit(database, [prepared.payload], START_NS)
     (rule,) = fill(database, slos)

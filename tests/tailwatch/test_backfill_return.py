@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from collector.cardinality import CardinalityGuard
-from collector.pipeline import Pipeline, Request
+from collector.pipeline import Pipeline
+from collector.request import Request
 from detectors.slo.compile import compile_rules, rule_id, slices_rule_id
 from detectors.slo.spec import SloSet
 from storage.compaction import compact
@@ -22,7 +23,7 @@ from tailwatch.backfill import backfill, backfilled
 from tailwatch.evaluator import Evaluator
 from tailwatch.standing import evaluate_now
 from telemetry.rules import SERIES_RULE, RollupRule
-from tests.tailwatch.declared import AVAILABILITY, MINUTE_NS, START_NS, TAIL, slo_set, store
+from tests.tailwatch.declared import AVAILABILITY, MINUTE_NS, START_NS, TAIL, prepare, slo_set, store
 from tests.tailwatch.running import traces
 
 FOREVER_NS = 2**62
@@ -133,7 +134,7 @@ def test_without_rows_counters_stay(database: Database, first: SloSet, second: S
     def send_unkept(slos: SloSet, number: int, at_ns: int) -> None:
         body = traces(10, end_ns=at_ns, first_id=number, bad=1)
         pipeline = Pipeline(rules=(SERIES_RULE, *rules_of(slos)), keep_rows=False)
-        prepared = pipeline.prepare(Request("span", "protobuf", body), at_ns)
+        prepared = prepare(pipeline, Request("span", "protobuf", body), at_ns)
         assert prepared.payload is not None
         commit(database, [prepared.payload], at_ns, keep_rows=False)
 

@@ -1,0 +1,104 @@
+"""HTTP connections of uvicorn, bounded in number and in the time that a request may take to arrive; it knows no paths.
+
+uvicorn waits for ever for the rest of a request, and answers 503 beyond its own limit in a way that no exporter reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar, Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from collector.http import Otlp
+
+_KEEP_ALIVE_S: Final = 75
+"""Longer than the interval of any exporter: a connection that is closed just as it is used again costs a request."""
+
+_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Connection(HttpToolsProtocol):
+    """One connection; the application is an :class:`Otlp`.
+
+    Attributes:
+        limit: connections that are served; a quarter more are told to come again, and any beyond are cut off.
+        head_s: seconds for the head of a request, and for the first one of a connection to begin.
+        request_s: seconds for a whole request, if the application did not end it before.
+    """
+
+    limit: ClassVar[int] = 1000
+    head_s: ClassVar[float] = 10.0
+    request_s: ClassVar[float] = 75.0
+
+    _arriving_since_s: float | None = None
+    _has_head = False
+    _watch: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Serve it, refuse its requests, or cut it off."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limit * 5 // 4:
+            transport.abort()
+            return
+        if len(self.connections) > self.limit and isinstance(self.app, Otlp):
+            self.app = self.app.refuse
+        self._arriving_since_s = self.loop.time()
+        self._look_again()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A request begins to arrive."""
+        super().on_message_begin()
+        self._has_head = False
+        self._arriving_since_s = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """Its head is there."""
+        self._has_head = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """It is there."""
+        self._arriving_since_s = None
+        super().on_message_complete()
+
+    def _look_again(self) -> None:
+        """Look at the connection now and then: a timer for each request would cost more than all the rest of this."""
+        self._watch = None
+        if self.transport.is_closing():
+            return
+        if self._arriving_since_s is not None:
+            arriving_s = self.loop.time() - self._arriving_since_s
+            if arriving_s >= (self.request_s if self._has_head else self.head_s):
+                if not self._has_head:
+                    self.transport.write(_TOO_SLOW)
+                self.transport.close()
+                return
+        self._watch = self.loop.call_later(self.head_s / 2, self._look_again)
+
+
+def server_of(otlp: Otlp, connection: type[Connection] = Connection, **options: Any) -> uvicorn.Server:
+    """An HTTP server on uvloop and httptools."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            otlp,
+            http=connection,
+            loop="uvloop",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            **options,
+        )
+    )
