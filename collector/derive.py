@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.decode import RawColumns
-from collector.normalise import as_text
+from collector.normalise import as_text, has_numbers
 from telemetry.columns import Columns, StringColumn, first_present
 from telemetry.derived import derived_numbers
 from telemetry.prices import PriceTable
@@ -30,22 +31,31 @@ def derive(columns: Columns, raw: RawColumns, prices: PriceTable, fingerprint_ke
     strings = dict(columns.strings)
     if columns.signal == "span":
         numbers["duration"] = (columns.time_ns - columns.start_ns) / NANOS
-        numbers["tpot"] = _time_per_output_token(numbers, columns)
-        computed = prices.cost(replace(columns, numbers=numbers))
-        numbers["cost"] = np.where(np.isnan(computed), columns.number("cost"), computed)
-    numbers.update(derived_numbers(numbers, columns.embeddings))
+        _put(numbers, "tpot", _time_per_output_token(numbers))
+        if prices.prices:
+            computed = prices.cost(replace(columns, numbers=numbers))
+            stated = numbers.get("cost")
+            _put(numbers, "cost", computed if stated is None else np.where(np.isnan(computed), stated, computed))
+    for name, values in derived_numbers(numbers, columns.embeddings).items():
+        _put(numbers, name, values)
     fingerprints = _fingerprints(raw, fingerprint_key)
     if fingerprints is not None:
         strings["prompt_hash"] = first_present([columns.string("prompt_hash"), fingerprints])
-    present = {name: values for name, values in numbers.items() if not np.isnan(values).all()}
-    return replace(columns, numbers=present, strings=strings)
+    return replace(columns, numbers=numbers, strings=strings)
 
 
-def _time_per_output_token(numbers: dict[str, NDArray[np.float64]], columns: Columns) -> NDArray[np.float64]:
+def _put(into: dict[str, NDArray[np.float64]], name: str, values: NDArray[np.float64] | None) -> None:
+    if values is not None and has_numbers(values):
+        into[name] = values
+
+
+def _time_per_output_token(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64] | None:
     """(duration - ttft) / (tokens_out - 1); missing for a single token, and where the parts exceed the whole."""
-    rest = numbers["duration"] - columns.number("ttft")
-    tokens = columns.number("tokens_out") - 1
-    result = np.full(len(columns), np.nan)
+    if "ttft" not in numbers or "tokens_out" not in numbers:
+        return None
+    rest = numbers["duration"] - numbers["ttft"]
+    tokens = numbers["tokens_out"] - 1
+    result = np.full(len(rest), np.nan)
     np.divide(rest, tokens, out=result, where=(rest >= 0) & (tokens > 0))
     return result
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,8 @@ def _put_strings(into: dict[str, StringColumn], name: str, column: StringColumn 
 
 def _clean(column: StringColumn, text_length: int) -> StringColumn:
     """Cut to length, and without NUL, which PostgreSQL cannot store."""
+    if max(map(len, column.values), default=0) <= text_length and "\0" not in "".join(column.values):
+        return column
     return column.map(lambda value: value[:text_length].replace("\0", ""))
 
 
@@ -113,47 +115,59 @@ def _put_numbers(into: dict[str, NDArray[np.float64]], name: str, numbers: NDArr
     if numbers is None:
         return
     if name in _NEVER_NEGATIVE:
-        numbers = np.where(numbers < 0, np.nan, numbers)
-    if not np.isnan(numbers).all():
+        negative = numbers < 0
+        if negative.any():
+            numbers = np.where(negative, np.nan, numbers)
+    if has_numbers(numbers):
         into[name] = numbers
 
 
-def _sources(raw: RawColumns, field: Field) -> Iterable[tuple[str, AttributeColumn]]:
-    """The columns that ``field`` can be read from, in order of precedence."""
-    for name in field.sources:
-        if name in raw.attributes:
-            yield name, raw.attributes[name]
-    for name in field.resource:
-        if name in raw.resource_attributes:
-            yield name, _of_resource(raw, name)
-
-
-def _of_resource(raw: RawColumns, name: str) -> AttributeColumn:
-    """A resource attribute, one row a record."""
-    return raw.resource_attributes[name].take(raw.resource.astype(np.intp))
+def has_numbers(numbers: NDArray[np.float64]) -> bool:
+    """Whether any is not NaN; most often the first one tells."""
+    return len(numbers) > 0 and (not math.isnan(numbers[0]) or not bool(np.isnan(numbers).all()))
 
 
 def _string_field(raw: RawColumns, field: Field) -> StringColumn | None:
-    found = [
-        as_text(column).map(_CHANGES[name]) if name in _CHANGES else as_text(column)
-        for name, column in _sources(raw, field)
-    ]
-    return first_present(found) if found else None
+    found: StringColumn | None = None
+    for name, column, rows in _sources(raw, field):
+        text = as_text(column)
+        if name in _CHANGES:
+            text = text.map(_CHANGES[name])
+        if rows is not None:
+            text = StringColumn(text.codes[rows], text.values)
+        found = text if found is None else first_present([found, text])
+        if found.is_complete():
+            break
+    return found
 
 
 def _number_field(raw: RawColumns, field: Field) -> NDArray[np.float64] | None:
     result: NDArray[np.float64] | None = None
-    for _, column in _sources(raw, field):
-        numbers = as_numbers(column)
+    for _, column, rows in _sources(raw, field):
+        numbers = as_numbers(column) if rows is None else as_numbers(column)[rows]
         result = numbers if result is None else np.where(np.isnan(result), numbers, result)
     return result
 
 
+_Source: TypeAlias = tuple[str, AttributeColumn, NDArray[np.int32] | None]
+
+
+def _sources(raw: RawColumns, field: Field) -> Iterable[_Source]:
+    """What ``field`` can be read from, in order of precedence: name, column, and the column's row of each record."""
+    for name in field.sources:
+        if name in raw.attributes:
+            yield name, raw.attributes[name], None
+    for name in field.resource:
+        if name in raw.resource_attributes:
+            yield name, raw.resource_attributes[name], raw.resource
+
+
 def as_text(column: AttributeColumn) -> StringColumn:
     """The attribute as text; a number reads as it is usually written."""
-    if np.isnan(column.numbers).all():
-        return column.strings
-    return first_present([column.strings, StringColumn.of_numbers(column.numbers)])
+    strings = column.strings
+    if (strings.values and strings.is_complete()) or not has_numbers(column.numbers):
+        return strings
+    return first_present([strings, StringColumn.of_numbers(column.numbers)])
 
 
 def as_numbers(column: AttributeColumn) -> NDArray[np.float64]:
@@ -177,15 +191,21 @@ def _error_type(raw: RawColumns, named: StringColumn | None) -> StringColumn:
 
     The HTTP status comes first because clients name a 429 after their own exception class.
     """
-    n = len(raw)
-    refused = np.full(n, -1, dtype=np.int32)
+    found = [] if named is None else [named]
     for name in HTTP_STATUS_SOURCES:
         if name in raw.attributes:
-            status = as_numbers(raw.attributes[name])
-            for code, value in enumerate(_REFUSED):
-                refused[status == value] = code
-    other = StringColumn(np.where(raw.status_error, 0, -1).astype(np.int32), ("_OTHER",))
-    return first_present([StringColumn(refused, tuple(_REFUSED.values())), named or StringColumn.missing(n), other])
+            found.insert(0, _refusals(as_numbers(raw.attributes[name])))
+    if raw.status_error.any():
+        found.append(StringColumn(raw.status_error.astype(np.int32) - 1, ("_OTHER",)))
+    return first_present(found) if found else StringColumn.missing(len(raw))
+
+
+def _refusals(status: NDArray[np.float64]) -> StringColumn:
+    """Which HTTP ``status`` (n,) is a refusal."""
+    codes = np.full(len(status), -1, dtype=np.int32)
+    for code, value in enumerate(_REFUSED):
+        codes[status == value] = code
+    return StringColumn(codes, tuple(_REFUSED.values()))
 
 
 def _other_attributes(raw: RawColumns, extra: frozenset[str]) -> Iterable[tuple[str, AttributeColumn]]:
@@ -196,7 +216,7 @@ def _other_attributes(raw: RawColumns, extra: frozenset[str]) -> Iterable[tuple[
         if name in raw.attributes:
             yield name, raw.attributes[name]
         elif name in raw.resource_attributes:
-            yield name, _of_resource(raw, name)
+            yield name, raw.resource_attributes[name].take(raw.resource.astype(np.intp))
 
 
 def _is_inference(raw: RawColumns, strings: Mapping[str, StringColumn]) -> NDArray[np.bool_]:
@@ -204,7 +224,11 @@ def _is_inference(raw: RawColumns, strings: Mapping[str, StringColumn]) -> NDArr
     n = len(raw)
     if raw.signal == "log":
         return raw.name.mask([value in INFERENCE_EVENTS for value in raw.name.values], missing=False)
-    operation = strings.get("operation", StringColumn.missing(n))
-    model = strings.get("model", StringColumn.missing(n))
-    surrounding = operation.mask([value in SURROUNDING_OPERATIONS for value in operation.values], missing=False)
-    return ((operation.codes >= 0) | (model.codes >= 0)) & ~surrounding
+    operation = strings.get("operation")
+    model = strings.get("model")
+    found = np.zeros(n, dtype=np.bool_) if model is None else model.codes >= 0
+    if operation is None:
+        return found
+    found |= operation.codes >= 0
+    surrounding = [value in SURROUNDING_OPERATIONS for value in operation.values]
+    return found & ~operation.mask(surrounding, missing=False) if any(surrounding) else found

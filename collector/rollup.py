@@ -2,25 +2,25 @@
 
 Every event of a rule is counted in the signal that is its home, so that a request seen as span and as inference
 log counts once: rules over span fields count spans; rules over fields that logs feed (``is_log_home``) count
-the records, of either signal, that carry them.
+the records, of either signal, that carry them. What a batch adds is the sum of what its records add; company
+matters only for who takes the last places under the cardinality limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collector.cardinality import CardinalityGuard
-from telemetry.columns import Columns, StringColumn, first_present
-from telemetry.deltas import OVERFLOW_GROUP, Distribution, DistributionDelta, SliDelta, group_key
+from collector.cells import Batch, Cells, Mask, both
+from collector.sketch_queue import SketchQueue
+from telemetry.columns import Columns, StringColumn
+from telemetry.deltas import OVERFLOW_GROUP, DistributionDelta, SliDelta, group_key
+from telemetry.grouping import Numbers, occurrences
 from telemetry.rules import GoodWhen, Present, RollupRule
 from telemetry.schema import is_log_home
-from telemetry.sketches import DDSketch, sketch_groups
-from telemetry.windows import BUCKET_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,52 +31,119 @@ class Deltas:
     distributions: tuple[DistributionDelta, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """The (group, bucket) pairs of a rule's events: pair number of each event, and what the pairs are."""
-
-    of_event: NDArray[np.intp]
-    groups: tuple[str, ...]
-    buckets_ns: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.groups)
-
-
 def roll_up(columns: Columns, rules: Sequence[RollupRule], guard: CardinalityGuard, now_ns: int) -> Deltas:
     """The deltas of ``columns`` under ``rules``; groups beyond ``guard``'s limit share :data:`OVERFLOW_GROUP`."""
     inference = columns if columns.is_inference.all() else columns.take(columns.is_inference)
     if not len(inference):
         return Deltas()
-    parts = [_roll_up_rule(inference, rule, guard, now_ns) for rule in rules]
-    return Deltas(
-        tuple(chain.from_iterable(part.sli for part in parts)),
-        tuple(chain.from_iterable(part.distributions for part in parts)),
-    )
+    count = _Count(Batch(inference), guard, now_ns)
+    for rule in rules:
+        if not rule.where.excludes(inference):
+            count.add(rule)
+    return Deltas(tuple(count.sli), (*count.texts, *count.sketches.finish()))
 
 
-def _roll_up_rule(columns: Columns, rule: RollupRule, guard: CardinalityGuard, now_ns: int) -> Deltas:
-    fields = [name for name in rule.distributions if columns.signal == "span" or is_log_home(name)]
-    good_when = _at_home(rule, columns)
-    if good_when is None and not fields:
-        return Deltas()
-    events = rule.where.mask(columns)
-    good = np.zeros(len(columns), dtype=np.bool_)
-    if good_when is not None:
-        valid, good = good_when.masks(columns)
-        events &= valid
-    if not events.any():
-        return Deltas()
-    counted = columns if events.all() else columns.take(events)
-    cells = _cells(counted, rule, guard, now_ns)
-    return Deltas(
-        () if good_when is None else _sli(rule, cells, good[events]),
-        tuple(
-            delta
-            for name in fields
-            for delta in _distribution(counted, rule, name, cells=cells, guard=guard, now_ns=now_ns)
-        ),
-    )
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the events of a rule are counted: the cells with a group that is admitted, and those of the overflow group.
+
+    Attributes:
+        groups, buckets_ns: of each cell.
+        of_cell: the place of each of the batch's cells; None when it is the cell of the same number.
+    """
+
+    groups: Sequence[str]
+    buckets_ns: Sequence[int]
+    of_cell: Numbers | None = None
+
+    def of(self, cells: Numbers) -> Numbers:
+        """The places of ``cells``."""
+        return cells if self.of_cell is None else self.of_cell[cells]
+
+    def added(self, counts: Numbers) -> list[int]:
+        """``counts`` of cells, added up by place."""
+        if self.of_cell is not None:
+            counts = np.bincount(self.of_cell, counts, minlength=len(self.groups)).astype(np.intp)
+        found: list[int] = counts.tolist()
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """A batch under count: what rules added so far."""
+
+    batch: Batch
+    guard: CardinalityGuard
+    now_ns: int
+    sli: list[SliDelta] = field(default_factory=list)
+    texts: list[DistributionDelta] = field(default_factory=list)
+    sketches: SketchQueue = field(default_factory=SketchQueue)
+
+    def add(self, rule: RollupRule) -> None:
+        """Count the batch by ``rule``."""
+        columns = self.batch.columns
+        fields = [name for name in rule.distributions if columns.signal == "span" or is_log_home(name)]
+        good_when = _at_home(rule, columns)
+        if good_when is None and not fields:
+            return
+        valid, good = (None, None) if good_when is None else self.batch.judged(good_when)
+        events = both(self.batch.selected(rule.where), valid)
+        rows = None if events is None else events.nonzero()[0]
+        if rows is not None and not len(rows):
+            return
+        cells = self.batch.cells(rule.per)
+        totals = cells.totals if rows is None else np.bincount(cells.of_row[rows], minlength=len(cells))
+        places = self._places(rule, cells, totals)
+        if good_when is not None:
+            self.sli.extend(_sli(rule, places, totals, _bad(cells, events, good)))
+        if fields:
+            self._distribute(rule, fields, places, cells=cells, rows=rows)
+
+    def _places(self, rule: RollupRule, cells: Cells, totals: Numbers) -> _Places:
+        events = np.bincount(cells.group, totals, minlength=len(cells.groups))
+        present = events.nonzero()[0]
+        keys = [cells.groups[group] for group in present.tolist()]
+        admitted = self.guard.admit(rule.id, keys, self.now_ns, events[present].astype(np.int64).tolist())
+        groups = [cells.groups[group] for group in cells.group.tolist()]
+        if all(admitted):
+            return _Places(groups, cells.buckets_ns.tolist())
+        refused = np.zeros(len(cells.groups), dtype=np.bool_)
+        refused[present[~np.asarray(admitted)]] = True
+        moved = refused[cells.group].nonzero()[0]
+        buckets_ns, bucket = np.unique(cells.buckets_ns[moved], return_inverse=True)
+        of_cell = np.arange(len(cells))
+        of_cell[moved] = len(cells) + bucket
+        overflow = group_key(dict.fromkeys(rule.per, OVERFLOW_GROUP))
+        return _Places(
+            [*groups, *(overflow for _ in buckets_ns)], [*cells.buckets_ns.tolist(), *buckets_ns.tolist()], of_cell
+        )
+
+    def _distribute(
+        self, rule: RollupRule, fields: Sequence[str], places: _Places, *, cells: Cells, rows: Numbers | None
+    ) -> None:
+        """Gather the ``fields`` of the events ``rows``, numbers and texts apart: whoever reads them has to choose."""
+        columns = self.batch.columns
+        place = places.of(cells.of_row if rows is None else cells.of_row[rows])
+        for name in fields:
+            numbers, column = columns.numbers.get(name), columns.strings.get(name)
+            if numbers is not None:
+                values = numbers if rows is None else numbers[rows]
+                self.sketches.put(rule.id, name, places.groups, places.buckets_ns, values=values, cell=place)
+            if column is not None:
+                texts = self._guarded(column if rows is None else column.take(rows), f"{rule.id}/{name}")
+                for index, counts in _value_counts(texts, place):
+                    group, bucket_ns = places.groups[index], places.buckets_ns[index]
+                    self.texts.append(DistributionDelta(rule.id, group, bucket_ns, name, counts))
+
+    def _guarded(self, column: StringColumn, scope: str) -> StringColumn:
+        """``column`` with values beyond the guard's limit replaced by :data:`OVERFLOW_GROUP`."""
+        present, counts = occurrences(column.codes[column.codes >= 0].astype(np.intp), len(column.values))
+        values = [column.values[code] for code in present.tolist()]
+        admitted = self.guard.admit(scope, values, self.now_ns, counts.tolist())
+        if all(admitted):
+            return column
+        kept = {value for value, verdict in zip(values, admitted, strict=True) if verdict}
+        return column.map(lambda value: value if value in kept else OVERFLOW_GROUP)
 
 
 def _at_home(rule: RollupRule, columns: Columns) -> GoodWhen | None:
@@ -89,102 +156,31 @@ def _at_home(rule: RollupRule, columns: Columns) -> GoodWhen | None:
     return rule.good if names else None
 
 
-def _sli(rule: RollupRule, cells: _Cells, good: NDArray[np.bool_]) -> tuple[SliDelta, ...]:
-    totals = np.bincount(cells.of_event, minlength=len(cells))
-    goods = np.bincount(cells.of_event[good], minlength=len(cells))
-    return tuple(
-        SliDelta(rule.id, group, bucket_ns, int(n_good), int(total))
-        for group, bucket_ns, n_good, total in zip(cells.groups, cells.buckets_ns, goods, totals, strict=True)
-    )
+def _bad(cells: Cells, events: Mask | None, good: Mask | None) -> Numbers | None:
+    """Bad events of each cell; None when there is none. They are few, so they are what is counted."""
+    if good is None:
+        return None
+    bad = (~good if events is None else events & ~good).nonzero()[0]
+    return np.bincount(cells.of_row[bad], minlength=len(cells)) if len(bad) else None
 
 
-def _cells(columns: Columns, rule: RollupRule, guard: CardinalityGuard, now_ns: int) -> _Cells:
-    group, keys = _groups(columns, rule, guard, now_ns)
-    buckets_ns, bucket = np.unique(columns.time_ns - columns.time_ns % BUCKET_NS, return_inverse=True)
-    pairs, of_event = np.unique(group * len(buckets_ns) + bucket, return_inverse=True)
-    pair_group, pair_bucket = np.divmod(pairs, len(buckets_ns))
-    return _Cells(
-        of_event.astype(np.intp),
-        tuple(keys[index] for index in pair_group),
-        tuple(int(start) for start in buckets_ns[pair_bucket]),
-    )
+def _sli(rule: RollupRule, places: _Places, totals: Numbers, bad: Numbers | None) -> Iterator[SliDelta]:
+    total_of = places.added(totals)
+    good_of = total_of if bad is None else places.added(totals - bad)
+    for group, bucket_ns, good, total in zip(places.groups, places.buckets_ns, good_of, total_of, strict=True):
+        if total:
+            yield SliDelta(rule.id, group, bucket_ns, good, total)
 
 
-def _groups(
-    columns: Columns, rule: RollupRule, guard: CardinalityGuard, now_ns: int
-) -> tuple[NDArray[np.intp], list[str]]:
-    """The group of each event, (n,) index into the group keys; refused groups are one, the overflow group."""
-    labels = [_label(columns, name) for name in rule.per]
-    group, first = _combine(labels, len(columns))
-    values = [column.take(first).tolist() for column in labels]
-    keys = [group_key(dict(zip(rule.per, row, strict=True))) for row in zip(*values, strict=True)] or [group_key({})]
-    admitted = guard.admit(rule.id, keys, now_ns, np.bincount(group, minlength=len(keys)).tolist())
-    if not all(admitted):
-        group = np.where(np.asarray(admitted)[group], group, len(keys))
-        keys.append(group_key(dict.fromkeys(rule.per, OVERFLOW_GROUP)))
-    return group, keys
-
-
-def _label(columns: Columns, name: str) -> StringColumn:
-    """The field as text, since group labels are text."""
-    numbers = columns.numbers.get(name)
-    if numbers is None:
-        return columns.string(name)
-    return first_present([columns.string(name), StringColumn.of_numbers(numbers)])
-
-
-def _combine(labels: Sequence[StringColumn], n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """A dense number per distinct row of ``labels``, (n,), and a row that shows each number, (groups,)."""
-    combined = np.zeros(n, dtype=np.intp)
-    first = np.zeros(1, dtype=np.intp)
-    for column in labels:
-        # Dense after every column: at most n groups times the column's values, which int64 holds.
-        _, first, combined = np.unique(
-            combined * (len(column.values) + 1) + column.codes + 1, return_index=True, return_inverse=True
-        )
-    return combined, first
-
-
-def _distribution(
-    columns: Columns, rule: RollupRule, name: str, *, cells: _Cells, guard: CardinalityGuard, now_ns: int
-) -> list[DistributionDelta]:
-    """The distributions of one field, one a cell that has values.
-
-    A field with any number is numeric, since one key holds one kind: its stray texts are the business of
-    data-quality rules.
-    """
-    found: Sequence[Distribution] = ()
-    if name in columns.numbers:
-        found = sketch_groups(columns.numbers[name], cells.of_event, len(cells))
-    elif name in columns.strings:
-        found = _value_counts(_guarded(columns.strings[name], f"{rule.id}/{name}", guard, now_ns), cells)
-    return [
-        DistributionDelta(rule.id, cells.groups[index], cells.buckets_ns[index], name, distribution)
-        for index, distribution in enumerate(found)
-        if _has_values(distribution)
-    ]
-
-
-def _has_values(distribution: Distribution) -> bool:
-    return distribution.count > 0 if isinstance(distribution, DDSketch) else bool(distribution)
-
-
-def _guarded(column: StringColumn, scope: str, guard: CardinalityGuard, now_ns: int) -> StringColumn:
-    """``column`` with values beyond the guard's limit replaced by :data:`OVERFLOW_GROUP`."""
-    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
-    present = np.flatnonzero(counts)
-    values = [column.values[code] for code in present]
-    admitted = guard.admit(scope, values, now_ns, counts[present].tolist())
-    kept = {value for value, verdict in zip(values, admitted, strict=True) if verdict}
-    return column.map(lambda value: value if value in kept else OVERFLOW_GROUP)
-
-
-def _value_counts(column: StringColumn, cells: _Cells) -> list[dict[str, int]]:
-    """Per cell, how often each value occurs."""
-    result: list[dict[str, int]] = [{} for _ in range(len(cells))]
-    present = column.codes >= 0
-    width = max(len(column.values), 1)
-    pairs, counts = np.unique(cells.of_event[present] * width + column.codes[present], return_counts=True)
-    for cell, code, count in zip(*np.divmod(pairs, width), counts, strict=True):
-        result[cell][column.values[code]] = int(count)
-    return result
+def _value_counts(column: StringColumn, place: Numbers) -> list[tuple[int, dict[str, int]]]:
+    """Per place that has any, how often each value occurs."""
+    present = (column.codes >= 0).nonzero()[0]
+    if not len(present):
+        return []
+    width = len(column.values)
+    pairs = place[present] * width + column.codes[present]
+    found: dict[int, dict[str, int]] = {}
+    for pair, count in zip(*(part.tolist() for part in occurrences(pairs, int(pairs.max()) + 1)), strict=True):
+        index, code = divmod(pair, width)
+        found.setdefault(index, {})[column.values[code]] = count
+    return list(found.items())

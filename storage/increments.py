@@ -12,6 +12,7 @@ from storage.distributions import encode
 from storage.statements import insert_rows, storable
 from storage.tables import distribution_deltas, sli_deltas
 from telemetry.deltas import Distribution, DistributionDelta, SliDelta, merge_distributions
+from telemetry.sketches import DDSketch
 from telemetry.windows import BUCKET_NS
 
 _KEY_COLUMNS: Final = ("rule", "group_key", "bucket_ns", "width_ns")
@@ -38,10 +39,14 @@ def insert_sli(connection: Connection, deltas: Iterable[SliDelta], *, read: bool
 
 
 def insert_distributions(connection: Connection, deltas: Iterable[DistributionDelta], *, read: bool = False) -> None:
-    """Insert increments of distributions; ``read`` as for :func:`insert_sli`."""
-    parts: dict[tuple[str, str, int, str], list[Distribution]] = defaultdict(list)
+    """Insert increments of distributions; ``read`` as for :func:`insert_sli`.
+
+    Numbers and texts under one key are two rows: which of them the field holds is known when all are read together.
+    """
+    parts: dict[tuple[str, str, int, str, bool], list[Distribution]] = defaultdict(list)
     for delta in deltas:
-        key = storable(delta.rule), storable(delta.group), delta.bucket_ns, storable(delta.field)
+        is_sketch = isinstance(delta.distribution, DDSketch)
+        key = storable(delta.rule), storable(delta.group), delta.bucket_ns, storable(delta.field), is_sketch
         parts[key].append(delta.distribution)
     columns, more = _more_columns(("field", "kind", "body"), read=read)
     insert_rows(
@@ -50,7 +55,7 @@ def insert_distributions(connection: Connection, deltas: Iterable[DistributionDe
         columns,
         [
             (rule, group, bucket_ns, BUCKET_NS, field, *encode(merge_distributions(same)), *more)
-            for (rule, group, bucket_ns, field), same in parts.items()
+            for (rule, group, bucket_ns, field, _), same in parts.items()
         ],
     )
 

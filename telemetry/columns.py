@@ -20,7 +20,7 @@ Signal = Literal["span", "log"]
 
 @dataclass(frozen=True, slots=True)
 class StringColumn:
-    """Interned strings: ``codes`` (n,) int32 index into ``values``; -1 is a missing value, read as ``""``."""
+    """Interned strings: ``codes`` (n,) int32 index into ``values``, distinct; -1 is a missing value, read as ``""``."""
 
     codes: NDArray[np.int32]
     values: tuple[str, ...]
@@ -62,8 +62,15 @@ class StringColumn:
 
     def map(self, change: Callable[[str], str | None]) -> StringColumn:
         """Every value changed, each distinct one once; ``None`` and ``""`` become missing, equal results one value."""
-        table = StringColumn.of(change(value) for value in self.values)
+        changed = tuple(map(change, self.values))
+        if changed == self.values and "" not in changed:
+            return self
+        table = StringColumn.of(changed)
         return StringColumn(np.append(table.codes, np.int32(-1))[self.codes], table.values)
+
+    def is_complete(self) -> bool:
+        """Whether no value is missing."""
+        return not len(self.codes) or int(self.codes.min()) >= 0
 
     def mask(self, accepted: Sequence[bool], missing: bool) -> NDArray[np.bool_]:
         """Rows whose value is accepted, given one verdict per entry of ``values`` and one for missing."""
@@ -72,12 +79,19 @@ class StringColumn:
 
 def first_present(columns: Sequence[StringColumn]) -> StringColumn:
     """Row by row the value of the first of ``columns`` (at least one, all of one length) that has one."""
-    index: dict[str, int] = {}
-    codes = np.full(len(columns[0]), -1, dtype=np.int32)
-    for column in columns:
+    result = columns[0]
+    for column in columns[1:]:
+        if not column.values:
+            continue
+        lacking = (result.codes < 0).nonzero()[0]
+        if not len(lacking):
+            break
+        index = {value: code for code, value in enumerate(result.values)}
         table = np.asarray([*(index.setdefault(value, len(index)) for value in column.values), -1], dtype=np.int32)
-        codes = np.where(codes < 0, table[column.codes], codes)
-    return StringColumn(codes, tuple(index))
+        codes = result.codes.copy()
+        codes[lacking] = table[column.codes[lacking]]
+        result = StringColumn(codes, tuple(index))
+    return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from telemetry.sketches import DDSketch, merge
 
@@ -17,8 +16,7 @@ Distribution = DDSketch | Mapping[str, int]
 """A numeric field's sketch, or a string field's counts per value."""
 
 
-@dataclass(frozen=True, slots=True)
-class SliDelta:
+class SliDelta(NamedTuple):
     """``good`` of ``total`` more events of ``rule`` and ``group`` in the bucket starting at ``bucket_ns``."""
 
     rule: str
@@ -28,8 +26,7 @@ class SliDelta:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class DistributionDelta:
+class DistributionDelta(NamedTuple):
     """More values of ``field``, for the same key as a :class:`SliDelta`."""
 
     rule: str

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 def tokens_total(tokens_in: NDArray[np.float64], tokens_out: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) tokens in and out together; one that is missing counts 0, NaN when both are missing."""
-    both_missing = np.isnan(tokens_in) & np.isnan(tokens_out)
-    return np.where(both_missing, np.nan, np.nan_to_num(tokens_in) + np.nan_to_num(tokens_out))
+    total = tokens_in + tokens_out
+    partial = np.isnan(total).nonzero()[0]
+    if len(partial):
+        total[partial] = np.where(np.isnan(tokens_in[partial]), tokens_out[partial], tokens_in[partial])
+    return total
 
 
 def cost_per_1k_tokens(cost: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -32,9 +35,8 @@ def derived_numbers(
     """The derived fields that ``numbers`` and ``embeddings`` allow, by canonical name."""
     derived: dict[str, NDArray[np.float64]] = {}
     if "tokens_in" in numbers or "tokens_out" in numbers:
-        known = numbers["tokens_in"] if "tokens_in" in numbers else numbers["tokens_out"]
-        absent = np.full(len(known), np.nan)
-        derived["tokens_total"] = tokens_total(numbers.get("tokens_in", absent), numbers.get("tokens_out", absent))
+        known = [numbers[name] for name in ("tokens_in", "tokens_out") if name in numbers]
+        derived["tokens_total"] = known[0] if len(known) == 1 else tokens_total(*known)
         if "cost" in numbers:
             derived["cost_per_1k_tokens"] = cost_per_1k_tokens(numbers["cost"], derived["tokens_total"])
     if embeddings is not None:

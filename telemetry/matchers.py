@@ -73,6 +73,16 @@ class Matcher:
         verdict = column.mask([self.accepts(value) for value in column.values], missing=self.accepts(""))
         return verdict if numbers is None else np.where(column.codes < 0, self._number_mask(numbers), verdict)
 
+    def excludes(self, columns: Columns) -> bool:
+        """Whether it is plain, without a look at the records, that none satisfies the condition."""
+        column = columns.strings.get(self.name)
+        return (
+            self.op == "="
+            and self.value != ""
+            and (column is None or self.value not in column.values)
+            and self.name not in columns.numbers
+        )
+
     def _names_a_number(self) -> bool:
         field = FIELD_BY_NAME.get(self.name)
         return field is not None and field.kind == "number"
@@ -80,8 +90,7 @@ class Matcher:
     def _number_mask(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
         compare = _COMPARE.get(self.op)
         if compare is not None:
-            with np.errstate(invalid="ignore"):
-                return np.asarray(compare(numbers, float(self.value)))  # type: ignore[arg-type]  # NumPy broadcasts
+            return np.asarray(compare(numbers, float(self.value)))  # type: ignore[arg-type]  # NumPy broadcasts
         bound = _number(self.value)
         if self.op in ("=", "!=") and not math.isnan(bound):
             return np.asarray(numbers == bound if self.op == "=" else numbers != bound)
@@ -112,10 +121,16 @@ class Matchers:
 
     def mask(self, columns: Columns) -> NDArray[np.bool_]:
         """(n,) bool: the records that satisfy every condition."""
+        if self.excludes(columns):
+            return np.zeros(len(columns), dtype=np.bool_)
         verdict = np.ones(len(columns), dtype=np.bool_)
         for item in self.items:
             verdict &= item.mask(columns)
         return verdict
+
+    def excludes(self, columns: Columns) -> bool:
+        """Whether it is plain, without a look at the records, that none satisfies the conditions."""
+        return any(item.excludes(columns) for item in self.items)
 
     @property
     def names(self) -> frozenset[str]:

@@ -44,14 +44,17 @@ class PriceTable:
 
     def cost(self, columns: Columns) -> NDArray[np.float64]:
         """(n,) US dollars per record; NaN where no price applies."""
-        result = np.full(len(columns), np.nan)
-        best = np.full(len(columns), np.iinfo(np.int64).min, dtype=np.int64)
-        for price in self.prices:
-            applies = price.where.mask(columns) & (columns.time_ns >= price.effective_ns) & (best < price.effective_ns)
+        applied: list[Price] = []
+        chosen = np.full(len(columns), -1, dtype=np.intp)
+        # A stable sort: of prices that took effect together the first listed comes first.
+        for price in sorted(self.prices, key=lambda price: -price.effective_ns):
+            if price.where.excludes(columns):
+                continue
+            applies = price.where.mask(columns) & (chosen < 0) & (columns.time_ns >= price.effective_ns)
             if applies.any():
-                result[applies] = _cost(price, columns.take(applies))
-                best[applies] = price.effective_ns
-        return result
+                chosen[applies] = len(applied)
+                applied.append(price)
+        return _cost(applied, chosen, columns) if applied else np.full(len(columns), np.nan)
 
     @property
     def latest_effective_ns(self) -> int | None:
@@ -59,30 +62,57 @@ class PriceTable:
         return max((price.effective_ns for price in self.prices), default=None)
 
 
-def _cost(price: Price, columns: Columns) -> NDArray[np.float64]:
-    def tokens(name: str) -> NDArray[np.float64]:
-        return np.nan_to_num(columns.number(name), nan=0.0)
+def _cost(prices: Sequence[Price], chosen: NDArray[np.intp], columns: Columns) -> NDArray[np.float64]:
+    """(n,) US dollars: what record ``i`` costs by ``prices[chosen[i]]``; NaN where that is -1."""
+    n = len(columns)
 
+    def quantity(name: str) -> NDArray[np.float64] | None:
+        values = columns.numbers.get(name)
+        return None if values is None else np.where(np.isnan(values), 0.0, values)
+
+    def each(unit_prices: Sequence[float], missing: float = 0.0) -> NDArray[np.float64]:
+        return np.asarray([*unit_prices, missing])[chosen]
+
+    tokens_in, tokens_out = quantity("tokens_in"), quantity("tokens_out")
     cached, written, reasoning = (
-        tokens("tokens_cached"),
-        tokens("tokens_cache_write"),
-        tokens("tokens_reasoning"),
+        quantity("tokens_cached"),
+        quantity("tokens_cache_write"),
+        quantity("tokens_reasoning"),
     )
-    plain_in = np.maximum(tokens("tokens_in") - cached - written, 0.0)
-    plain_out = np.maximum(tokens("tokens_out") - reasoning, 0.0)
-    parts: Sequence[NDArray[np.float64]] = (
-        plain_in * price.input_token,
-        cached * _or(price.cached_token, price.input_token),
-        written * _or(price.cache_write_token, price.input_token),
-        plain_out * price.output_token,
-        reasoning * _or(price.reasoning_token, price.output_token),
-        tokens("gpu_seconds") * price.gpu_second,
+    parts = (
+        (_less(tokens_in, cached, written), [price.input_token for price in prices]),
+        (cached, [_or(price.cached_token, price.input_token) for price in prices]),
+        (written, [_or(price.cache_write_token, price.input_token) for price in prices]),
+        (_less(tokens_out, reasoning), [price.output_token for price in prices]),
+        (reasoning, [_or(price.reasoning_token, price.output_token) for price in prices]),
+        (quantity("gpu_seconds"), [price.gpu_second for price in prices]),
     )
-    total: NDArray[np.float64] = np.sum(parts, axis=0) + price.request
-    if price.request == 0:
-        usage = [columns.number(name) for name in ("tokens_in", "tokens_out", "gpu_seconds")]
-        total[np.isnan(usage).all(axis=0)] = np.nan
+    total = np.zeros(n)
+    for amount, unit_prices in parts:
+        if amount is not None and any(unit_prices):
+            total += amount * each(unit_prices)
+    requests = [price.request for price in prices]
+    total += each(requests, np.nan)
+    total[_without_usage(columns) & (each(requests) == 0)] = np.nan
     return total
+
+
+def _less(whole: NDArray[np.float64] | None, *parts: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """What is left of ``whole`` without its ``parts``, at least 0."""
+    if whole is None:
+        return None
+    for part in parts:
+        if part is not None:
+            whole = whole - part
+    return np.maximum(whole, 0.0)
+
+
+def _without_usage(columns: Columns) -> NDArray[np.bool_]:
+    missing = np.ones(len(columns), dtype=np.bool_)
+    for name in ("tokens_in", "tokens_out", "gpu_seconds"):
+        if name in columns.numbers:
+            missing &= np.isnan(columns.numbers[name])
+    return missing
 
 
 def _or(value: float | None, otherwise: float) -> float:

@@ -55,8 +55,7 @@ class Below:
         """(n,) bool each: the valid events, and those of them that are good."""
         values = columns.number(self.measure)
         valid = ~np.isnan(values)
-        with np.errstate(invalid="ignore"):
-            return valid, valid & (values < self.threshold)
+        return valid, values < self.threshold  # no comparison with NaN holds
 
     @property
     def names(self) -> frozenset[str]:

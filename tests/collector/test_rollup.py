@@ -174,16 +174,18 @@ def test_texts_of_a_distribution_have_a_limit_too() -> None:
     assert delta.distribution == {"a": 2, "b": 1, OVERFLOW_GROUP: 2}
 
 
-def test_a_field_with_numbers_and_texts_has_one_kind() -> None:
+def test_a_field_with_numbers_and_texts_gives_both_so_that_company_does_not_matter() -> None:
+    """Were one kind chosen here, what a request adds would depend on the requests that it was counted with."""
     columns = columns_of(
         "span", np.full(2, NOW_NS), strings={"feature.x": ["n/a", None]}, numbers={"feature.x": [math.nan, 3.0]}
     )
     rule = RollupRule("r", parse_matchers([]), (), Present(("feature.x",)), ("feature.x",))
     deltas = roll_up(columns, [rule], CardinalityGuard(), NOW_NS)
     assert [delta.total for delta in deltas.sli] == [2]
-    (delta,) = deltas.distributions
-    assert isinstance(delta.distribution, DDSketch)
-    assert delta.distribution.count == 1
+    texts, sketch = (delta.distribution for delta in deltas.distributions)
+    assert texts == {"n/a": 1}
+    assert isinstance(sketch, DDSketch)
+    assert (sketch.count, sketch.low) == (1, 3.0)
 
 
 def test_nothing_to_count_is_no_delta() -> None:
