@@ -53,4 +53,4 @@ lock:
 	@wc -l requirements.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info sdk/*.egg-info
+	rm -rf $(VENV) .bench benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info sdk/*.egg-info

@@ -29,8 +29,11 @@ from benchmarks.rig.measuring import Round, as_json, measure
 from benchmarks.rig.peers import PEERS, Peer, PeerError
 from benchmarks.rig.processes import cpu_seconds
 from benchmarks.rig.server import Server, ServerError, postgres, postgres_cpu_seconds, tailwatch
+from tests.postgres import PrivatePostgres
 
 RESULTS: Final = Path(__file__).resolve().parent / "results" / "ingest.json"
+ENGINES: Final = ("SQLite", "PostgreSQL")
+ROWS: Final = ("off", "on")
 
 _PHOENIX_SPANS: Final = 2048
 _STORED_S: Final = 180.0
@@ -39,31 +42,34 @@ _STORED_S: Final = 180.0
 def configurations(bench: Bench) -> Result:
     """Raw rows off and on, each on SQLite and on PostgreSQL, a fresh server and database for each."""
     found: Result = {}
-    with postgres() as database:
-        engines = ["SQLite", "PostgreSQL"] if database is not None else ["SQLite"]
-        if database is None:
-            print("PostgreSQL is not installed: its lines are left out (Debian: apt install postgresql)")
-        for engine in engines:
-            for rows in (False, True):
-                name = f"{engine}, rows {'on' if rows else 'off'}"
-                url, others = None, {}
-                if engine == "PostgreSQL" and database is not None:
-                    url = database.url(database.create_database())
-                    others = {"database": lambda: postgres_cpu_seconds(database)}
-                with tailwatch(bench.folder / name.replace(" ", "-"), name, rows=rows, database_url=url) as server:
-                    bench.warm_up(server)
-                    rounds = [
-                        bench.count(
-                            server,
-                            measure(
-                                [bench.load(server.host_and_port, bench.options.requests)], {name: server.pid}, others
-                            ),
-                        )
-                        for _ in range(bench.options.repeats)
-                    ]
-                    bench.check(server, rows=rows)
-                found |= bench.table({name: rounds}, "database")
+    options = bench.options
+    if "SQLite" in options.engines:
+        for rows in options.rows:
+            found |= configuration(bench, f"SQLite, rows {rows}", rows == "on", None)
+    if "PostgreSQL" in options.engines:
+        with postgres() as database:
+            if database is None:
+                print("PostgreSQL is not installed: its lines are left out (Debian: apt install postgresql)")
+                return found
+            for rows in options.rows:
+                found |= configuration(bench, f"PostgreSQL, rows {rows}", rows == "on", database)
     return found
+
+
+def configuration(bench: Bench, name: str, rows: bool, database: PrivatePostgres | None) -> Result:
+    """One of them: warm up, measured rounds, counts held against what was acknowledged, a line of the table."""
+    url, others = None, {}
+    if database is not None:
+        url = database.url(database.create_database())
+        others = {"database": lambda: postgres_cpu_seconds(database)}
+    rounds = []
+    with tailwatch(bench.folder / name.replace(" ", "-"), name, rows=rows, database_url=url) as server:
+        bench.warm_up(server)
+        for _ in range(bench.options.repeats):
+            load = bench.load(server.host_and_port, bench.options.requests)
+            rounds.append(bench.count(server, measure([load], {name: server.pid}, others)))
+        bench.check(server, rows=rows)
+    return bench.table({name: rounds}, "database")
 
 
 def against_rotel(bench: Bench, peer: Peer) -> Result:
@@ -71,7 +77,7 @@ def against_rotel(bench: Bench, peer: Peer) -> Result:
     with ExitStack() as stack:
         servers = [
             stack.enter_context(tailwatch(bench.folder / f"rows-{rows}", f"tailwatch, rows {rows}", rows=rows == "on"))
-            for rows in ("off", "on")
+            for rows in bench.options.rows
         ]
         for server in servers:
             bench.warm_up(server)
@@ -130,11 +136,12 @@ def against_phoenix(bench: Bench, peer: Peer) -> Result:
 def half_load(bench: Bench) -> Result:
     """The highest rate by a closed loop, then half of it by an open one; latency counts from when a request was due."""
     found: Result = {}
-    for rows in (False, True):
-        name = f"SQLite, rows {'on' if rows else 'off'}"
-        with tailwatch(bench.folder / f"half-{rows}", name, rows=rows) as server:
+    for word in bench.options.rows:
+        name, rows = f"SQLite, rows {word}", word == "on"
+        with tailwatch(bench.folder / f"half-{word}", name, rows=rows) as server:
             bench.warm_up(server)
-            full = bench.count(server, measure([bench.load(server.host_and_port, bench.options.requests)], {}))
+            load = bench.load(server.host_and_port, bench.options.requests, connections=16)
+            full = bench.count(server, measure([load], {}))
             rate = full.spans_a_second / SPANS / 2
             requests = max(1, round(rate * bench.options.seconds))
             load = bench.load(server.host_and_port, requests, rate=rate, connections=64)
@@ -189,6 +196,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--warmup", type=int, default=40, help="requests before the first round")
     parser.add_argument("--repeats", type=int, default=5, help="rounds; the table shows medians")
     parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, help="whether raw rows are kept")
     parser.add_argument("--against", choices=sorted(PEERS), help="a peer to install and measure beside it")
     parser.add_argument("--half-load", action="store_true", help="latency at half of the highest rate")
     parser.add_argument("--seconds", type=float, default=20, help="how long the half load lasts")
