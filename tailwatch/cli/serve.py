@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 
 from collector.connections import server_of
+from tailwatch.allocator import keep_freed_memory
 from tailwatch.api.app import create_app
 from tailwatch.service import Service
 from tailwatch.settings import Address, Settings, load_settings, unknown_variables
@@ -48,6 +49,7 @@ def command(config: Path | None, log_level: str) -> None:
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name, level in _QUIETER.items():
         logging.getLogger(name).setLevel(level)
+    keep_freed_memory()
     settings = load_settings(config)
     for sentence in unknown_variables(os.environ):
         _log.warning("%s", sentence)
