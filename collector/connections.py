@@ -41,6 +41,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self.limit * 5 // 4:
             transport.abort()
+            self._tell(503, "the connection was cut off, since there are too many")
             return
         if len(self.connections) > self.limit and isinstance(self.app, Otlp):
             self.app = self.app.refuse
@@ -79,9 +80,14 @@ class Connection(HttpToolsProtocol):
             if arriving_s >= (self.request_s if self._has_head else self.head_s):
                 if not self._has_head:
                     self.transport.write(_TOO_SLOW)
+                    self._tell(408, "the head of a request came too slowly")
                 self.transport.close()
                 return
         self._watch = self.loop.call_later(self.head_s / 2, self._look_again)
+
+    def _tell(self, status: int, reason: str) -> None:
+        if isinstance(self.app, Otlp):
+            self.app.cut_off(status, str(self.client[0]) if self.client else "an unknown address", reason)
 
 
 def server_of(otlp: Otlp, connection: type[Connection] = Connection, **options: Any) -> uvicorn.Server:

@@ -99,11 +99,15 @@ class GrpcServer:
             try:
                 receipt = await self._ask(Request(signal, "protobuf", body))
             except PayloadError as error:
+                self._intake.refusals.tell(error.status, context.peer(), error)
                 await _abort(context, error.status, str(error))
                 raise
             except OverloadedError as error:
+                self._intake.refusals.tell(503, context.peer(), error)
                 await _abort(context, 503, str(error), retry_after_s=error.retry_after_s)
                 raise
+            if receipt.rejected:
+                self._intake.refusals.tell(200, context.peer(), receipt.message)
             return export_response(signal, receipt).SerializeToString()
 
         return export

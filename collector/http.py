@@ -23,6 +23,8 @@ from telemetry.errors import OverloadedError, PayloadError
 
 PATHS: Final[Mapping[Signal, str]] = MappingProxyType({"span": "/v1/traces", "log": "/v1/logs"})
 _METRICS_PATH: Final = "/v1/metrics"
+_LEFT: Final = 499
+"""Not sent to anybody: what nginx calls the sender's leaving."""
 _NOTHING: Final = Receipt()
 _PATIENT: Final = Patience()
 
@@ -43,12 +45,21 @@ class Otlp:
         place = self._places.get(scope["path"]) if scope["type"] == "http" else None
         await (place or self._otherwise)(scope, receive, send)
 
+    def cut_off(self, status: int, sender: str, reason: str) -> None:
+        """A connection ends before there was a request on it that could be answered."""
+        if status == 503:
+            self._intake.count_refused()
+        else:
+            self._intake.count_invalid(status)
+        self._intake.refusals.tell(status, sender, reason)
+
     async def refuse(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer a request on a connection too many: come again."""
         self._intake.count_refused()
         headers = Headers(scope)
         error = OverloadedError("the collector has too many connections", retry_after_s=self._intake.retry_after_s)
         answer = refusal(error, headers.encoding)
+        self._intake.refusals.tell(answer.status, sender_of(scope), error)
         await send(answer.start((b"connection", b"close")))
         await send({"type": "http.response.body", "body": answer.body})
 
@@ -67,17 +78,16 @@ class OtlpEndpoint:
         headers = Headers(scope)
         reader = BodyReader(receive, headers.content_length, self._intake.pipeline.limits.body_bytes, self._patience)
         try:
-            answer = await self._export(scope["method"], headers, reader)
-        except PayloadError as error:
+            answer = await self._export(scope, headers, reader)
+        except (PayloadError, OverloadedError) as error:
             answer = refusal(error, headers.encoding)
-        except OverloadedError as error:
-            answer = refusal(error, headers.encoding)
+            self._intake.refusals.tell(answer.status, sender_of(scope), error)
         if answer is not None:
             await sent(answer, send, reader)
 
-    async def _export(self, method: str, headers: Headers, reader: BodyReader) -> Answer | None:
+    async def _export(self, scope: Scope, headers: Headers, reader: BodyReader) -> Answer | None:
         """Read, submit and answer; None when the sender left before the end of the body."""
-        encoding = self._checked(method, headers)
+        encoding = self._checked(scope["method"], headers)
         lease = self._intake.lease()
         try:
             body = await reader.read(lease)
@@ -88,12 +98,16 @@ class OtlpEndpoint:
             raise
         if body is None:
             lease.release()
+            self._intake.refusals.tell(_LEFT, sender_of(scope), "the connection was lost amid the body")
             return None
         if self._mailbox is None:
             self._mailbox = Mailbox(self._intake)
         request = Request(self._signal, encoding, body, headers.content_encoding)
         receipt = await self._mailbox.ask(request, lease)
-        return success(self._signal, encoding, receipt) if receipt.rejected else all_good(encoding)
+        if not receipt.rejected:
+            return all_good(encoding)
+        self._intake.refusals.tell(200, sender_of(scope), receipt.message)
+        return success(self._signal, encoding, receipt)
 
     def _checked(self, method: str, headers: Headers) -> Encoding:
         """The encoding of a request that is worth reading.
@@ -153,6 +167,12 @@ class Headers:
                 self.content_length = int(value)
             elif name == b"content-encoding":
                 self.content_encoding = value.decode("latin-1").strip().lower() or "identity"
+
+
+def sender_of(scope: Scope) -> str:
+    """The address that a request came from."""
+    client = scope.get("client")
+    return str(client[0]) if client else "an unknown address"
 
 
 _ENCODINGS: Final[Mapping[bytes, Encoding]] = MappingProxyType(

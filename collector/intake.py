@@ -17,6 +17,7 @@ from collector.counters import Counters
 from collector.ledger import Ledger
 from collector.limits import MIB
 from collector.pipeline import Pipeline
+from collector.refusals import RefusalLog
 from collector.request import Job, Outcome, Receipt, Reply, Request
 from collector.waiting import WaitingRoom
 from collector.workshop import Workshop
@@ -52,6 +53,8 @@ class Intake:
         capacity_bytes: int = DEFAULT_CAPACITY,
         workers: int = _WORKERS,
     ) -> None:
+        self.refusals = RefusalLog(clock)
+        """What senders did wrong, for the log; told by those who know the sender."""
         self._pipeline = pipeline or Pipeline()
         self._admission = Admission(capacity_bytes, self._pipeline.limits.body_bytes, _RETRY_AFTER_S)
         self._lock = threading.Lock()
