@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from telemetry.windows import BUCKET_NS
 
 Mask: TypeAlias = NDArray[np.bool_]
 
+_UNKNOWN: Final = np.zeros(0, dtype=np.bool_)
+"""What stands in a cache for nothing, where None is a value."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cells:
@@ -28,20 +31,16 @@ class Cells:
 
     Attributes:
         of_row: (n,) the cell of each record.
-        totals: records of each cell.
-        group: per cell, the group's number.
-        groups: canonical texts of the groups, by number.
+        groups: per cell, the canonical text of its group.
         buckets_ns: per cell, the start of its bucket.
     """
 
     of_row: Numbers
-    totals: Numbers
-    group: Numbers
-    groups: tuple[str, ...]
-    buckets_ns: NDArray[np.int64]
+    groups: list[str]
+    buckets_ns: list[int]
 
     def __len__(self) -> int:
-        return len(self.group)
+        return len(self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,10 @@ class Batch:
 
     def selected(self, where: Matchers) -> Mask | None:
         """(n,) bool: the records that satisfy ``where``; None when all do."""
-        if where not in self._selections:
-            self._selections[where] = both(*(self._satisfying(item) for item in where.items))
-        return self._selections[where]
+        found = self._selections.get(where, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = self._selections[where] = both(*map(self._satisfying, where.items))
+        return found
 
     def judged(self, good: GoodWhen) -> tuple[Mask | None, Mask | None]:
         """(n,) bool each: the valid events, and those of them that are good; None when all are."""
@@ -78,9 +78,10 @@ class Batch:
         return self._cells[per]
 
     def _satisfying(self, matcher: Matcher) -> Mask | None:
-        if matcher not in self._conditions:
-            self._conditions[matcher] = _or_none(matcher.mask(self.columns))
-        return self._conditions[matcher]
+        found = self._conditions.get(matcher, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = self._conditions[matcher] = _or_none(matcher.mask(self.columns))
+        return found
 
     def _divided(self, per: tuple[str, ...]) -> Cells:
         names = sorted(set(per))
@@ -91,11 +92,10 @@ class Batch:
         keys = _keys(names, labels, shown)
         bucket, starts_ns = self._by_bucket()
         if len(starts_ns) == 1:
-            totals = np.bincount(group, minlength=groups)
-            return Cells(group, totals, np.arange(groups), keys, np.repeat(starts_ns, groups))
+            return Cells(group, keys, starts_ns.tolist() * groups)
         cell, cells = combined([(group, groups), (bucket, len(starts_ns))], len(self))
         shown = sample_rows(cell, cells)
-        return Cells(cell, np.bincount(cell, minlength=cells), group[shown], keys, starts_ns[bucket[shown]])
+        return Cells(cell, [keys[number] for number in group[shown].tolist()], starts_ns[bucket[shown]].tolist())
 
     def _by_bucket(self) -> tuple[Numbers, NDArray[np.int64]]:
         """The bucket of each record, (n,) index into the buckets' starts (ns)."""
@@ -138,7 +138,7 @@ def _is_constant(label: StringColumn) -> bool:
     return not label.values or (len(label.values) == 1 and label.is_complete())
 
 
-def _keys(names: Sequence[str], labels: Sequence[StringColumn], shown: Numbers) -> tuple[str, ...]:
+def _keys(names: Sequence[str], labels: Sequence[StringColumn], shown: Numbers) -> list[str]:
     """The canonical texts, as ``telemetry.deltas.group_key`` writes them, of the groups that the rows ``shown`` show.
 
     ``names`` are sorted. Each value of a label is written once for all groups.
@@ -149,4 +149,4 @@ def _keys(names: Sequence[str], labels: Sequence[StringColumn], shown: Numbers) 
         codes = label.codes[shown].tolist()
         written = {code: head + encode_basestring(label.values[code] if code >= 0 else "") for code in set(codes)}
         parts.append([written[code] for code in codes])
-    return tuple("{" + ",".join(texts) + "}" for texts in zip(*parts, strict=True)) or ("{}",)
+    return ["{" + ",".join(texts) + "}" for texts in zip(*parts, strict=True)] or ["{}"]

@@ -130,14 +130,14 @@ def has_numbers(numbers: NDArray[np.float64]) -> bool:
 def _string_field(raw: RawColumns, field: Field) -> StringColumn | None:
     found: StringColumn | None = None
     for name, column, rows in _sources(raw, field):
+        if found is not None and found.is_complete():
+            break
         text = as_text(column)
         if name in _CHANGES:
             text = text.map(_CHANGES[name])
         if rows is not None:
             text = StringColumn(text.codes[rows], text.values)
         found = text if found is None else first_present([found, text])
-        if found.is_complete():
-            break
     return found
 
 

@@ -45,27 +45,29 @@ def roll_up(columns: Columns, rules: Sequence[RollupRule], guard: CardinalityGua
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where the events of a rule are counted: the cells with a group that is admitted, and those of the overflow group.
+    """Where the events of a rule are counted: in their own cells, those of refused groups in cells of the overflow.
 
     Attributes:
-        groups, buckets_ns: of each cell.
+        groups, buckets_ns: of each place.
         of_cell: the place of each of the batch's cells; None when it is the cell of the same number.
     """
 
-    groups: Sequence[str]
-    buckets_ns: Sequence[int]
+    groups: list[str]
+    buckets_ns: list[int]
     of_cell: Numbers | None = None
 
     def of(self, cells: Numbers) -> Numbers:
         """The places of ``cells``."""
         return cells if self.of_cell is None else self.of_cell[cells]
 
-    def added(self, counts: Numbers) -> list[int]:
+    def added(self, counts: Sequence[int]) -> Sequence[int]:
         """``counts`` of cells, added up by place."""
-        if self.of_cell is not None:
-            counts = np.bincount(self.of_cell, counts, minlength=len(self.groups)).astype(np.intp)
-        found: list[int] = counts.tolist()
-        return found
+        if self.of_cell is None:
+            return counts
+        totals = [0] * len(self.groups)
+        for place, count in zip(self.of_cell.tolist(), counts, strict=True):
+            totals[place] += count
+        return totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,38 +94,37 @@ class _Count:
         if rows is not None and not len(rows):
             return
         cells = self.batch.cells(rule.per)
-        totals = cells.totals if rows is None else np.bincount(cells.of_row[rows], minlength=len(cells))
+        of_event = cells.of_row if rows is None else cells.of_row[rows]
+        totals: list[int] = np.bincount(of_event, minlength=len(cells)).tolist()
         places = self._places(rule, cells, totals)
         if good_when is not None:
-            self.sli.extend(_sli(rule, places, totals, _bad(cells, events, good)))
+            bad = _bad(events, good)
+            bads = [0] * len(totals) if bad is None else np.bincount(cells.of_row[bad], minlength=len(cells)).tolist()
+            self.sli.extend(_sli(rule, places, totals, bads))
         if fields:
-            self._distribute(rule, fields, places, cells=cells, rows=rows)
+            self._distribute(rule, fields, places, place=places.of(of_event), rows=rows)
 
-    def _places(self, rule: RollupRule, cells: Cells, totals: Numbers) -> _Places:
-        events = np.bincount(cells.group, totals, minlength=len(cells.groups))
-        present = events.nonzero()[0]
-        keys = [cells.groups[group] for group in present.tolist()]
-        admitted = self.guard.admit(rule.id, keys, self.now_ns, events[present].astype(np.int64).tolist())
-        groups = [cells.groups[group] for group in cells.group.tolist()]
+    def _places(self, rule: RollupRule, cells: Cells, totals: Sequence[int]) -> _Places:
+        events: dict[str, int] = {}
+        for group, total in zip(cells.groups, totals, strict=True):
+            if total:
+                events[group] = events.get(group, 0) + total
+        admitted = self.guard.admit(rule.id, [*events], self.now_ns, [*events.values()])
         if all(admitted):
-            return _Places(groups, cells.buckets_ns.tolist())
-        refused = np.zeros(len(cells.groups), dtype=np.bool_)
-        refused[present[~np.asarray(admitted)]] = True
-        moved = refused[cells.group].nonzero()[0]
-        buckets_ns, bucket = np.unique(cells.buckets_ns[moved], return_inverse=True)
+            return _Places(cells.groups, cells.buckets_ns)
+        refused = {group for group, verdict in zip(events, admitted, strict=True) if not verdict}
+        moved = [cell for cell, group in enumerate(cells.groups) if group in refused]
+        buckets_ns, bucket = np.unique([cells.buckets_ns[cell] for cell in moved], return_inverse=True)
         of_cell = np.arange(len(cells))
         of_cell[moved] = len(cells) + bucket
-        overflow = group_key(dict.fromkeys(rule.per, OVERFLOW_GROUP))
-        return _Places(
-            [*groups, *(overflow for _ in buckets_ns)], [*cells.buckets_ns.tolist(), *buckets_ns.tolist()], of_cell
-        )
+        overflow = [group_key(dict.fromkeys(rule.per, OVERFLOW_GROUP))] * len(buckets_ns)
+        return _Places([*cells.groups, *overflow], [*cells.buckets_ns, *buckets_ns.tolist()], of_cell)
 
     def _distribute(
-        self, rule: RollupRule, fields: Sequence[str], places: _Places, *, cells: Cells, rows: Numbers | None
+        self, rule: RollupRule, fields: Sequence[str], places: _Places, *, place: Numbers, rows: Numbers | None
     ) -> None:
-        """Gather the ``fields`` of the events ``rows``, numbers and texts apart: whoever reads them has to choose."""
+        """Gather the ``fields`` of the events ``rows`` (None: all), each at its ``place``; numbers and texts apart."""
         columns = self.batch.columns
-        place = places.of(cells.of_row if rows is None else cells.of_row[rows])
         for name in fields:
             numbers, column = columns.numbers.get(name), columns.strings.get(name)
             if numbers is not None:
@@ -156,20 +157,21 @@ def _at_home(rule: RollupRule, columns: Columns) -> GoodWhen | None:
     return rule.good if names else None
 
 
-def _bad(cells: Cells, events: Mask | None, good: Mask | None) -> Numbers | None:
-    """Bad events of each cell; None when there is none. They are few, so they are what is counted."""
+def _bad(events: Mask | None, good: Mask | None) -> Numbers | None:
+    """The rows of bad events, None when there is none. They are few, so they are what is counted."""
     if good is None:
         return None
-    bad = (~good if events is None else events & ~good).nonzero()[0]
-    return np.bincount(cells.of_row[bad], minlength=len(cells)) if len(bad) else None
+    rows = (~good if events is None else events & ~good).nonzero()[0]
+    return rows if len(rows) else None
 
 
-def _sli(rule: RollupRule, places: _Places, totals: Numbers, bad: Numbers | None) -> Iterator[SliDelta]:
-    total_of = places.added(totals)
-    good_of = total_of if bad is None else places.added(totals - bad)
-    for group, bucket_ns, good, total in zip(places.groups, places.buckets_ns, good_of, total_of, strict=True):
+def _sli(rule: RollupRule, places: _Places, totals: Sequence[int], bads: Sequence[int]) -> Iterator[SliDelta]:
+    """The increments of ``rule``, given how many events, and how many bad ones, each cell has."""
+    for group, bucket_ns, total, bad in zip(
+        places.groups, places.buckets_ns, places.added(totals), places.added(bads), strict=True
+    ):
         if total:
-            yield SliDelta(rule.id, group, bucket_ns, good, total)
+            yield SliDelta(rule.id, group, bucket_ns, total - bad, total)
 
 
 def _value_counts(column: StringColumn, place: Numbers) -> list[tuple[int, dict[str, int]]]:

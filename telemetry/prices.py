@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from telemetry.columns import Columns
+from telemetry.columns import Columns, StringColumn
 from telemetry.matchers import Matchers
 
 
@@ -44,22 +44,41 @@ class PriceTable:
 
     def cost(self, columns: Columns) -> NDArray[np.float64]:
         """(n,) US dollars per record; NaN where no price applies."""
-        applied: list[Price] = []
-        chosen = np.full(len(columns), -1, dtype=np.intp)
         # A stable sort: of prices that took effect together the first listed comes first.
-        for price in sorted(self.prices, key=lambda price: -price.effective_ns):
-            if price.where.excludes(columns):
-                continue
-            applies = price.where.mask(columns) & (chosen < 0) & (columns.time_ns >= price.effective_ns)
-            if applies.any():
-                chosen[applies] = len(applied)
-                applied.append(price)
-        return _cost(applied, chosen, columns) if applied else np.full(len(columns), np.nan)
+        ordered = sorted(self.prices, key=lambda price: -price.effective_ns)
+        candidates = [price for price in ordered if not price.where.excludes(columns)]
+        if not candidates or not len(columns):
+            return np.full(len(columns), np.nan)
+        return _cost(candidates, _first_applicable(candidates, columns), columns)
 
     @property
     def latest_effective_ns(self) -> int | None:
         """When the newest price took effect; None for an empty table."""
         return max((price.effective_ns for price in self.prices), default=None)
+
+
+def _first_applicable(prices: Sequence[Price], columns: Columns) -> NDArray[np.intp]:
+    """(n,) the number of the first of ``prices`` that applies to each record; -1 where none does."""
+    names = {name for price in prices for name in price.where.names}
+    name = next(iter(names), "")
+    if len(names) == 1 and name in columns.strings and name not in columns.numbers:
+        first_ns = columns.time_ns.min()
+        if all(price.effective_ns <= first_ns for price in prices):
+            return _first_accepting(prices, name, columns.strings[name])
+    chosen = np.full(len(columns), -1, dtype=np.intp)
+    for number, price in enumerate(prices):
+        applies = price.where.mask(columns) & (chosen < 0) & (columns.time_ns >= price.effective_ns)
+        chosen[applies] = number
+    return chosen
+
+
+def _first_accepting(prices: Sequence[Price], name: str, column: StringColumn) -> NDArray[np.intp]:
+    """The same for prices that all are in effect and depend on the text of one field: once for each of its values."""
+    numbers = [
+        next((number for number, price in enumerate(prices) if price.where.accepts({name: text})), -1)
+        for text in (*column.values, "")
+    ]
+    return np.asarray(numbers, dtype=np.intp)[column.codes]
 
 
 def _cost(prices: Sequence[Price], chosen: NDArray[np.intp], columns: Columns) -> NDArray[np.float64]:

@@ -7,19 +7,16 @@ bins are counted in one table that has room for the range of keys of each slot.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from telemetry.grouping import Numbers, occurrences
-from telemetry.sketches import MIN_MAGNITUDE, NO_COUNTS, NO_KEYS, DDSketch, collapse, keys_of
+from telemetry.sketches import MAX_BINS, MIN_MAGNITUDE, NO_COUNTS, NO_KEYS, DDSketch, collapse, keys_of
 
 Values: TypeAlias = NDArray[np.float64]
-Bins: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64]]
-
-_NO_BINS: Bins = (NO_KEYS, NO_COUNTS)
 
 
 def sketch_slots(values: Values, slot: Numbers, slots: int) -> list[DDSketch | None]:
@@ -27,51 +24,64 @@ def sketch_slots(values: Values, slot: Numbers, slots: int) -> list[DDSketch | N
 
     Each equals ``DDSketch.of(values[slot == s])``, its total up to float addition. NaN and infinities are left out.
     """
-    values, slot = _finite(values, slot)
-    if not len(values):
-        return [None] * slots
-    low, high = np.full(slots, math.inf), np.full(slots, -math.inf)
-    np.minimum.at(low, slot, values)
-    np.maximum.at(high, slot, values)
-    totals = np.bincount(slot, weights=values, minlength=slots).tolist()
-    if low.min() >= MIN_MAGNITUDE:
-        bins = _slot_bins(values, slot, slots)
+    finite = np.isfinite(values)
+    if not finite.all():
+        kept = finite.nonzero()[0]
+        values, slot = values[kept], slot[kept]
+    low, high = _extremes(values, slot, slots)
+    totals = np.bincount(slot, weights=values, minlength=slots)
+    facts = zip(totals.tolist(), low.tolist(), high.tolist(), strict=True)
+    if slots and low.min() >= MIN_MAGNITUDE:
+        bins = _bins(values, slot, low, high)
         return [
-            DDSketch(*own, NO_KEYS, NO_COUNTS, 0, total, least, most) if least <= most else None
-            for own, total, least, most in zip(bins, totals, low.tolist(), high.tolist(), strict=True)
+            DDSketch(*bins.of(s), NO_KEYS, NO_COUNTS, 0, total, least, most) if least <= most else None
+            for s, (total, least, most) in enumerate(facts)
         ]
-    up, down = (values >= MIN_MAGNITUDE).nonzero()[0], (values <= -MIN_MAGNITUDE).nonzero()[0]
+    rising, falling = (values >= MIN_MAGNITUDE).nonzero()[0], (values <= -MIN_MAGNITUDE).nonzero()[0]
     zeros = np.bincount(slot, minlength=slots)
-    zeros -= np.bincount(slot[up], minlength=slots) + np.bincount(slot[down], minlength=slots)
-    rising, falling = _slot_bins(values[up], slot[up], slots), _slot_bins(-values[down], slot[down], slots)
+    zeros -= np.bincount(slot[rising], minlength=slots) + np.bincount(slot[falling], minlength=slots)
+    bins = _bins(values[rising], slot[rising], *_extremes(values[rising], slot[rising], slots))
+    mirrored = _bins(-values[falling], slot[falling], *_extremes(-values[falling], slot[falling], slots))
+    zero_of: list[int] = zeros.tolist()
     return [
-        DDSketch(*own, mirrored[0], mirrored[1], zero, total, least, most) if least <= most else None
-        for own, mirrored, zero, total, least, most in zip(
-            rising, falling, zeros.tolist(), totals, low.tolist(), high.tolist(), strict=True
-        )
+        DDSketch(*bins.of(s), *mirrored.of(s), zero_of[s], total, least, most) if least <= most else None
+        for s, (total, least, most) in enumerate(facts)
     ]
 
 
-def _finite(values: Values, slot: Numbers) -> tuple[Values, Numbers]:
-    finite = np.isfinite(values)
-    if finite.all():
-        return values, slot
-    kept = finite.nonzero()[0]
-    return values[kept], slot[kept]
+@dataclass(frozen=True, slots=True)
+class _Bins:
+    """Keys and counts of all slots, those of slot ``s`` from ``edges[s]`` to ``edges[s + 1]``."""
+
+    keys: NDArray[np.int32]
+    counts: NDArray[np.int64]
+    edges: list[int]
+
+    def of(self, s: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The bins of slot ``s``."""
+        start, stop = self.edges[s], self.edges[s + 1]
+        if stop - start > MAX_BINS:
+            return collapse(self.keys[start:stop], self.counts[start:stop])
+        return self.keys[start:stop], self.counts[start:stop]
 
 
-def _slot_bins(values: Values, slot: Numbers, slots: int) -> list[Bins]:
-    """Keys and counts of each slot; ``values`` are positive."""
-    if not len(values):
-        return [_NO_BINS] * slots
-    keys = keys_of(values)
-    lowest, highest = np.full(slots, np.iinfo(np.int32).max, dtype=np.int32), np.full(slots, -(2**31), dtype=np.int32)
-    np.minimum.at(lowest, slot, keys)
-    np.maximum.at(highest, slot, keys)
-    room = np.maximum(highest.astype(np.int64) - lowest + 1, 0)
+def _extremes(values: Values, slot: Numbers, slots: int) -> tuple[Values, Values]:
+    """The smallest and the largest value of each slot; inf and -inf without any."""
+    low, high = np.full(slots, math.inf), np.full(slots, -math.inf)
+    np.minimum.at(low, slot, values)
+    np.maximum.at(high, slot, values)
+    return low, high
+
+
+def _bins(values: Values, slot: Numbers, low: Values, high: Values) -> _Bins:
+    """The bins of positive ``values``, given the extremes of each slot."""
+    used = low <= high
+    # A bin to spare at both ends: a logarithm need not be monotone to the last bit.
+    first = keys_of(np.where(used, low, 1.0)).astype(np.int64) - 1
+    room = np.where(used, keys_of(np.where(used, high, 1.0)) + 2 - first, 0)
     ends = room.cumsum()
-    shift = ends - room - lowest
-    places, counts = occurrences(keys + shift[slot], int(ends[-1]))
-    edges = np.searchsorted(places, np.concatenate(([0], ends)))
-    found = (places - np.repeat(shift, np.diff(edges))).astype(np.int32)
-    return [collapse(found[start:stop], counts[start:stop]) for start, stop in pairwise(edges.tolist())]
+    shift = ends - room - first
+    places, counts = occurrences(keys_of(values) + shift[slot], int(ends[-1]) if len(ends) else 0)
+    edges = places.searchsorted(ends)
+    owned = np.concatenate((edges[:1], edges[1:] - edges[:-1]))
+    return _Bins((places - shift.repeat(owned)).astype(np.int32), counts, [0, *edges.tolist()])
