@@ -11,10 +11,11 @@ from google.protobuf.message import Message
 from google.rpc.code_pb2 import Code  # type: ignore[import-untyped]  # no py.typed in it
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # no py.typed in it
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from collector.decode import Encoding, Signal
-from collector.request import Receipt
+from collector.decode import Encoding
+from collector.request import Receipt, Signal
 
 CONTENT_TYPES: Final[Mapping[Encoding, str]] = MappingProxyType(
     {"protobuf": "application/x-protobuf", "json": "application/json"}
@@ -42,6 +43,12 @@ def export_response(signal: Signal, receipt: Receipt) -> Message:
             traces.partial_success.rejected_spans = receipt.rejected
             traces.partial_success.error_message = receipt.message
         return traces
+    if signal == "metric":
+        metrics = ExportMetricsServiceResponse()
+        if receipt.rejected:
+            metrics.partial_success.rejected_data_points = receipt.rejected
+            metrics.partial_success.error_message = receipt.message
+        return metrics
     logs = ExportLogsServiceResponse()
     if receipt.rejected:
         logs.partial_success.rejected_log_records = receipt.rejected

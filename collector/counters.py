@@ -45,8 +45,8 @@ class Counters:
         requests_invalid: refused for good, by HTTP status.
         commits, commit_failures: transactions; commit_s: how long they took, in seconds.
         batch_requests: requests that were prepared together.
-        spans, log_records, feedback: records committed.
-        passed_over: log records that are neither inference logs nor feedback.
+        spans, log_records, feedback, metric_points: records committed.
+        passed_over: log records that are neither inference logs nor feedback, and points that say there is no value.
         rejected: records refused, by reason.
         unpriced: inference spans without a cost, by model.
         ignored_values: attribute values beyond a limit.
@@ -67,6 +67,7 @@ class Counters:
     spans: int = 0
     log_records: int = 0
     feedback: int = 0
+    metric_points: int = 0
     passed_over: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     unpriced: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""OTLP over gRPC: Export of traces and logs into the same intake. grpc is imported here only, by who serves it."""
+"""OTLP over gRPC: Export of every signal into the same intake. grpc is imported here only, by who serves it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untype
 from grpc import aio
 
 from collector.answers import export_response, status
-from collector.decode import Signal
 from collector.intake import Intake
 from collector.mailbox import Mailbox
-from collector.request import Receipt, Request
+from collector.request import Receipt, Request, Signal
 from telemetry.errors import ConfigError, OverloadedError, PayloadError
 from telemetry.windows import NANOS
 
 _SERVICES: Final[dict[Signal, str]] = {
     "span": "opentelemetry.proto.collector.trace.v1.TraceService",
     "log": "opentelemetry.proto.collector.logs.v1.LogsService",
+    "metric": "opentelemetry.proto.collector.metrics.v1.MetricsService",
 }
 _CODES: Final = {
     400: grpc.StatusCode.INVALID_ARGUMENT,

@@ -13,16 +13,17 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collector.answers import CONTENT_TYPES
-from collector.decode import Encoding, Signal
+from collector.decode import Encoding
 from collector.http_answers import Answer, all_good, refusal, sent, success
 from collector.http_body import BodyReader, Patience
 from collector.intake import Intake
 from collector.mailbox import Mailbox
-from collector.request import Receipt, Request
+from collector.request import Receipt, Request, Signal
 from telemetry.errors import OverloadedError, PayloadError
 
-PATHS: Final[Mapping[Signal, str]] = MappingProxyType({"span": "/v1/traces", "log": "/v1/logs"})
-_METRICS_PATH: Final = "/v1/metrics"
+PATHS: Final[Mapping[Signal, str]] = MappingProxyType(
+    {"span": "/v1/traces", "log": "/v1/logs", "metric": "/v1/metrics"}
+)
 _LEFT: Final = 499
 """Not sent to anybody: what nginx calls the sender's leaving."""
 _NOTHING: Final = Receipt()
@@ -38,7 +39,6 @@ class Otlp:
         self._places: dict[str, ASGIApp] = {
             path: OtlpEndpoint(intake, signal, patience) for signal, path in PATHS.items()
         }
-        self._places[_METRICS_PATH] = MetricsEndpoint()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
@@ -126,20 +126,6 @@ class OtlpEndpoint:
                 remedy=f"use one of {', '.join(CONTENT_TYPES.values())}",
             )
         return headers.encoding
-
-
-class MetricsEndpoint:
-    """ASGI application that says that metrics are not taken in, instead of losing them quietly."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 404."""
-        headers = Headers(scope)
-        error = PayloadError(
-            "metrics are not taken in",
-            status=404,
-            remedy="switch the metrics exporter off (OTEL_METRICS_EXPORTER=none)",
-        )
-        await sent(refusal(error, headers.encoding), send, BodyReader(receive, headers.content_length, 0, _PATIENT))
 
 
 class Headers:

@@ -11,9 +11,9 @@ from typing import Any, Final
 from starlette.types import Send
 
 from collector.answers import CONTENT_TYPES, export_response, serialise, status
-from collector.decode import Encoding, Signal
+from collector.decode import Encoding
 from collector.http_body import BodyReader
-from collector.request import Receipt
+from collector.request import Receipt, Signal
 from telemetry.errors import OverloadedError, PayloadError
 
 Header = tuple[bytes, bytes]

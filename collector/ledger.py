@@ -103,6 +103,8 @@ class Ledger:
         counters.requests_committed += tally.is_committed
         if job.kind.signal == "span":
             counters.spans += tally.records
+        elif job.kind.signal == "metric":
+            counters.metric_points += tally.records
         else:
             counters.log_records += tally.records
         counters.feedback += tally.feedback

@@ -10,22 +10,26 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 import numpy as np
 
-from collector.cardinality import CardinalityGuard
+from collector.cardinality import DEFAULT_LIMIT, CardinalityGuard
 from collector.compression import decompress
-from collector.decode import DECODERS, RawColumns, Task
+from collector.decode import DECODERS, Encoding, RawColumns, Task
 from collector.derive import derive
 from collector.feedback import feedback_of
 from collector.limits import Limits
+from collector.metrics.decode import decode_metrics
+from collector.metrics.places import SeriesPlaces
 from collector.normalise import FIELD_ATTRIBUTES, attributes_among, normalise
 from collector.request import Body, Kind, Prepared, Request, Tally
 from collector.rollup import roll_up
 from collector.skew import SourceClocks
 from storage.ingest import PreparedPayload
 from telemetry.columns import Columns
+from telemetry.points import MetricPoint
 from telemetry.prices import PriceTable
 from telemetry.rules import SERIES_RULE, RollupRule
 
@@ -40,6 +44,7 @@ class Pipeline:
         rules: what is counted.
         prices: what calls cost.
         guard: which groups have a place; it is shared with the pipeline that comes after this one.
+        places: which metric series have a place; shared likewise.
         clocks: how far senders' clocks are from ours; shared likewise.
         limits: what one request may ask.
         keep_rows: whether records are kept for drill-down, or only counted.
@@ -49,6 +54,7 @@ class Pipeline:
     rules: tuple[RollupRule, ...] = (SERIES_RULE,)
     prices: PriceTable = field(default_factory=PriceTable)
     guard: CardinalityGuard = field(default_factory=CardinalityGuard)
+    places: SeriesPlaces = field(default_factory=lambda: SeriesPlaces(DEFAULT_LIMIT))
     clocks: SourceClocks = field(default_factory=SourceClocks)
     limits: Limits = field(default_factory=Limits)
     keep_rows: bool = True
@@ -77,17 +83,32 @@ class Pipeline:
         Raises:
             CrowdedError: there are several bodies, and they have to be prepared one by one.
         """
-        return self._prepare_records(kind, bodies, now_ns)
+        if kind.signal == "metric":
+            return self._prepare_points(kind.encoding, bodies, now_ns)
+        task = Task(kind.signal, FIELD_ATTRIBUTES | self._named, now_ns, keep_raw=self.keep_rows, limits=self.limits)
+        return self._prepare_records(task, kind.encoding, bodies)
 
-    def _prepare_records(self, kind: Kind, bodies: Sequence[Body], now_ns: int) -> Prepared:
+    def _prepare_points(self, encoding: Encoding, bodies: Sequence[Body], now_ns: int) -> Prepared:
+        """Metric points; there are few, so bodies share nothing but the commit."""
+        tallies: list[Tally] = []
+        points: list[MetricPoint] = []
+        for body in bodies:
+            decoded = decode_metrics(body.data, encoding, now_ns, self.limits)
+            placed = self.places.admit(decoded, now_ns)
+            points += chain.from_iterable(placed)
+            tallies.append(Tally(decoded.report, records=len(placed), passed_over=decoded.passed_over))
+        digests = tuple(body.digest for body, tally in zip(bodies, tallies, strict=True) if tally.is_committed)
+        payload = PreparedPayload(digests, points=tuple(points)) if digests else None
+        return Prepared(payload, tuple(tallies))
+
+    def _prepare_records(self, task: Task, encoding: Encoding, bodies: Sequence[Body]) -> Prepared:
         """Spans and log records."""
-        wanted = FIELD_ATTRIBUTES | self._named
-        task = Task(kind.signal, wanted, now_ns, keep_raw=self.keep_rows, limits=self.limits)
-        raw = DECODERS[kind.encoding]([body.data for body in bodies], task)
+        now_ns = task.now_ns
+        raw = DECODERS[encoding]([body.data for body in bodies], task)
         feedback = feedback_of(raw, self.limits.text_length)
         columns = self._understood(raw)
         self.clocks.observe(columns, now_ns)
-        kept = columns if kind.signal == "span" else columns.take(columns.is_inference)
+        kept = columns if task.signal == "span" else columns.take(columns.is_inference)
         tallies = _tallies(raw, columns, [body for body, _ in feedback])
         digests = tuple(body.digest for body, tally in zip(bodies, tallies, strict=True) if tally.is_committed)
         if not digests:

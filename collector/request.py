@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from collector.admission import Lease
-from collector.decode import BodyReport, Encoding, Signal
+from collector.decode import BodyReport, Encoding
+from collector.decode import Signal as RecordSignal
 from storage.ingest import PreparedPayload
+
+Signal: TypeAlias = RecordSignal | Literal["metric"]
+"""What a request carries: records, which become columns, or metric points."""
 
 
 class Kind(NamedTuple):

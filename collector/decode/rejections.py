@@ -17,6 +17,14 @@ REASONS: Final[Mapping[str, str]] = {
     "malformed": "the record cannot be decoded",
     "feedback_without_request": "feedback names no trace and span",
     "empty": "the log record has neither time, event name nor body (is it a span sent to /v1/logs?)",
+    "no_name": "the metric has no name, or one of more than 255 characters",
+    "no_data": "the metric holds no data of a known kind, or the point no value",
+    "no_temporality": "the sum or histogram is neither delta nor cumulative",
+    "not_finite": "the value is NaN or infinite",
+    "bad_buckets": "bounds do not ascend or are more than 1,024, or counts do not fit the bounds or the total",
+    "too_many_attributes": "the point has more than 64 attributes, or more than 8 KiB of them",
+    "too_many_metrics": "there are too many metrics already (max_groups)",
+    "too_many_series": "the service has too many series already (max_groups), and cumulative ones cannot be joined",
 }
 """Every reason, and how it reads."""
 

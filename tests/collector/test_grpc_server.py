@@ -154,8 +154,8 @@ async def test_a_storage_failure_is_unavailable_with_retry_info(channel: Any, co
     assert collector.total() == 1
 
 
-async def test_metrics_are_not_taken(channel: Any) -> None:
-    call = channel.unary_unary("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")
+async def test_a_signal_that_there_is_not_is_unimplemented(channel: Any) -> None:
+    call = channel.unary_unary("/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export")
     with pytest.raises(aio.AioRpcError) as caught:
         await call(ExportTraceServiceRequest().SerializeToString())
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -242,12 +242,6 @@ def test_a_body_beyond_the_limit_is_413_however_it_is_sent(client: httpx.Client)
         assert refusal(response, 8)
 
 
-def test_metrics_are_refused_honestly(client: httpx.Client) -> None:
-    response = post(client, b"", path="/v1/metrics")
-    assert response.status_code == 404
-    assert "metrics" in refusal(response, 5)
-
-
 def test_spans_on_the_path_of_logs_in_json_say_where_they_belong(client: httpx.Client) -> None:
     response = post(client, b'{"resourceLogs": []}', JSON)
     assert response.status_code == 400
