@@ -86,7 +86,11 @@ class Settings(BaseSettings):
     prices: Path | None = Field(None, description="Price table, relative to the configuration file.")
     evaluation_interval: DurationNs = Field(NANOS, description="Time between evaluations of all SLOs.")
     max_body_mib: int = Field(64, ge=1, description="Largest request after decompression, in MiB.")
-    queue_mib: int = Field(256, ge=1, description="Bytes that may wait to be committed, in MiB; beyond it: 503.")
+    future_horizon: DurationNs = Field(
+        3600 * NANOS,
+        description="How far ahead of the clock a record's time may be; beyond it the record is rejected and counted.",
+    )
+    queue_mib: int = Field(96, ge=1, description="Bytes that may wait to be committed, in MiB; beyond it: 503.")
     max_groups: int = Field(
         2000, ge=1, description="Groups an SLO may have before further ones are counted as __overflow__."
     )

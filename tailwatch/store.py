@@ -54,7 +54,7 @@ def open_store(settings: Settings, clock: Clock) -> Iterator[Store]:
             rules=catalogue.rules,
             prices=catalogue.prices.table,
             guard=guard,
-            limits=replace(Limits(), body_bytes=settings.max_body_mib * MIB),
+            limits=replace(Limits(), body_bytes=settings.max_body_mib * MIB, future_ns=settings.future_horizon),
             keep_rows=settings.raw_retention > 0,
             fingerprint_key=_fingerprint_key(database),
         )

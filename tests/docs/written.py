@@ -74,7 +74,11 @@ def limits() -> str:
             ("records of one request", f"{most.records:,}", "413"),
             ("text of an attribute", f"{most.text_length} characters", "cut; the stored row keeps the record's bytes"),
             ("feature names of one request", f"{most.features}", "the others are ignored and counted"),
-            ("time of a record", f"{format_duration(most.future_ns)} ahead of the clock", "the record is rejected"),
+            (
+                "time of a record",
+                f"`future_horizon`, {format_duration(most.future_ns)} ahead of the clock",
+                "the record is rejected",
+            ),
             (
                 "groups of an SLO, values of a text field",
                 f"`max_groups`, {defaults['max_groups']:,}",
