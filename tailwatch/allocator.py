@@ -35,4 +35,5 @@ def keep_freed_memory() -> bool:
     if not hasattr(library, "gnu_get_libc_version"):
         return False
     options = ((_M_MMAP_THRESHOLD, _LARGE), (_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, _STEP))
-    return all([library.mallopt(option, value) == 1 for option, value in options])
+    accepted = [library.mallopt(option, value) == 1 for option, value in options]
+    return all(accepted)
