@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from alerting.outbox import ReceiverHealth
-from collector.counters import Counters
+from collector.counters import Counters, Histogram
 from telemetry.deltas import group_key
 from telemetry.errors import StorageError
 
@@ -117,6 +119,19 @@ def _intake(counters: Counters) -> Iterator[Metric]:
         yield CounterMetricFamily(name, text, value=value)
     yield GaugeMetricFamily(
         "tailwatch_intake_held_bytes", "Bytes of requests on their way to a commit.", value=counters.held_bytes
+    )
+    yield GaugeMetricFamily(
+        "tailwatch_intake_unanswered_requests", "Requests on their way to a commit.", value=counters.unanswered
+    )
+    yield _histogram("tailwatch_batch_requests", "Requests that were prepared together.", counters.batch_requests)
+    yield _histogram("tailwatch_commit_seconds", "Time that transactions of the collector took.", counters.commit_s)
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> HistogramMetricFamily:
+    so_far = [str(count) for count in accumulate(histogram.counts)]
+    bounds = [*(floatToGoString(bound) for bound in histogram.bounds), "+Inf"]
+    return HistogramMetricFamily(
+        name, text, buckets=list(zip(bounds, map(float, so_far), strict=True)), sum_value=histogram.total
     )
 
 
