@@ -128,11 +128,9 @@ def _intake(counters: Counters) -> Iterator[Metric]:
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> HistogramMetricFamily:
-    so_far = [str(count) for count in accumulate(histogram.counts)]
     bounds = [*(floatToGoString(bound) for bound in histogram.bounds), "+Inf"]
-    return HistogramMetricFamily(
-        name, text, buckets=list(zip(bounds, map(float, so_far), strict=True)), sum_value=histogram.total
-    )
+    so_far = map(float, accumulate(histogram.counts))
+    return HistogramMetricFamily(name, text, buckets=list(zip(bounds, so_far, strict=True)), sum_value=histogram.total)
 
 
 def _evaluations(count: int, seconds: float, last_s: float) -> Iterator[Metric]:
