@@ -98,8 +98,7 @@ def list_incidents(
 def count_unresolved(connection: Connection) -> dict[str, int]:
     """How many incidents are not resolved, by severity."""
     query = select(incidents.c.severity, func.count()).where(incidents.c.status.in_(("open", "acknowledged")))
-    rows = connection.execute(query.group_by(incidents.c.severity))
-    return dict(row.tuple() for row in rows)
+    return {row.severity: row[1] for row in connection.execute(query.group_by(incidents.c.severity))}
 
 
 def load_timeline(connection: Connection, number: int) -> tuple[TimelineEvent, ...]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from dashboard import documents
+from dashboard import collector_documents, documents
 from dashboard.settings import Settings
 
 TIMEOUT_S = 10.0
@@ -39,6 +39,14 @@ class Client:
     def status(self) -> documents.Status:
         """Health and clock of the service."""
         return self._get(documents.Status, "/api/v1/status")
+
+    def collector(self) -> collector_documents.CollectorStatus:
+        """Health of the service with that of its collector."""
+        return self._get(collector_documents.CollectorStatus, "/api/v1/status")
+
+    def sources(self) -> list[collector_documents.Source]:
+        """Senders with what is known of their clocks."""
+        return self._get(collector_documents.Sources, "/api/v1/sources").sources
 
     def slos(self) -> list[documents.Slo]:
         """Every SLO with its budgets."""

@@ -31,6 +31,16 @@ class LastEvaluation(Document):
     duration_s: float | None = None
 
 
+class Overflow(Document):
+    """Events beyond a cardinality limit; `slo` is null for the service series."""
+
+    slo: str | None = None
+    events: int
+    limit: int
+    what: str = ""
+    remedy: str = ""
+
+
 class Status(Document):
     """Health of the service itself; `now` is the service's clock, which every page uses as the present."""
 
@@ -40,6 +50,8 @@ class Status(Document):
     database: str = ""
     counters: dict[str, Any] = Field(default_factory=dict)
     config_problems: list[Any] = Field(default_factory=list)
+    database_problem: str | None = None
+    overflow: list[Overflow] = Field(default_factory=list)
     last_evaluation: LastEvaluation | None = None
 
 
@@ -82,6 +94,7 @@ class Slo(Document):
     runbook: str | None = None
     where: list[str] = Field(default_factory=list)
     per: list[str] = Field(default_factory=list)
+    overflow: Overflow | None = None
     groups: list[SloGroup]
 
 

@@ -48,6 +48,16 @@ def count(number: float | None) -> str:
     return f"{number:,.0f}" if number == int(number) or abs(number) >= 100 else _trim(number, 1)
 
 
+def size(number_of_bytes: float | None) -> str:
+    """Bytes in decimal units: `840 B`, `12.4 kB`, `3.1 GB`."""
+    if number_of_bytes is None:
+        return ABSENT
+    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if number_of_bytes >= limit:
+            return f"{_three_digits(number_of_bytes / limit)} {unit}"
+    return f"{number_of_bytes:.0f} B"
+
+
 def seconds(duration_s: float | None) -> str:
     """A duration with the unit that suits it: `420 µs`, `85 ms`, `1.42 s`, `3 min 20 s`, `2 h 5 min`."""
     if duration_s is None:

@@ -19,6 +19,21 @@ class TableStats:
     size_bytes: int | None
 
 
+def database_size(db: Database) -> int:
+    """Bytes of the whole database on the disk, indices and free pages included, at the cost of a look-up.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    with db.read() as connection:
+        if db.dialect == "sqlite":
+            pages, size = (
+                connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("page_count", "page_size")
+            )
+            return int(pages) * int(size)
+        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+
+
 def table_stats(db: Database) -> list[TableStats]:
     """Every table of the database, largest first.
 

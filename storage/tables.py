@@ -192,3 +192,16 @@ settings: Final = Table(
     Column("value", Text, nullable=False),
 )
 """What an installation must remember about itself."""
+
+collectors: Final = Table(
+    "collectors",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started_ns", BigInteger, nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("seen_ns", BigInteger, nullable=False),
+)
+"""The processes that count into the database; ``rules`` is a JSON list of what each counts."""

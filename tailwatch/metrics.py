@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from alerting.outbox import ReceiverHealth
-from collector.counters import Counters, Histogram
+from collector.counters import Counters
+from collector.skew import SourceClock
 from telemetry.deltas import group_key
 from telemetry.errors import StorageError
 
@@ -28,6 +28,7 @@ class Sources:
 
     counters: Callable[[], Counters]
     overflowed: Callable[[], Mapping[str, int]]
+    sources: Callable[[], Sequence[SourceClock]]
     slos: Callable[[], SloDocuments]
     evaluations: Callable[[], tuple[int, float, float]]
     """Evaluations so far, seconds they took together, and when the last one was (seconds since the epoch)."""
@@ -51,9 +52,11 @@ class _Tailwatch(Collector):
         """One family a name."""
         yield from _intake(self._sources.counters())
         yield _counter(
-            "tailwatch_overflow_events", "Events counted in the overflow group, because a rule had too many groups.",
-            "rule", self._sources.overflowed(),
+            "tailwatch_cardinality_overflow_events",
+            "Events counted in the overflow group, because a rule had too many groups or a field too many texts.",
+            "scope", self._sources.overflowed(),
         )  # fmt: skip
+        yield from _clocks(self._sources.sources())
         yield from _evaluations(*self._sources.evaluations())
         yield from _slos(self._sources.slos())
         yield _incidents(self._sources.open_incidents)
@@ -120,17 +123,31 @@ def _intake(counters: Counters) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "tailwatch_intake_held_bytes", "Bytes of requests on their way to a commit.", value=counters.held_bytes
     )
-    yield GaugeMetricFamily(
-        "tailwatch_intake_unanswered_requests", "Requests on their way to a commit.", value=counters.unanswered
+
+
+def _clocks(sources: Sequence[SourceClock]) -> Iterator[Metric]:
+    """The worst instance of each service: instances come and go, and would leave a series each behind."""
+    count = GaugeMetricFamily(
+        "tailwatch_sources", "Instances that sent telemetry within the last hour.", labels=["service"]
     )
-    yield _histogram("tailwatch_batch_requests", "Requests that were prepared together.", counters.batch_requests)
-    yield _histogram("tailwatch_commit_seconds", "Time that transactions of the collector took.", counters.commit_s)
-
-
-def _histogram(name: str, text: str, histogram: Histogram) -> HistogramMetricFamily:
-    bounds = [*(floatToGoString(bound) for bound in histogram.bounds), "+Inf"]
-    so_far = map(float, accumulate(histogram.counts))
-    return HistogramMetricFamily(name, text, buckets=list(zip(bounds, so_far, strict=True)), sum_value=histogram.total)
+    ahead = GaugeMetricFamily(
+        "tailwatch_source_clock_ahead_seconds",
+        "How far the clock of a service's worst instance is ahead of the collector's at least.",
+        labels=["service"],
+    )
+    lag = GaugeMetricFamily(
+        "tailwatch_source_lag_min_seconds",
+        "Smallest lag of a service's worst instance in 5 min: its clock is behind, or its data late, by at most that.",
+        labels=["service"],
+    )
+    by_service: dict[str, list[SourceClock]] = defaultdict(list)
+    for one in sources:
+        by_service[one.service].append(one)
+    for service, instances in by_service.items():
+        count.add_metric([service], len(instances))
+        ahead.add_metric([service], max(one.ahead_s for one in instances))
+        lag.add_metric([service], max(one.lag_min_s for one in instances))
+    yield from (count, ahead, lag)
 
 
 def _evaluations(count: int, seconds: float, last_s: float) -> Iterator[Metric]:

@@ -12,14 +12,18 @@ from alerting.config import check_receivers
 from alerting.service import Alerting
 from collector.intake import Intake
 from collector.limits import MIB
+from collector.skew import SourceClock
 from detectors.slo.spec import Slo
 from storage import retention
+from storage.collectors import HEARTBEAT_NS
 from storage.compaction import compact
 from storage.database import Database
 from storage.retention import RetentionPolicy
 from tailwatch.diagnoser import Diagnoser
 from tailwatch.evaluator import Evaluator
+from tailwatch.membership import Membership
 from tailwatch.metrics import Sources, registry_of
+from tailwatch.rates import SAMPLE_NS, Rates
 from tailwatch.reports import DriftReports
 from tailwatch.scheduler import Job, Scheduler
 from tailwatch.settings import Settings
@@ -51,7 +55,10 @@ class Service:
         self.clock = clock
         self.started_ns = clock.now_ns()
         self._store = store
-        self.intake = Intake(store.commit, clock, store.pipeline, capacity_bytes=settings.queue_mib * MIB)
+        self.queue_bytes = settings.queue_mib * MIB
+        self.intake = Intake(store.commit, clock, store.pipeline, capacity_bytes=self.queue_bytes)
+        self.membership = Membership(store.database, store.catalogue.rules, self.started_ns)
+        self.rates = Rates()
         self.alerting = Alerting(store.database, settings.alerting, clock)
         self._diagnoser = Diagnoser(store.database, store.catalogue.slos)
         self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
@@ -75,7 +82,9 @@ class Service:
         """
         for problem in self.warnings():
             _log.warning("%s", problem)
+        self.membership.step(self.clock.now_ns())
         self.evaluator.start(self.clock.now_ns())
+        self._sample(self.clock.now_ns())
         self._scheduler.start()
         self._scheduler.wake(_EVALUATION)
 
@@ -91,6 +100,7 @@ class Service:
             except TailwatchError as error:
                 _log.error("the last %s failed; the next start makes up for it: %s", name, error)
         self.evaluator.stop()
+        self.membership.leave()
 
     def not_ready(self) -> str:
         """Why the service cannot do its work, or nothing."""
@@ -105,6 +115,7 @@ class Service:
     def warnings(self) -> Sequence[object]:
         """What a user should know about the configuration, though it can be used."""
         found: list[object] = [*self._store.catalogue.warnings, *check_receivers(self.settings.alerting)]
+        found += self.membership.warnings()
         if self._prices_stale():
             found.append(f"{self.settings.prices}: the newest price is older than stale_after; check the prices")
         return found
@@ -113,6 +124,10 @@ class Service:
         """Events counted in the overflow group, by rule."""
         return self._store.pipeline.guard.overflowed()
 
+    def sources(self) -> Sequence[SourceClock]:
+        """Who sent within the last hour, and how their clocks compare."""
+        return self._store.pipeline.clocks.sources(self.clock.now_ns())
+
     @cached_property
     def registry(self) -> CollectorRegistry:
         """Everything for Prometheus."""
@@ -120,6 +135,7 @@ class Service:
             Sources(
                 counters=self.intake.counters,
                 overflowed=self.overflowed,
+                sources=self.sources,
                 slos=lambda: list(self.evaluator.statuses().values()),
                 evaluations=self._evaluations,
                 open_incidents=self.alerting.unresolved,
@@ -133,6 +149,8 @@ class Service:
             Job(_EVALUATION, self.settings.evaluation_interval, self.evaluator.step),
             Job(_DELIVERY, _DELIVERY_NS, self.alerting.deliver, overlapping=_DELIVERERS),
             Job("drift reports", _REPORTS_NS, self.reports.step),
+            Job("heartbeat", HEARTBEAT_NS, self.membership.step),
+            Job("rates", SAMPLE_NS, self._sample),
             Job("compaction", _COMPACTION_NS, self._compact),
             Job("retention", _RETENTION_NS, self._retain),
         )
@@ -151,6 +169,9 @@ class Service:
         policy = RetentionPolicy(self.settings.raw_retention, self.settings.rollup_retention, _DIGESTS_NS)
         retention.apply(self.database, now_ns, policy)
         self.alerting.forget(now_ns - _INCIDENTS_NS)
+
+    def _sample(self, now_ns: int) -> None:
+        self.rates.sample(self.intake.counters(), now_ns)
 
     def _evaluations(self) -> tuple[int, float, float]:
         last = self.evaluator.last

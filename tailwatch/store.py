@@ -18,6 +18,7 @@ from storage.ingest import PreparedPayload, commit
 from storage.settings import read_setting, settle_setting
 from tailwatch.backfill import backfill
 from tailwatch.catalogue import Catalogue, check_windows, load_catalogue
+from tailwatch.places import seed
 from tailwatch.settings import Settings
 from telemetry.clock import Clock
 
@@ -49,12 +50,13 @@ def open_store(settings: Settings, clock: Clock) -> Iterator[Store]:
     try:
         database.upgrade()
         guard = CardinalityGuard(settings.max_groups)
+        seed(guard, database, catalogue.rules, clock.now_ns())
         backfill(database, catalogue.rules, guard, clock.now_ns())
         pipeline = Pipeline(
             rules=catalogue.rules,
             prices=catalogue.prices.table,
             guard=guard,
-            limits=replace(Limits(), body_bytes=settings.max_body_mib * MIB, future_ns=settings.future_horizon),
+            limits=replace(Limits(), body_bytes=settings.max_body_mib * MIB),
             keep_rows=settings.raw_retention > 0,
             fingerprint_key=_fingerprint_key(database),
         )

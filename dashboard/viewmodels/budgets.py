@@ -9,7 +9,7 @@ from typing import Any
 from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row
 from dashboard.components.tiles import Tile
-from dashboard.documents import IncidentSummary, Slo, SloGroup
+from dashboard.documents import IncidentSummary, Overflow, Slo, SloGroup
 from dashboard.viewmodels import overview, states
 
 # Share of the budget spent when each pair fires, by window length in days, for the long windows of 1 h, 6 h,
@@ -174,3 +174,12 @@ def detail_facts(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
 def related(slo: Slo, incidents: Sequence[IncidentSummary]) -> list[IncidentSummary]:
     """The incidents of this SLO, urgent ones first."""
     return states.incidents_urgent_first(one for one in incidents if one.slo == slo.name)
+
+
+def overflow_sentence(overflow: Overflow) -> str:
+    """Which events of the window have no group of their own, and what to do."""
+    return (
+        f"{overflow.events:,} events of the window are in the group __overflow__, beyond the limit of"
+        f" {overflow.limit:,} groups: their groups have no budget of their own. Name labels with fewer values under"
+        " per, have senders stop putting ids into them, or raise max_groups."
+    )

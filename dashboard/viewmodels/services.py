@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from dashboard import formats
+from dashboard.collector_documents import Source
 from dashboard.components.grid import Cell, Column, Grid, Row
 from dashboard.components.place import Place
 from dashboard.documents import OneSeries, Service
+from dashboard.viewmodels.collector import worst_clock
 
 MANY = 6
+OVERFLOW = "__overflow__"
 
 
-def grid(services: Sequence[Service], chosen: str | None) -> Grid:
-    """The services, the busiest first; the chosen one is marked."""
+def grid(services: Sequence[Service], chosen: str | None, sources: Sequence[Source] = ()) -> Grid:
+    """The services, the busiest first; the chosen one is marked. ``sources`` tell of their clocks."""
+    senders: dict[str, list[Source]] = defaultdict(list)
+    for source in sources:
+        senders[source.service].append(source)
     busiest = max((one.requests_1h for one in services), default=0.0) or 1.0
     rows = []
     for one in sorted(services, key=lambda service: (-service.requests_1h, service.service)):
@@ -22,7 +29,7 @@ def grid(services: Sequence[Service], chosen: str | None) -> Grid:
             Row(
                 one.service,
                 [
-                    Cell(one.service, sub=_some(one.operations, "operation")),
+                    Cell(_called(one.service), sub=_some(one.operations, "operation")),
                     Cell(_some(one.models, "model") or formats.ABSENT),
                     Cell(
                         formats.count(one.requests_1h),
@@ -33,6 +40,7 @@ def grid(services: Sequence[Service], chosen: str | None) -> Grid:
                     ),
                     Cell(formats.count(one.errors_1h), sort=one.errors_1h),
                     Cell(formats.percent(share, 2), sort=share),
+                    worst_clock(senders[one.service]),
                 ],
                 Place("services", {"service": one.service}),
                 tone="accent" if one.service == chosen else None,
@@ -44,9 +52,14 @@ def grid(services: Sequence[Service], chosen: str | None) -> Grid:
         Column("Requests, 1 h"),
         Column("Errors, 1 h", "right"),
         Column("Error share", "right"),
+        Column("Clock"),
     )
     empty = "No service has sent telemetry yet; point an OpenTelemetry exporter at the collector."
     return Grid("services", columns, rows, empty)
+
+
+def _called(service: str) -> str:
+    return f"{OVERFLOW} (services beyond the limit)" if service == OVERFLOW else service
 
 
 def series_name(series: OneSeries, by: str) -> str:

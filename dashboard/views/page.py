@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard import formats, prose, settings
 from dashboard.client import Client, ServiceError
-from dashboard.documents import IncidentSummary, Status
+from dashboard.documents import IncidentSummary, Overflow, Status
 
 # Read once, at the start of the process: Streamlit fixes a fragment's pace when it is declared.
 QUICK_S = settings.from_environment().refresh_s
@@ -87,10 +87,21 @@ def freshness(status: Status, every_s: int) -> str:
 
 
 def problems(status: Status) -> None:
-    """What the service found wrong with its own configuration."""
+    """What the service found wrong with its database, its own configuration, and the labels that it is sent."""
+    if status.database_problem:
+        complain(status.database_problem)
     for problem in status.config_problems:
         text = problem if isinstance(problem, str) else _problem(problem)
         st.warning(prose.plain(text), icon=":material/warning:")
+    if status.overflow:
+        st.warning(prose.plain(overflow_sentence(status.overflow)), icon=":material/dataset_linked:")
+
+
+def overflow_sentence(overflow: Sequence[Overflow]) -> str:
+    """What does not fit under a cardinality limit, the largest first, and what to do."""
+    told = [one.what for one in overflow[:3]]
+    more = [f"{len(overflow) - 3} more limits are passed"] if len(overflow) > 3 else []
+    return f"{'; '.join([*told, *more])}. What to do: {overflow[0].remedy}."
 
 
 def taken_by(incidents: Sequence[IncidentSummary] | None) -> Sequence[IncidentSummary]:

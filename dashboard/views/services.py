@@ -35,7 +35,8 @@ def _live() -> None:
     if asked is not None and asked not in names:
         page.complain(f"No service named {asked} has sent telemetry lately.")
     chosen = asked if asked in names else names[0] if names else None
-    opened = mount.show_grid(services.grid(every, chosen))
+    sources = page.attempt(page.client().sources)
+    opened = mount.show_grid(services.grid(every, chosen, sources or ()))
     if chosen is not None:
         service = next(one for one in every if one.service == chosen)
         with page.sentences():

@@ -66,6 +66,8 @@ def _live(name: str) -> None:
         return
     about = " · ".join(filter(None, (slo.service, slo.description or "", page.freshness(status, REFRESH_S))))
     st.html(f'<p class="tw-sub">{prose.escaped(about)}</p>')
+    if slo.overflow is not None:
+        st.warning(prose.plain(budgets.overflow_sentence(slo.overflow)), icon=":material/dataset_linked:")
     group = budgets.choose_group(slo, st.query_params.get("group"))
     if group is None:
         st.info("No data of this SLO has arrived yet.")

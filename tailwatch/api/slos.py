@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from detectors.slo.compile import rule_id, slices_rule_id
 from storage.rollups import sli_totals
 from tailwatch.api.context import Context, context
+from tailwatch.overflow import is_overflow
 from telemetry.errors import NotFoundError, TailwatchError
 from telemetry.windows import BUCKET_NS, NANOS
 
@@ -24,8 +26,8 @@ End = Annotated[float | None, Query(description="seconds since the epoch; defaul
 
 @router.get("/slos")
 def list_slos(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
-    """Every SLO with state, budget, burn rates and alerts of each group."""
-    return {"slos": list(ctx.service.evaluator.statuses().values())}
+    """Every SLO with state, budget, burn rates and alerts of each group; ``overflow`` when not all have a group."""
+    return {"slos": [_slo(ctx, document) for document in ctx.service.evaluator.statuses().values()]}
 
 
 @router.get("/slos/{name}")
@@ -34,7 +36,7 @@ def get_slo(ctx: Annotated[Context, Depends(context)], name: str) -> dict[str, A
     statuses = ctx.service.evaluator.statuses()
     if name not in statuses:
         raise _unknown(name)
-    return dict(statuses[name])
+    return _slo(ctx, statuses[name])
 
 
 @router.get("/slos/{name}/history")
@@ -89,6 +91,13 @@ def get_sli(
         "end": end_ns / NANOS,
         "groups": [{"group": dict(one.labels), "good": one.good, "total": one.total} for one in totals],
     }
+
+
+def _slo(ctx: Context, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The status with how many of the window's events are counted in no group of their own."""
+    events = sum(group["total"] for group in document["groups"] if is_overflow(group["group"]))
+    limit = ctx.service.settings.max_groups
+    return {**document, "overflow": {"events": events, "limit": limit} if events else None}
 
 
 def _labels(text: str) -> dict[str, str]:

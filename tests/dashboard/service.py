@@ -37,6 +37,7 @@ class RecordedService:
         self.incidents = copy.deepcopy(recorded.incidents())
         self.slos = recorded.slos()
         self.status = recorded.status()
+        self.sources = recorded.sources()
         self.broken: dict[str, str] = {}
         self.failing: dict[str, tuple[int, str]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -49,7 +50,7 @@ class RecordedService:
         read, act = self._read, self._act
         for path in ("status", "slos", "slos/{name}", "slos/{name}/history", "series", "heatmap", "incidents"):
             app.get(f"/api/v1/{path}")(read(path))
-        for path in ("incidents/{name}", "traces", "traces/{name}", "services"):
+        for path in ("incidents/{name}", "traces", "traces/{name}", "services", "sources"):
             app.get(f"/api/v1/{path}")(read(path))
         app.post("/api/v1/incidents/{incident}/{action}")(act)
         return app
@@ -94,6 +95,7 @@ class RecordedService:
             "traces": lambda: {"traces": [t for t in recorded.traces() if t["error_type"] or not wants_errors]},
             "traces/{name}": lambda: recorded.trace() if name == recorded.TRACE_ID else None,
             "services": lambda: {"services": recorded.services()},
+            "sources": lambda: {"sources": self.sources, "now": recorded.NOW},
         }
         return documents[kind]()
 

@@ -137,3 +137,19 @@ def test_labels_have_a_stable_order() -> None:
     assert formats.labels({"b": "2", "a": "1"}) == "a=1, b=2"
     assert formats.p_value(0.00002) == "< 0.0001"
     assert formats.p_value(0.0123) == "0.012"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (None, "–"),
+        (0, "0 B"),
+        (840, "840 B"),
+        (12_400, "12.4 kB"),
+        (1e6, "1 MB"),
+        (3.14159e9, "3.14 GB"),
+        (5e13, "50 TB"),
+    ],
+)
+def test_sizes(number: float | None, text: str) -> None:
+    assert formats.size(number) == text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.dashboard import recorded
@@ -227,3 +228,53 @@ def test_services_show_traffic_latency_tokens_and_cost(page: Page) -> None:
     rows(page, "services").nth(1).locator("a").click()
     expect(page).to_have_url(re.compile(r"service=embedding-batch"))
     expect(page.locator("h2.tw-section", has_text="embedding-batch")).to_be_visible()
+
+
+def test_services_show_the_worst_clock_of_their_instances(page: Page) -> None:
+    page.goto("/services")
+    first, second = rows(page, "services").all()
+    expect(first).to_contain_text("12.4 s ahead")
+    expect(second).to_contain_text("behind or late, 3 min 4 s")
+
+
+def test_the_collector_page_shows_outcomes_reasons_clocks_and_collectors(page: Page, service: RecordedService) -> None:
+    page.goto("/collector")
+    expect(page.locator("[data-tile]")).to_have_count(7)
+    expect(tile(page, "Records per second")).to_contain_text("21.1k")
+    expect(tile(page, "Queue")).to_contain_text("18.4 MB")
+    expect(rows(page, "requests")).to_have_count(5)
+    expect(rows(page, "rejected").first).to_contain_text("in future")
+    expect(rows(page, "sources")).to_have_count(4)
+    expect(rows(page, "sources").first).to_contain_text("gpu-box-2")
+    expect(rows(page, "sources").first).to_contain_text("12.4 s ahead")
+    expect(rows(page, "collectors")).to_have_count(2)
+    expect(page.locator("text=lacks")).to_have_count(0)
+    service.status["collectors"][1]["lacks"] = ["queue-wait"]
+    expect(rows(page, "collectors").nth(1)).to_contain_text("lacks queue-wait")
+
+
+@pytest.mark.parametrize("path", ["/collector", "/"])
+def test_overflow_is_told_with_whose_it_is_and_what_to_do(page: Page, service: RecordedService, path: str) -> None:
+    service.status["overflow"] = recorded.overflow()
+    page.goto(path)
+    notice = page.get_by_test_id("stAlert").filter(has_text="SLO request-errors")
+    expect(notice).to_contain_text("48,112 events")
+    expect(notice).to_contain_text("service series")
+    expect(notice).to_contain_text("fewer values under per")
+
+
+def test_the_page_of_an_slo_says_that_groups_overflowed(page: Page, service: RecordedService) -> None:
+    slo = next(one for one in service.slos if one["name"] == "request-errors")
+    slo["overflow"] = {"events": 512, "limit": 2000}
+    page.goto("/slo?slo=request-errors")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("512 events of the window are in the group")
+    page.goto("/slo?slo=classify-latency")
+    expect(page.locator("h1", has_text="classify-latency")).to_be_visible()
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+
+
+def test_senders_that_are_all_ahead_point_at_the_collectors_own_clock(page: Page, service: RecordedService) -> None:
+    for source in service.sources:
+        source.update(lag_min_s=-30.0, ahead_s=30.0, concern="ahead")
+    page.goto("/collector")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("check this machine's clock first")

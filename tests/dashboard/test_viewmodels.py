@@ -402,7 +402,7 @@ class TestServices:
         rows = services.grid(every, "embedding-batch").rows
         assert [row.id for row in rows] == ["reference-inference", "embedding-batch"]
         assert [row.tone for row in rows] == [None, "accent"]
-        assert rows[0].cells[-1].text == "1.15 %"
+        assert [cell.text for cell in rows[0].cells[-2:]] == ["1.15 %", "–"]
 
     def test_a_service_without_requests_divides_nothing(self) -> None:
         assert services.grid([Service(service="idle")], None).rows[0].cells[-1].text == "–"
