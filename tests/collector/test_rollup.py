@@ -195,22 +195,6 @@ def test_nothing_to_count_is_no_delta() -> None:
     assert roll_up(unseen, [RULES[1]], CardinalityGuard(), NOW_NS).sli == ()
 
 
-def test_a_group_unseen_for_a_day_gives_its_place_away() -> None:
-    guard, day = CardinalityGuard(limit=2), 24 * 3600 * NANOS
-    assert guard.admit("r", ["a", "b", "c"], NOW_NS) == [True, True, False]
-    assert guard.admit("r", ["b"], NOW_NS + day // 2) == [True]
-    assert guard.admit("r", ["c", "d"], NOW_NS + day) == [True, False], "a went, b is still seen"
-    assert guard.admit("other", ["d"], NOW_NS) == [True], "each scope has its own limit"
-
-
-def test_groups_known_before_a_restart_keep_their_places() -> None:
-    guard = CardinalityGuard(limit=2)
-    guard.seed("r", ["a", "b", "c"], NOW_NS)
-    assert guard.overflowed() == {}
-    assert guard.admit("r", ["b", "d"], NOW_NS, [1, 5]) == [True, False]
-    assert guard.overflowed() == {"r": 5}
-
-
 @pytest.mark.parametrize("rows", [1, 7])
 def test_groups_of_many_wide_fields_do_not_run_over(rows: int) -> None:
     """Ten fields with a thousand values each: the product of their sizes exceeds 64 bits."""
