@@ -6,14 +6,15 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from alerting.outbox import ReceiverHealth
-from collector.counters import Counters
+from collector.counters import Counters, Histogram
 from collector.skew import SourceClock
 from telemetry.deltas import group_key
 from telemetry.errors import StorageError
@@ -123,6 +124,17 @@ def _intake(counters: Counters) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "tailwatch_intake_held_bytes", "Bytes of requests on their way to a commit.", value=counters.held_bytes
     )
+    yield GaugeMetricFamily(
+        "tailwatch_intake_unanswered_requests", "Requests on their way to a commit.", value=counters.unanswered
+    )
+    yield _histogram("tailwatch_batch_requests", "Requests that were prepared together.", counters.batch_requests)
+    yield _histogram("tailwatch_commit_seconds", "Time that transactions of the collector took.", counters.commit_s)
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> HistogramMetricFamily:
+    bounds = [*(str(bound) for bound in histogram.bounds), "+Inf"]
+    so_far = map(float, accumulate(histogram.counts))
+    return HistogramMetricFamily(name, text, buckets=list(zip(bounds, so_far, strict=True)), sum_value=histogram.total)
 
 
 def _clocks(sources: Sequence[SourceClock]) -> Iterator[Metric]:
