@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import yaml
 
-from telemetry.errors import ConfigError, DurationError, FileProblemsError, MatcherError, Problem
+from collector.yaml_nodes import NodeReader, line_of
+from telemetry.errors import ConfigError, DurationError, FileProblemsError, MatcherError
 from telemetry.matchers import Matcher, Matchers, parse_matcher
 from telemetry.prices import Price, PriceTable
 from telemetry.windows import NANOS, parse_duration
@@ -75,55 +75,40 @@ def parse_prices(text: str, file: str) -> PriceFile:
         FileProblemsError: the text holds mistakes; all of them are in it.
     """
     reader = _Reader(file)
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        reader.report(line, "file", f"not YAML: {error.problem}", "check the indentation and the quotes")
-        root = None
-    except (yaml.YAMLError, RecursionError) as error:
-        reader.report(1, "file", f"not YAML: {error}", "save the file as UTF-8 text")
-        root = None
+    root = reader.compose(text)
     result = None if root is None and reader.problems else reader.price_file(root)
     if reader.problems or result is None:
         raise FileProblemsError(reader.problems)
     return result
 
 
-@dataclass(slots=True)
-class _Reader:
-    """Walks the YAML nodes of one file and gathers problems."""
-
-    file: str
-    problems: list[Problem] = field(default_factory=list)
-
-    def report(self, line: int, name: str, message: str, remedy: str) -> None:
-        self.problems.append(Problem(self.file, line, name, message, remedy))
+class _Reader(NodeReader):
+    """Reads the nodes of a price file."""
 
     def price_file(self, root: yaml.Node | None) -> PriceFile:
-        found = self._mapping(root, "file", _FILE_KEYS)
+        found = self.mapping(root, "file", _FILE_KEYS)
         if "version" not in found:
             self.report(1, "version", "is missing", "write version: 1")
-        elif (version := self._scalar(found["version"], "version")) not in (None, "1"):
-            self.report(_line(found["version"]), "version", f"{version!r} is not known", "write version: 1")
+        elif (version := self.scalar(found["version"], "version")) not in (None, "1"):
+            self.report(line_of(found["version"]), "version", f"{version!r} is not known", "write version: 1")
         stale_after_ns = self._stale_after(found.get("stale_after"))
         prices = [
             self._price(node, f"prices[{index}]")
-            for index, node in enumerate(self._sequence(found.get("prices"), "prices"))
+            for index, node in enumerate(self.sequence(found.get("prices"), "prices"))
         ]
         return PriceFile(PriceTable(tuple(prices)), stale_after_ns)
 
     def _stale_after(self, node: yaml.Node | None) -> int:
-        text = (self._scalar(node, "stale_after") if node is not None else None) or _DEFAULT_STALE_AFTER
+        text = (self.scalar(node, "stale_after") if node is not None else None) or _DEFAULT_STALE_AFTER
         try:
             return parse_duration(text)
         except DurationError as error:
-            self.report(_line(node), "stale_after", error.what, error.remedy)
+            self.report(line_of(node), "stale_after", error.what, error.remedy)
             return 0
 
     def _price(self, node: yaml.Node, name: str) -> Price:
-        found = self._mapping(node, name, _PRICE_KEYS)
-        tokens = self._mapping(found.get("per_million_tokens"), f"{name}.per_million_tokens", tuple(_TOKEN_KEYS))
+        found = self.mapping(node, name, _PRICE_KEYS)
+        tokens = self.mapping(found.get("per_million_tokens"), f"{name}.per_million_tokens", tuple(_TOKEN_KEYS))
         amounts = {
             _TOKEN_KEYS[key]: self._amount(amount, f"{name}.per_million_tokens.{key}") / _MILLION
             for key, amount in tokens.items()
@@ -135,79 +120,46 @@ class _Reader:
             if key in found:
                 amounts[argument] = self._amount(found[key], f"{name}.{key}") / divisor
         if not amounts:
-            self.report(_line(node), name, "has no price", "give per_million_tokens, per_request or per_gpu_hour")
+            self.report(line_of(node), name, "has no price", "give per_million_tokens, per_request or per_gpu_hour")
         return Price(self._where(node, found, name), self._effective(node, found, name), **amounts)
 
     def _where(self, node: yaml.Node, found: dict[str, yaml.Node], name: str) -> Matchers:
         items: list[Matcher] = []
         for label in _LABELS:
-            value = self._scalar(found[label], f"{name}.{label}") if label in found else None
+            value = self.scalar(found[label], f"{name}.{label}") if label in found else None
             if value:
                 items.append(Matcher(label, "=", value))
-        for place, condition in enumerate(self._sequence(found.get("where"), f"{name}.where")):
-            text = self._scalar(condition, f"{name}.where[{place}]")
+        for place, condition in enumerate(self.sequence(found.get("where"), f"{name}.where")):
+            text = self.scalar(condition, f"{name}.where[{place}]")
             try:
                 items += [parse_matcher(text)] if text else []
             except MatcherError as error:
-                self.report(_line(condition), f"{name}.where[{place}]", error.what, error.remedy)
+                self.report(line_of(condition), f"{name}.where[{place}]", error.what, error.remedy)
         if not items and not ({"where", *_LABELS} & found.keys()):
-            self.report(_line(node), name, "does not say what it prices", "give model, or where with matchers")
+            self.report(line_of(node), name, "does not say what it prices", "give model, or where with matchers")
         return Matchers(tuple(items))
 
     def _effective(self, node: yaml.Node, found: dict[str, yaml.Node], name: str) -> int:
         remedy = "write a date such as 2025-01-31, or a time such as 2025-01-31T12:00:00Z"
         if "effective" not in found:
-            self.report(_line(node), f"{name}.effective", "is missing", remedy)
+            self.report(line_of(node), f"{name}.effective", "is missing", remedy)
             return 0
-        text = self._scalar(found["effective"], f"{name}.effective")
+        text = self.scalar(found["effective"], f"{name}.effective")
         try:
             moment = dt.datetime.fromisoformat(text or "")
         except ValueError:
-            self.report(_line(found["effective"]), f"{name}.effective", f"{text!r} is not a date", remedy)
+            self.report(line_of(found["effective"]), f"{name}.effective", f"{text!r} is not a date", remedy)
             return 0
         aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
         return round(aware.timestamp()) * NANOS
 
     def _amount(self, node: yaml.Node, name: str) -> float:
-        text = self._scalar(node, name)
+        text = self.scalar(node, name)
         try:
             amount = float(text or "")
         except ValueError:
             amount = math.nan
         if not (math.isfinite(amount) and amount >= 0):
-            self.report(_line(node), name, f"{text!r} is not an amount", "write US dollars, 0 or more")
+            self.report(line_of(node), name, f"{text!r} is not an amount", "write US dollars, 0 or more")
             return 0.0
         return amount
-
-    def _mapping(self, node: yaml.Node | None, name: str, keys: tuple[str, ...]) -> dict[str, yaml.Node]:
-        if node is None:
-            return {}
-        if not isinstance(node, yaml.MappingNode):
-            self.report(_line(node), name, "is not a mapping", f"write keys among {', '.join(keys)}")
-            return {}
-        found: dict[str, yaml.Node] = {}
-        for key_node, value in node.value:
-            key = str(key_node.value)
-            if key not in keys:
-                self.report(_line(key_node), f"{name}.{key}", "is not known", f"use one of {', '.join(keys)}")
-            elif key in found:
-                self.report(_line(key_node), f"{name}.{key}", "is given twice", "keep one of them")
-            else:
-                found[key] = value
-        return found
-
-    def _sequence(self, node: yaml.Node | None, name: str) -> Iterator[yaml.Node]:
-        if isinstance(node, yaml.SequenceNode):
-            yield from node.value
-        elif node is not None:
-            self.report(_line(node), name, "is not a list", "write one entry a line, each after a dash")
-
-    def _scalar(self, node: yaml.Node, name: str) -> str | None:
-        if not isinstance(node, yaml.ScalarNode):
-            self.report(_line(node), name, "is not a single value", "write one value")
-            return None
-        return str(node.value)
-
-
-def _line(node: yaml.Node | None) -> int:
-    return 1 if node is None else node.start_mark.line + 1
