@@ -27,7 +27,7 @@ AGAIN = frozenset({429, 502, 503, 504})
 DURATION_NS = 1_000
 _PATIENCE_S = 0.2
 """Before a repetition; less than Retry-After asks for, so as to press harder than exporters do."""
-_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 Attempt = Callable[[], str]
 """Sends the same bytes each time: ``acknowledged``, or the name of the answer."""
@@ -76,7 +76,7 @@ def over_grpc(server: Server, sent: Sent) -> Attempt:
     def attempt() -> str:
         with grpc.insecure_channel(server.grpc) as channel:
             try:
-                channel.unary_unary(_EXPORT)(content, timeout=TIMEOUT_S)
+                channel.unary_unary(EXPORT)(content, timeout=TIMEOUT_S)
             except grpc.RpcError as error:
                 return str(error.code().name)
         return "acknowledged"
