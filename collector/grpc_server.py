@@ -1,8 +1,13 @@
-"""OTLP over gRPC: Export of every signal into the same intake. grpc is imported here only, by who serves it."""
+"""OTLP over gRPC: Export of every signal into the same intake. grpc is imported here only, by who serves it.
+
+A unary call is read here like a stream of one message, which is the same on the wire: so a call can be refused before
+gRPC holds its message, and few are held before the intake has leased room for them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 import grpc
@@ -10,6 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]  # no py.typed in it
 from grpc import aio
 
+from collector.admission import Lease
 from collector.answers import export_response, status
 from collector.intake import Intake
 from collector.mailbox import Mailbox
@@ -24,14 +30,25 @@ _SERVICES: Final[dict[Signal, str]] = {
 }
 _CODES: Final = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
+    408: grpc.StatusCode.DEADLINE_EXCEEDED,
     413: grpc.StatusCode.RESOURCE_EXHAUSTED,
     500: grpc.StatusCode.INTERNAL,
     503: grpc.StatusCode.UNAVAILABLE,
 }
 _STREAMS_PER_CONNECTION: Final = 32
-"""Requests that one connection may have on their way: gRPC holds each whole before the intake can refuse it."""
+_CONNECTIONS: Final = 256
+_CALLS: Final = 512
+"""Calls at once; of each, gRPC holds no more than a window of some kilobytes until it is read."""
 
-Handler = Callable[[bytes, Any], Awaitable[bytes]]
+_READERS: Final = 8
+"""Messages that are read at once: gRPC says how large one is only when it holds it whole."""
+
+_MESSAGE_S: Final = 10.0
+"""A sender slower than this holds a place that others need."""
+
+_HANDSHAKE_S: Final = 10
+
+Handler = Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]]
 
 
 class GrpcServer:
@@ -43,6 +60,8 @@ class GrpcServer:
         self._address = address
         self._server: Any = None
         self._mailbox: Mailbox | None = None
+        self._readers = asyncio.Semaphore(_READERS)
+        self._calls = 0
 
     async def start(self) -> int:
         """Serve, and return the port.
@@ -55,6 +74,8 @@ class GrpcServer:
             options=(
                 ("grpc.max_receive_message_length", self._intake.pipeline.limits.body_bytes),
                 ("grpc.max_concurrent_streams", _STREAMS_PER_CONNECTION),
+                ("grpc.max_allowed_incoming_connections", _CONNECTIONS),
+                ("grpc.server_handshake_timeout_ms", _HANDSHAKE_S * 1000),
                 ("grpc.so_reuseport", 0),
             )
         )
@@ -73,31 +94,54 @@ class GrpcServer:
         if self._server is not None:
             await self._server.stop(grace_s)
 
-    async def _ask(self, request: Request) -> Receipt:
-        """The receipt for ``request``.
+    async def _ask(self, signal: Signal, messages: AsyncIterator[bytes]) -> Receipt:
+        """The receipt for the request in ``messages``.
 
         Raises:
             PayloadError: refused for good.
             OverloadedError: not stored, come again.
         """
         assert self._mailbox is not None
-        lease = self._intake.lease()
+        if self._calls >= _CALLS:
+            self._intake.count_refused()
+            raise OverloadedError("the collector has too many calls", retry_after_s=self._intake.retry_after_s)
+        self._calls += 1
         try:
-            lease.grow(len(request.body))
-        except OverloadedError:
-            lease.release()
-            raise
-        return await self._mailbox.ask(request, lease)
+            lease = self._intake.lease()
+            try:
+                body = await self._read(messages, lease)
+            except BaseException:
+                lease.release()
+                raise
+            return await self._mailbox.ask(Request(signal, "protobuf", body), lease)
+        finally:
+            self._calls -= 1
+
+    async def _read(self, messages: AsyncIterator[bytes], lease: Lease) -> bytes:
+        async with self._readers:
+            try:
+                async with asyncio.timeout(_MESSAGE_S):
+                    body = await anext(messages, None)
+            except TimeoutError:
+                raise self._invalid(408, "the message came too slowly", "send smaller batches") from None
+            if body is None:
+                raise self._invalid(400, "the call has no message", "send an Export request")
+            lease.grow(len(body))
+            return body
+
+    def _invalid(self, http_status: int, what: str, remedy: str) -> PayloadError:
+        self._intake.count_invalid(http_status)
+        return PayloadError(what, status=http_status, remedy=remedy)
 
     def _service(self, signal: Signal) -> Any:
         """The service's Export, on bytes: the intake decodes, and knows a repeat by its bytes."""
-        method = grpc.unary_unary_rpc_method_handler(self._export(signal))
+        method = grpc.stream_unary_rpc_method_handler(self._export(signal))
         return grpc.method_handlers_generic_handler(_SERVICES[signal], {"Export": method})
 
     def _export(self, signal: Signal) -> Handler:
-        async def export(body: bytes, context: Any) -> bytes:
+        async def export(messages: AsyncIterator[bytes], context: Any) -> bytes:
             try:
-                receipt = await self._ask(Request(signal, "protobuf", body))
+                receipt = await self._ask(signal, messages)
             except PayloadError as error:
                 self._intake.refusals.tell(error.status, context.peer(), error)
                 await _abort(context, error.status, str(error))
