@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.cardinality import CardinalityGuard
-from collector.rollup import roll_up
+from collector.rollup import Deltas, roll_up
 from telemetry.columns import Columns, StringColumn, columns_of
-from telemetry.deltas import OVERFLOW_GROUP, group_key, group_labels
+from telemetry.deltas import OVERFLOW_GROUP, DistributionDelta, count_of, group_key, group_labels
 from telemetry.matchers import parse_matchers
 from telemetry.rules import SERIES_RULE, Below, NoError, Present, RollupRule
 from telemetry.schema import THROTTLED_ERRORS, is_log_home
@@ -34,10 +34,13 @@ RULES = (
     RollupRule("drift", parse_matchers(['model!="m2"']), ("model",), Present(("feature.x", "feature.t", "tokens_in")),
                ("feature.x", "feature.t", "tokens_in")),
     RollupRule("by-number", parse_matchers([]), ("batch_size",), NoError()),
+    RollupRule("by-mixed", parse_matchers(['custom!="a"']), ("custom", "model"), NoError(), ("custom", "feature.m")),
 )  # fmt: skip
 
 TEXT_FIELDS = ("service", "model", "error_type", "feature.t")
 NUMBER_FIELDS = ("duration", "tokens_in", "confidence", "feature.x", "batch_size")
+MIXED_FIELDS = ("custom", "feature.m")
+"""Fields that one record has as text and another as number."""
 
 RECORDS = st.lists(
     st.fixed_dictionaries(
@@ -53,6 +56,8 @@ RECORDS = st.lists(
             "confidence": st.sampled_from([math.nan, -1.0, 0.25, 0.75]),
             "feature.x": st.sampled_from([math.nan, 1.0, -3.0]),
             "batch_size": st.sampled_from([math.nan, 1.0, 8.0]),
+            "custom": st.sampled_from([None, "a", "8", 8.0, 0.5]),
+            "feature.m": st.sampled_from([None, "n/a", "x", 3.0, -2.5]),
         }
     ),
     max_size=25,
@@ -60,12 +65,20 @@ RECORDS = st.lists(
 
 
 def build(signal: Literal["span", "log"], records: list[Record]) -> Columns:
+    mixed = {name: [record.get(name) for record in records] for name in MIXED_FIELDS}
     columns = columns_of(
         signal,
         np.asarray([record["time_ns"] for record in records], dtype=np.int64),
-        strings={name: [record[name] for record in records] for name in TEXT_FIELDS},
-        numbers={name: [record[name] for record in records] for name in NUMBER_FIELDS},
-    )
+        strings={
+            **{name: [record[name] for record in records] for name in TEXT_FIELDS},
+            **{name: [value if isinstance(value, str) else None for value in column] for name, column in mixed.items()},
+        },
+        numbers={
+            **{name: [record[name] for record in records] for name in NUMBER_FIELDS},
+            **{name: [value if isinstance(value, float) else math.nan for value in column]
+               for name, column in mixed.items()},
+        },
+    )  # fmt: skip
     columns.is_inference[:] = [record["is_inference"] for record in records]
     return columns
 
@@ -111,8 +124,26 @@ def oracle(signal: str, records: list[Record], rule: RollupRule) -> tuple[dict[A
             sli[key][1] += 1
         for name in rule.distributions:
             if (signal == "span" or is_log_home(name)) and present(record, name):
-                values[(*key, name)].append(record[name])
+                kind = "text" if isinstance(record[name], str) else "number"
+                values[(*key, name, kind)].append(record[name])
     return dict(sli), dict(values)
+
+
+def distributed(deltas: Deltas, rule: RollupRule) -> dict[Any, DistributionDelta]:
+    """The distributions of ``rule``, by the keys of the oracle's; one delta a key."""
+    found = [delta for delta in deltas.distributions if delta.rule == rule.id]
+    kinds = ["number" if isinstance(delta.distribution, DDSketch) else "text" for delta in found]
+    by_key = {(d.group, d.bucket_ns, d.field, kind): d for d, kind in zip(found, kinds, strict=True)}
+    assert len(by_key) == len(found), "one delta a key"
+    return by_key
+
+
+def assert_holds(delta: DistributionDelta, values: list[Any]) -> None:
+    """``delta`` is the distribution of ``values``."""
+    if isinstance(delta.distribution, DDSketch):
+        assert delta.distribution.to_bytes() == DDSketch.of(values).to_bytes()
+    else:
+        assert delta.distribution == Counter(values)
 
 
 @settings(max_examples=80, deadline=None)
@@ -124,14 +155,49 @@ def test_counts_equal_a_loop_over_the_records(records: list[Record], signal: Lit
         counted = [delta for delta in deltas.sli if delta.rule == rule.id]
         assert {(delta.group, delta.bucket_ns): [delta.good, delta.total] for delta in counted} == sli
         assert len(counted) == len(sli), "one delta a key"
-        gathered = [delta for delta in deltas.distributions if delta.rule == rule.id]
-        assert {(delta.group, delta.bucket_ns, delta.field) for delta in gathered} == set(values)
-        for delta in gathered:
-            expected = values[delta.group, delta.bucket_ns, delta.field]
+        gathered = distributed(deltas, rule)
+        assert gathered.keys() == values.keys()
+        for key, delta in gathered.items():
+            assert_holds(delta, values[key])
+
+
+@settings(max_examples=40, deadline=None)
+@given(records=RECORDS, signal=st.sampled_from(["span", "log"]), limit=st.integers(1, 4))
+def test_beyond_the_limit_the_overflow_group_holds_exactly_what_is_left(
+    records: list[Record], signal: Literal["span", "log"], limit: int
+) -> None:
+    for rule in RULES:
+        guard = CardinalityGuard(limit)
+        deltas = roll_up(build(signal, records), [rule], guard, NOW_NS)
+        sli, values = oracle(signal, records, rule)
+        overflow = group_key(dict.fromkeys(rule.per, OVERFLOW_GROUP))
+        groups = {key[0] for key in (*sli, *values)}
+        with_place = {delta.group for delta in (*deltas.sli, *deltas.distributions)} - {overflow}
+        if rule.per:
+            assert with_place <= groups
+            assert len(with_place) <= limit
+            # Of a log, a group may have a place and nothing to show for it.
+            assert signal == "log" or len(groups) > limit or with_place == groups
+        expected: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
+        for (group, bucket_ns), counts in sli.items():
+            for place, count in enumerate(counts):
+                expected[group if group in with_place else overflow, bucket_ns][place] += count
+        assert {(delta.group, delta.bucket_ns): [delta.good, delta.total] for delta in deltas.sli} == expected
+        left = sum(total for (group, _), (_, total) in sli.items() if group not in with_place and rule.per)
+        assert left <= guard.overflowed().get(rule.id, 0)
+        for key, delta in distributed(deltas, rule).items():
+            group, bucket_ns, name, kind = key
+            own = [
+                value
+                for (g, b, n, k), held in values.items()
+                if (g if g in with_place else overflow, b, n, k) == (group, bucket_ns, name, kind)
+                for value in held
+            ]
             if isinstance(delta.distribution, DDSketch):
-                assert delta.distribution.to_bytes() == DDSketch.of(expected).to_bytes()
+                assert_holds(delta, own)
             else:
-                assert delta.distribution == Counter(expected)
+                assert count_of(delta.distribution) == len(own)
+                assert all(own.count(text) == n for text, n in delta.distribution.items() if text != OVERFLOW_GROUP)
 
 
 def test_a_request_seen_as_span_and_as_log_counts_once() -> None:
