@@ -28,7 +28,14 @@ from benchmarks.rig.checking import WrongError, check_all_acknowledged, check_co
 from benchmarks.rig.measuring import Round, as_json, measure
 from benchmarks.rig.peers import PEERS, Peer, PeerError
 from benchmarks.rig.processes import cpu_seconds
-from benchmarks.rig.server import Server, ServerError, postgres, postgres_cpu_seconds, tailwatch
+from benchmarks.rig.server import (
+    Server,
+    ServerError,
+    end_servers_when_terminated,
+    postgres,
+    postgres_cpu_seconds,
+    tailwatch,
+)
 from tests.postgres import PrivatePostgres
 
 RESULTS: Final = Path(__file__).resolve().parent / "results" / "ingest.json"
@@ -226,4 +233,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    end_servers_when_terminated()
     main()

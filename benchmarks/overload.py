@@ -27,7 +27,7 @@ from benchmarks.rig.checking import WrongError, check_all_acknowledged, check_co
 from benchmarks.rig.generator import Generator, Load, Outcome
 from benchmarks.rig.measuring import measure
 from benchmarks.rig.processes import Memory, MemorySampler
-from benchmarks.rig.server import Server, ServerError, tailwatch
+from benchmarks.rig.server import Server, ServerError, end_servers_when_terminated, tailwatch
 
 RESULTS: Final = Path(__file__).resolve().parent / "results" / "overload.json"
 ROWS: Final = ("off", "on")
@@ -183,4 +183,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    end_servers_when_terminated()
     main()

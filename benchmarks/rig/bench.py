@@ -56,8 +56,8 @@ class Bench:
     def check(self, server: Server, *, rows: bool) -> None:
         """Hold the server's counts against what it acknowledged so far."""
         check_counts(server, self._spans[server.name], rows=rows)
-        stored = "and rows " if rows else ""
-        print(f"{server.name}: counters, sketches {stored}equal the {self._spans[server.name]:,} spans acknowledged")
+        kept = "counters, sketches and rows" if rows else "counters and sketches"
+        print(f"{server.name}: {kept} equal the {self._spans[server.name]:,} spans acknowledged")
 
     def table(self, rounds: dict[str, list[Round]], database: str = "") -> Result:
         """Print a line a server and return its numbers; ``rounds`` by server."""

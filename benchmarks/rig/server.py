@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -130,6 +132,11 @@ def postgres() -> Iterator[PrivatePostgres | None]:
         yield server
     finally:
         server.stop()
+
+
+def end_servers_when_terminated() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: through the contexts, which end the servers."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def postgres_cpu_seconds(server: PrivatePostgres) -> float:
