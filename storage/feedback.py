@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, select
 
 from storage.database import Database
-from storage.records import RECORD_TABLES, names_to_read, to_columns
-from storage.statements import chunks, insert_rows, storable
+from storage.requests import RequestKey, find_requests
+from storage.statements import insert_rows, storable
 from storage.tables import feedback
 from telemetry.columns import Columns, Signal, StringColumn
 
@@ -89,27 +88,14 @@ def load_labelled(db: Database, start_ns: int, end_ns: int) -> tuple[Columns, Co
     return logs, spans
 
 
-_Key = tuple[bytes, bytes]
-
-
 def _judged(
-    db: Database, signal: Signal, judgements: Mapping[_Key, FeedbackRow]
-) -> tuple[Columns, dict[_Key, FeedbackRow]]:
+    db: Database, signal: Signal, judgements: Mapping[RequestKey, FeedbackRow]
+) -> tuple[Columns, dict[RequestKey, FeedbackRow]]:
     """The records of ``signal`` that are judged, one a request, and the judgements that found none."""
-    table, names = RECORD_TABLES[signal], names_to_read(signal, None)
-    place = names.index("trace_id"), names.index("span_id")
-    found: dict[_Key, Sequence[Any]] = {}
-    traces = list({trace_id for trace_id, _ in judgements})
-    with db.read() as connection:
-        for chunk in chunks(traces):
-            query = select(*(table.c[name] for name in names)).where(table.c.trace_id.in_(chunk)).order_by(table.c.id)
-            for row in connection.execute(query):
-                key = row[place[0]], row[place[1]]
-                if key in judgements:
-                    found[key] = row
-    columns = to_columns(signal, names, list(found.values()))
+    columns, keys = find_requests(db, signal, judgements.keys())
+    found = frozenset(keys)
     rest = {key: row for key, row in judgements.items() if key not in found}
-    return _with_judgements(columns, [judgements[key] for key in found]), rest
+    return _with_judgements(columns, [judgements[key] for key in keys]), rest
 
 
 def _with_judgements(columns: Columns, rows: Sequence[FeedbackRow]) -> Columns:

@@ -5,30 +5,28 @@ It decodes and counts nothing itself. When it returns, everything is on the disk
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from sqlalchemy import Connection, select
 
+from storage.blocks import insert_blocks, prepare
 from storage.coverage import rows_dropped
 from storage.database import Database
 from storage.feedback import FeedbackRow, insert_feedback
 from storage.increments import insert_distributions, insert_sli
 from storage.metric_points import insert_points
-from storage.records import RECORD_TABLES, PreparedRecords, prepare
-from storage.statements import chunks, insert_into, insert_rows
-from storage.tables import payloads, resources
-from telemetry.columns import Columns, Signal
+from storage.statements import chunks, insert_into
+from storage.tables import payloads
+from telemetry.columns import Columns
 from telemetry.deltas import DistributionDelta, SliDelta
 from telemetry.errors import TailwatchError
 from telemetry.points import MetricPoint
 from telemetry.windows import NANOS, bucket_start
 
-_SEEN_EVERY_NS: Final = 3600 * NANOS
-"""A resource's ``seen_ns`` is brought up to date this often: retention needs no better, and a write costs."""
+Kind: TypeAlias = Literal["span", "log", "feedback"]
+EVERY_KIND: Final[frozenset[Kind]] = frozenset({"span", "log", "feedback"})
 _UNKEPT_NS: Final = 300 * NANOS
 """Where no rows are kept, the time that they are complete from moves in steps of this."""
 
@@ -81,10 +79,10 @@ def known(db: Database, digests: Iterable[bytes]) -> frozenset[bytes]:
     return frozenset(found)
 
 
-def commit(db: Database, group: Sequence[PreparedPayload], now_ns: int, keep_rows: bool = True) -> None:
+def commit(db: Database, group: Sequence[PreparedPayload], now_ns: int, kept: frozenset[Kind] = EVERY_KIND) -> None:
     """Commit the payloads of a group together, each request of which is new, and named once in the group.
 
-    ``keep_rows``: whether spans and inference logs are kept; counters, metrics and feedback always are. Increments of
+    ``kept``: which kinds of records are kept; counters and metrics always are. Increments of
     the same counter are added up first, so a group costs one row a counter.
 
     Raises:
@@ -95,19 +93,17 @@ def commit(db: Database, group: Sequence[PreparedPayload], now_ns: int, keep_row
     """
     if not group:
         return
-    records = [[prepare(columns) for columns in payload.columns if len(columns)] for payload in group if keep_rows]
+    records = [columns for payload in group for columns in payload.columns if len(columns)]
+    blocks = prepare(columns for columns in records if columns.signal in kept)
     with db.write() as connection:
         _claim(connection, [digest for payload in group for digest in payload.digests], now_ns)
         insert_sli(connection, [delta for payload in group for delta in payload.sli])
         insert_distributions(connection, [delta for payload in group for delta in payload.distributions])
         insert_points(connection, [point for payload in group for point in payload.points], now_ns)
-        insert_feedback(connection, [row for payload in group for row in payload.feedback])
-        if keep_rows:
-            kept = [batch for batches in records for batch in batches]
-            _insert_resources(connection, kept, now_ns)
-            _insert_records(connection, kept)
-        else:
-            _note_unkept(connection, [columns for payload in group for columns in payload.columns if len(columns)])
+        if "feedback" in kept:
+            insert_feedback(connection, [row for payload in group for row in payload.feedback])
+        insert_blocks(connection, blocks)
+        _note_unkept(connection, [columns for columns in records if columns.signal not in kept])
 
 
 def _claim(connection: Connection, digests: Sequence[bytes], now_ns: int) -> None:
@@ -133,30 +129,3 @@ def _note_unkept(connection: Connection, unkept: Sequence[Columns]) -> None:
     if unkept:
         newest_ns = max(int(columns.time_ns.max()) for columns in unkept)
         rows_dropped(connection, bucket_start(newest_ns, _UNKEPT_NS) + _UNKEPT_NS)
-
-
-def _insert_resources(connection: Connection, batches: Iterable[PreparedRecords], now_ns: int) -> None:
-    bodies: dict[int, bytes] = {}
-    for batch in batches:
-        bodies.update(batch.resources)
-    for chunk in chunks(sorted(bodies)):
-        statement = insert_into(connection, resources).values(
-            [{"id": number, "body": bodies[number], "seen_ns": now_ns} for number in chunk]
-        )
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["id"],
-                set_={"seen_ns": statement.excluded.seen_ns},
-                where=resources.c.seen_ns < statement.excluded.seen_ns - _SEEN_EVERY_NS,
-            )
-        )
-
-
-def _insert_records(connection: Connection, batches: Iterable[PreparedRecords]) -> None:
-    """Insert the rows, those of the same columns together."""
-    alike: dict[tuple[Signal, tuple[str, ...]], list[PreparedRecords]] = defaultdict(list)
-    for batch in batches:
-        alike[batch.signal, batch.names].append(batch)
-    for (signal, names), same in alike.items():
-        rows = chain.from_iterable(batch.rows() for batch in same)
-        insert_rows(connection, RECORD_TABLES[signal], names, rows)

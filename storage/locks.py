@@ -23,6 +23,7 @@ class Lock(IntEnum):
 
     COMPACTION = 1
     EVALUATION = 2
+    PARTITIONS = 3
 
 
 def take_turn(connection: Connection, lock: Lock) -> None:

@@ -1,26 +1,33 @@
-"""Reading records of a time range into column batches; shared by spans and inference logs, it writes nothing.
+"""Reading records of a time range out of blocks into column batches; shared by spans and logs, it writes nothing.
 
-Equality matchers on stored fields become SQL; every other matcher runs on the columns that come back, so a
-filter means here exactly what it means at intake.
+Blocks that can hold nothing wanted are passed over by their times and services; of the others those columns are read
+that decide, and the rest if a record is wanted. Filters run on the columns, so that they mean here what they mean at
+intake. A transaction sees every record once, in one block, whatever is merged meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
-from sqlalchemy import ColumnElement, Table, select, tuple_
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sqlalchemy import Connection
 
+from storage.block_format import decode_table, join_tables
+from storage.blocks import BlockInfo, find_blocks, newest_blocks, read_columns
 from storage.database import Database
-from storage.records import RECORD_TABLES, names_to_read, to_columns
-from storage.tables import STORED_STRINGS
-from telemetry.columns import Columns, Signal
+from storage.records import names_to_read, to_columns
+from telemetry.columns import Columns, Signal, empty_columns
 from telemetry.matchers import Matchers
 
 EVERYTHING: Final = Matchers()
 CHUNK_ROWS: Final = 50_000
-"""Rows in memory at a time when a long range is read; about 40 MB."""
+"""Rows in a batch when a long range is read."""
+_SLICE_ROWS: Final = 200_000
+"""Rows that are read, and put in the order of time, at once; about 40 MB of spans with all their fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +35,12 @@ class Selection:
     """Which records: ``signal``, event time within [``start_ns``, ``end_ns``), and filters.
 
     Attributes:
-        fields: what to read beside ids and times; None for all.
+        service: of this service only; None for all.
+        where: what else has to match.
+        fields: what to read beside ids, times and embeddings; None for all.
         inference_only: leave out records that describe no inference call.
+        failed: failed records only, or only good ones; None for both.
+        min_duration_ns: from start to end.
     """
 
     signal: Signal
@@ -39,81 +50,136 @@ class Selection:
     where: Matchers = EVERYTHING
     fields: frozenset[str] | None = None
     inference_only: bool = True
+    failed: bool | None = None
+    min_duration_ns: int | None = None
 
-    @property
-    def table(self) -> Table:
-        """Where the records are."""
-        return RECORD_TABLES[self.signal]
+    def read(self, connection: Connection, block: BlockInfo) -> pa.Table | None:
+        """The wanted records of a block; None for none."""
+        if not block.may_hold_service(self.service):
+            return None
+        body = read_columns(connection, block.id)
+        wanted = None if self.fields is None else self.fields | self._deciding
+        if self._deciding or wanted is None:
+            mask = self.mask(decode_table(body, names_to_read(self._deciding)))
+            if not mask.any():
+                return None
+            table = decode_table(body, names_to_read(wanted))
+        else:
+            table = decode_table(body, names_to_read(wanted))
+            mask = self.mask(table)
+        if mask.all():
+            return table
+        return table.filter(pa.array(mask)) if mask.any() else None
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The table columns to read."""
-        fields = None if self.fields is None else self.fields | self.where.names
-        return names_to_read(self.signal, fields)
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """What SQL can decide."""
-        table = self.table
-        conditions: list[ColumnElement[bool]] = [table.c.time_ns >= self.start_ns, table.c.time_ns < self.end_ns]
+    def mask(self, table: pa.Table) -> NDArray[np.bool_]:
+        """(n,) which records of a block are wanted."""
+        columns = to_columns(self.signal, table)
+        mask = (columns.time_ns >= self.start_ns) & (columns.time_ns < self.end_ns)
         if self.inference_only:
-            conditions.append(table.c.is_inference.is_(True))
+            mask &= columns.is_inference
         if self.service is not None:
-            conditions.append(table.c.service == self.service)
-        conditions += [
-            table.c[matcher.name] == matcher.value
-            for matcher in self.where.items
-            if matcher.op == "=" and matcher.value and matcher.name in STORED_STRINGS
-        ]
-        return conditions
+            service = columns.string("service")
+            mask &= service.mask([value == self.service for value in service.values], missing=False)
+        if self.failed is not None:
+            mask &= (columns.string("error_type").codes >= 0) == self.failed
+        if self.min_duration_ns is not None:
+            mask &= columns.time_ns - columns.start_ns >= self.min_duration_ns
+        return mask & self.where.mask(columns) if self.where.items else mask
 
-    def columns(self, rows: Sequence[Sequence[Any]]) -> Columns:
-        """The batch of ``rows``, less what only the columns can tell apart."""
-        columns = to_columns(self.signal, self.names, rows)
-        return columns.take(self.where.mask(columns)) if self.where.items else columns
+    @property
+    def _deciding(self) -> frozenset[str]:
+        """The fields that decide, beside times."""
+        names = set(self.where.names)
+        if self.service is not None:
+            names.add("service")
+        if self.failed is not None:
+            names.add("error_type")
+        return frozenset(names)
 
 
 def load_newest(db: Database, selection: Selection, limit: int) -> Columns:
-    """The newest ``limit`` records that SQL selects, oldest first, in one batch.
+    """The newest ``limit`` records, oldest first, in one batch.
 
     Raises:
         StorageError: the database cannot be used.
     """
-    table = selection.table
-    query = (
-        select(*(table.c[name] for name in selection.names))
-        .where(*selection.conditions())
-        .order_by(table.c.time_ns.desc(), table.c.id.desc())
-        .limit(limit)
-    )
+    found: dict[int, pa.Table] = {}
+    times: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
     with db.read() as connection:
-        rows = connection.execute(query).all()
-    return selection.columns(rows[::-1])
+        for block in newest_blocks(connection, selection.signal, selection.start_ns, selection.end_ns):
+            if len(times) >= limit and (not limit or times.min() > block.end_ns):
+                break  # what is left is older than everything found
+            table = selection.read(connection, block)
+            if table is not None:
+                found[block.id] = table
+                times = _newest(np.append(times, table.column("time_ns").to_numpy()), limit)
+    columns = _in_order(selection.signal, [found[number] for number in sorted(found)])
+    return columns.take(np.arange(len(columns))[max(len(columns) - limit, 0) :])
 
 
 def iterate(db: Database, selection: Selection, chunk_rows: int = CHUNK_ROWS) -> Iterator[Columns]:
-    """All records, oldest first, in batches of at most ``chunk_rows``, each read in a transaction of its own.
+    """All records, oldest first, in batches of at most ``chunk_rows``.
 
-    A record that is committed behind the place that the reading has reached is not seen.
+    The range is read slice by slice of time, each in a transaction of its own. A record that is committed behind the
+    place that the reading has reached is not seen.
 
     Raises:
         StorageError: the database cannot be used.
     """
-    table, names = selection.table, selection.names
-    query = (
-        select(*(table.c[name] for name in names), table.c.id)
-        .where(*selection.conditions())
-        .order_by(table.c.time_ns, table.c.id)
-        .limit(chunk_rows)
-    )
-    place = names.index("time_ns")
-    after: tuple[int, int] | None = None
-    while True:
-        page = query if after is None else query.where(tuple_(table.c.time_ns, table.c.id) > after)
+    for start_ns, end_ns in _slices(db, selection):
+        part = replace(selection, start_ns=start_ns, end_ns=end_ns)
         with db.read() as connection:
-            rows = connection.execute(page).all()
-        if not rows:
+            blocks = sorted(find_blocks(connection, part.signal, start_ns, end_ns), key=lambda block: block.id)
+            tables = [table for block in blocks if (table := part.read(connection, block)) is not None]
+        columns = _in_order(part.signal, tables)
+        for first in range(0, len(columns), chunk_rows):
+            yield columns.take(np.arange(first, min(first + chunk_rows, len(columns))))
+
+
+def _slices(db: Database, selection: Selection) -> Iterator[tuple[int, int]]:
+    """The range cut where about ``_SLICE_ROWS`` records lie between; what comes in meanwhile makes further slices."""
+    start_ns = selection.start_ns
+    while True:
+        with db.read() as connection:
+            blocks = find_blocks(connection, selection.signal, start_ns, selection.end_ns)
+        if not blocks:
             return
-        after = rows[-1][place], rows[-1][-1]
-        yield selection.columns([row[:-1] for row in rows])
-        if len(rows) < chunk_rows:
+        last_ns = min(max(block.end_ns for block in blocks) + 1, selection.end_ns)
+        for cut_ns in [*_cuts(blocks, start_ns, last_ns), last_ns]:
+            yield start_ns, cut_ns
+            start_ns = cut_ns
+        if start_ns >= selection.end_ns:
             return
+
+
+def _cuts(blocks: Sequence[BlockInfo], start_ns: int, end_ns: int) -> list[int]:
+    """Times strictly between ``start_ns`` and ``end_ns``, with as many records between if blocks hold them evenly.
+
+    The number of records before a time is then linear between the ends of blocks, so it is interpolated.
+    """
+    starts = np.asarray([block.start_ns for block in blocks], dtype=np.int64)
+    stops = np.asarray([block.end_ns for block in blocks], dtype=np.int64) + 1
+    rates = np.asarray([block.records for block in blocks], dtype=np.float64) / (stops - starts)
+    edges, place = np.unique(np.concatenate((starts, stops)), return_inverse=True)
+    slopes = np.zeros(len(edges))
+    np.add.at(slopes, place, np.concatenate((rates, -rates)))
+    before = np.concatenate(([0.0], np.cumsum(np.cumsum(slopes)[:-1] * np.diff(edges))))
+    offsets = (edges - edges[0]).astype(np.float64)
+    skipped = float(np.interp(start_ns - int(edges[0]), offsets, before))
+    targets = np.arange(skipped + _SLICE_ROWS, before[-1], _SLICE_ROWS)
+    cuts = np.interp(targets, before, offsets).astype(np.int64) + edges[0]
+    return [cut for cut in np.unique(cuts).tolist() if start_ns < cut < end_ns]
+
+
+def _newest(times: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
+    return times if len(times) <= limit else np.partition(times, len(times) - limit)[len(times) - limit :]
+
+
+def _in_order(signal: Signal, tables: Sequence[pa.Table]) -> Columns:
+    """The records of ``tables`` by time; those of one time in the order that they have."""
+    if not tables:
+        return empty_columns(signal)
+    columns = to_columns(signal, join_tables(tables))
+    if (columns.time_ns[1:] >= columns.time_ns[:-1]).all():
+        return columns
+    return columns.take(np.argsort(columns.time_ns, kind="stable"))

@@ -2,91 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+import numpy as np
+import pyarrow as pa
 
+from storage.block_format import decode_raw, decode_table, fixed_bytes
+from storage.blocks import blocks_with_trace, read_columns, read_raw
 from storage.database import Database
-from storage.records import names_to_read, read_extras
-from storage.selection import CHUNK_ROWS, EVERYTHING, Selection, iterate, load_newest
-from storage.tables import STORED_NUMBERS, STORED_STRINGS, resources, spans
-from telemetry.columns import Columns
-from telemetry.matchers import Matchers
+from storage.reader import RecordReader
+from storage.records import SpanRow, to_columns, to_rows
+from storage.selection import Selection, load_newest
+from telemetry.matchers import Matcher, Matchers
+from telemetry.schema import FIELD_BY_NAME
 from telemetry.windows import NANOS
 
-_NAMES: Final = names_to_read("span", None)
+__all__ = ["SpanRow", "iterate_columns", "load_columns", "search", "trace"]
 
 
-@dataclass(frozen=True, slots=True)
-class SpanRow:
-    """One stored span.
-
-    Attributes:
-        trace_id, span_id, parent_span_id: hex; the last is empty for a root.
-        start_ns, end_ns: event times.
-        strings, numbers: canonical fields, features and other kept attributes that it has; durations in seconds.
-        raw, resource: its own OTLP bytes and its serialised resource; empty in search results.
-    """
-
-    trace_id: str
-    span_id: str
-    parent_span_id: str
-    name: str
-    start_ns: int
-    end_ns: int
-    is_inference: bool
-    strings: Mapping[str, str]
-    numbers: Mapping[str, float]
-    raw: bytes = b""
-    resource: bytes = b""
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds from start to end."""
-        return (self.end_ns - self.start_ns) / NANOS
-
-
-def load_columns(
-    db: Database,
-    start_ns: int,
-    end_ns: int,
-    *,
-    service: str | None = None,
-    where: Matchers = EVERYTHING,
-    fields: frozenset[str] | None = None,
-    inference_only: bool = True,
-    limit: int = 200_000,
-) -> Columns:
-    """The newest ``limit`` spans that ended within [start, end), oldest first.
-
-    ``fields`` names what is read beside ids and times (None: everything); fewer is faster.
-
-    Raises:
-        StorageError: the database cannot be used.
-    """
-    return load_newest(db, Selection("span", start_ns, end_ns, service, where, fields, inference_only), limit)
-
-
-def iterate_columns(
-    db: Database,
-    start_ns: int,
-    end_ns: int,
-    *,
-    service: str | None = None,
-    where: Matchers = EVERYTHING,
-    fields: frozenset[str] | None = None,
-    inference_only: bool = True,
-    chunk_rows: int = CHUNK_ROWS,
-) -> Iterator[Columns]:
-    """All spans that ended within [start, end), oldest first, in batches of at most ``chunk_rows``.
-
-    Raises:
-        StorageError: the database cannot be used.
-    """
-    selection = Selection("span", start_ns, end_ns, service, where, fields, inference_only)
-    return iterate(db, selection, chunk_rows)
+_SPANS = RecordReader("span")
+load_columns = _SPANS.load_columns
+iterate_columns = _SPANS.iterate_columns
 
 
 def trace(db: Database, trace_id: str) -> list[SpanRow]:
@@ -99,14 +37,17 @@ def trace(db: Database, trace_id: str) -> list[SpanRow]:
         wanted = bytes.fromhex(trace_id)
     except ValueError:
         return []
-    query = (
-        select(*(spans.c[name] for name in _NAMES), spans.c.raw, resources.c.body)
-        .outerjoin_from(spans, resources, resources.c.id == spans.c.resource_id)
-        .where(spans.c.trace_id == wanted)
-        .order_by(spans.c.start_ns, spans.c.id)
-    )
+    if len(wanted) != 16 or not any(wanted):
+        return []
+    found: list[SpanRow] = []
     with db.read() as connection:
-        return [_span(row, raw=row[-2] or b"", resource=row[-1] or b"") for row in connection.execute(query)]
+        for number in blocks_with_trace(connection, "span", wanted):
+            body = read_columns(connection, number)
+            ids = fixed_bytes(decode_table(body, frozenset({"trace_id"}).__contains__), "trace_id", 16)
+            places = np.flatnonzero((ids == np.frombuffer(wanted, dtype=np.uint8)).all(axis=1))
+            if len(places):
+                found += _whole(decode_table(body), read_raw(connection, number), places.tolist())
+    return sorted(found, key=lambda span: span.start_ns)
 
 
 def search(
@@ -124,48 +65,37 @@ def search(
 ) -> list[SpanRow]:
     """Spans that ended within [start, end), newest first.
 
-    ``error`` is True for failed spans, False for good ones; ``where`` gives values of other stored string
-    fields, such as ``{"model_version": "v3"}``.
+    ``error`` is True for failed spans, False for good ones; ``where`` gives values of other string fields, such as
+    ``{"model_version": "v3"}``.
 
     Raises:
-        KeyError: ``where`` names a field that is not stored.
+        KeyError: ``where`` names no string field.
         StorageError: the database cannot be used.
     """
-    conditions: list[ColumnElement[bool]] = [spans.c.time_ns >= start_ns, spans.c.time_ns < end_ns]
-    if inference_only:
-        conditions.append(spans.c.is_inference.is_(True))
-    for name, value in {"service": service, "operation": operation, **(where or {})}.items():
-        if value is not None:
-            conditions.append(spans.c[name] == value)
-    if error is not None:
-        conditions.append(spans.c.error_type.is_not(None) if error else spans.c.error_type.is_(None))
-    if min_duration_s is not None:
-        conditions.append(spans.c.time_ns - spans.c.start_ns >= round(min_duration_s * NANOS))
-    query = (
-        select(*(spans.c[name] for name in _NAMES))
-        .where(*conditions)
-        .order_by(spans.c.time_ns.desc(), spans.c.id.desc())
-        .limit(limit)
-    )
-    with db.read() as connection:
-        return [_span(row) for row in connection.execute(query)]
+    named = {"service": service, "operation": operation, **(where or {})}
+    values = {name: value for name, value in named.items() if value is not None}
+    for name in values:
+        if FIELD_BY_NAME[name].kind != "string":
+            raise KeyError(name)
+    selection = Selection(
+        "span", start_ns, end_ns,
+        service=values.pop("service", None),
+        where=Matchers(tuple(Matcher(name, "=", value) for name, value in values.items())),
+        inference_only=inference_only,
+        failed=error,
+        min_duration_ns=None if min_duration_s is None else round(min_duration_s * NANOS),
+    )  # fmt: skip
+    return list(to_rows(load_newest(db, selection, limit)))[::-1]
 
 
-def _span(row: Sequence[Any], raw: bytes = b"", resource: bytes = b"") -> SpanRow:
-    values = dict(zip(_NAMES, row, strict=False))
-    extras = read_extras(values["extras"])
-    strings = {name: values[name] for name in STORED_STRINGS if values[name] is not None}
-    numbers = {name: values[name] for name in STORED_NUMBERS if values[name] is not None}
-    return SpanRow(
-        trace_id=(values["trace_id"] or b"").hex(),
-        span_id=(values["span_id"] or b"").hex(),
-        parent_span_id=(values["parent_span_id"] or b"").hex(),
-        name=values["name"] or "",
-        start_ns=values["start_ns"],
-        end_ns=values["time_ns"],
-        is_inference=values["is_inference"],
-        strings=strings | {name: value for name, value in extras.items() if isinstance(value, str)},
-        numbers=numbers | {name: value for name, value in extras.items() if not isinstance(value, str)},
-        raw=raw,
-        resource=resource,
+def _whole(table: pa.Table, raw_body: bytes | None, places: list[int]) -> list[SpanRow]:
+    """The spans at ``places`` of a block, with their raw bytes and resources."""
+    raw = decode_raw(raw_body, table)
+    rows: Any = table.take(pa.array(places))
+    resources: list[bytes | None] = (
+        rows.column("resource").to_pylist() if "resource" in rows.column_names else [None] * len(places)
     )
+    return [
+        replace(span, raw=raw[place] if len(raw) else b"", resource=resource or b"")
+        for span, place, resource in zip(to_rows(to_columns("span", rows)), places, resources, strict=True)
+    ]

@@ -1,7 +1,7 @@
 """The tables of telemetry and counters, as SQLAlchemy Core; the migrations create them, and a test holds both equal.
 
 Conventions: times are int64 nanoseconds since the epoch (``*_ns``), durations seconds, money US dollars. A
-canonical field (``telemetry.schema``) is a column of the field's name. A missing value is NULL.
+missing value is NULL.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from sqlalchemy import (
     text,
 )
 
-from telemetry.schema import FIELDS
-
 metadata: Final = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -40,27 +38,6 @@ metadata: Final = MetaData(
 BigId: Final = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit row number: SQLite makes one for ``INTEGER PRIMARY KEY`` only."""
 
-STORED_STRINGS: Final = tuple(field.name for field in FIELDS if field.stored and field.kind == "string")
-STORED_NUMBERS: Final = tuple(field.name for field in FIELDS if field.stored and field.kind == "number")
-
-
-def _record_columns(*own: Column[Any]) -> list[Column[Any]]:
-    """What spans and inference logs have in common, and the table's ``own``; ``raw`` is last, being long."""
-    return [
-        Column("id", BigId, primary_key=True, autoincrement=True),
-        Column("time_ns", BigInteger, nullable=False),
-        Column("trace_id", LargeBinary),
-        Column("span_id", LargeBinary),
-        Column("name", Text),
-        Column("is_inference", Boolean, nullable=False),
-        Column("resource_id", BigInteger),
-        *own,
-        *(Column(name, Text) for name in STORED_STRINGS),
-        *(Column(name, Double) for name in STORED_NUMBERS),
-        Column("extras", Text),
-        Column("raw", LargeBinary),
-    ]
-
 
 payloads: Final = Table(
     "payloads",
@@ -72,35 +49,26 @@ payloads: Final = Table(
 )
 """Digests of the request bodies that were counted: a repeat is found here."""
 
-resources: Final = Table(
-    "resources",
+record_blocks: Final = Table(
+    "record_blocks",
     metadata,
-    Column("id", BigId, primary_key=True, autoincrement=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("seen_ns", BigInteger, nullable=False),
-    Index("ix_resources_seen_ns", "seen_ns"),
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("signal", Text, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("services", Text),
+    Column("trace_filter", LargeBinary),
+    Column("columns", LargeBinary, nullable=False),
+    Column("raw", LargeBinary),
+    Index("ix_record_blocks_signal_end_ns_start_ns", "signal", "end_ns", "start_ns"),
+    Index("ix_record_blocks_level_signal_start_ns", "level", "signal", "start_ns"),
+    sqlite_autoincrement=True,
 )
-"""Serialised OTLP resources; the id is a hash of the body, so writers agree on it without asking."""
-
-spans: Final = Table(
-    "spans",
-    metadata,
-    *_record_columns(Column("start_ns", BigInteger, nullable=False), Column("parent_span_id", LargeBinary)),
-    Index("ix_spans_trace_id", "trace_id"),
-    Index("ix_spans_time_ns", "time_ns"),
-    Index("ix_spans_service_time_ns", "service", "time_ns"),
-)
-"""Spans: ``time_ns`` is the end; ``extras`` a JSON object of features and other wanted attributes; ``raw`` OTLP."""
-
-inference_logs: Final = Table(
-    "inference_logs",
-    metadata,
-    *_record_columns(Column("embedding", LargeBinary)),
-    Index("ix_inference_logs_trace_id", "trace_id"),
-    Index("ix_inference_logs_time_ns", "time_ns"),
-    Index("ix_inference_logs_service_time_ns", "service", "time_ns"),
-)
-"""Inference logs; ``embedding`` is little-endian float32."""
+"""Spans and inference logs, many a row (``storage.blocks``). On PostgreSQL it is partitioned by days of ``end_ns``,
+for which its primary key there ends with ``end_ns``. A number is never used again, so that who read a block before can
+tell that it is gone."""
 
 feedback: Final = Table(
     "feedback",

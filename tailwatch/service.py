@@ -166,7 +166,14 @@ class Service:
             compact(self.database, now_ns, position)
 
     def _retain(self, now_ns: int) -> None:
-        policy = RetentionPolicy(self.settings.raw_retention, self.settings.rollup_retention, _DIGESTS_NS)
+        keeping = self.settings.keeping
+        policy = RetentionPolicy(
+            spans_ns=keeping["span"],
+            logs_ns=keeping["log"],
+            feedback_ns=keeping["feedback"],
+            deltas_ns=self.settings.rollup_retention,
+            digests_ns=_DIGESTS_NS,
+        )
         retention.apply(self.database, now_ns, policy)
         self.alerting.forget(now_ns - _INCIDENTS_NS)
 

@@ -39,6 +39,8 @@ def _checked_already(value: object) -> AlertingConfig:
 
 
 if TYPE_CHECKING:
+    from storage.ingest import Kind
+
     AlertingSection = AlertingConfig
 else:
     # pydantic looks into dataclasses, and this one holds receivers, whose type is a protocol
@@ -77,8 +79,11 @@ class Settings(BaseSettings):
     )
     raw_retention: DurationNs = Field(
         7 * 86400 * NANOS,
-        description="How long spans and inference logs are kept; 0 keeps none and counts just as exactly.",
+        description="How long spans, inference logs and feedback are kept; 0 keeps none and counts just as exactly.",
     )
+    span_retention: DurationNs | None = Field(None, description="How long spans are kept; unset: raw_retention.")
+    log_retention: DurationNs | None = Field(None, description="The same for inference logs.")
+    feedback_retention: DurationNs | None = Field(None, description="The same for feedback.")
     rollup_retention: DurationNs = Field(
         400 * 86400 * NANOS, description="How long counters and sketches are kept; longer than any SLO window."
     )
@@ -129,6 +134,19 @@ class Settings(BaseSettings):
     def grpc_address(self) -> Address | None:
         """Where gRPC listens; None when it is off."""
         return Address(self.grpc) if self.grpc else None
+
+    @property
+    def keeping(self) -> Mapping[Kind, int]:
+        """How long records of each kind are kept, in nanoseconds."""
+        own: Mapping[Kind, int | None] = {
+            "span": self.span_retention, "log": self.log_retention, "feedback": self.feedback_retention,
+        }  # fmt: skip
+        return {kind: self.raw_retention if time is None else time for kind, time in own.items()}
+
+    @property
+    def kept(self) -> frozenset[Kind]:
+        """The kinds of records that are kept at all."""
+        return frozenset(kind for kind, time in self.keeping.items() if time > 0)
 
     @property
     def url(self) -> str:

@@ -14,7 +14,7 @@ from collector.committer import Commit
 from collector.limits import MIB, Limits
 from collector.pipeline import Pipeline
 from storage.database import Database
-from storage.ingest import PreparedPayload, commit
+from storage.ingest import Kind, PreparedPayload, commit
 from storage.settings import read_setting, settle_setting
 from tailwatch.backfill import backfill
 from tailwatch.catalogue import Catalogue, check_windows, load_catalogue
@@ -56,17 +56,17 @@ def open_store(settings: Settings, clock: Clock) -> Iterator[Store]:
             rules=catalogue.rules,
             prices=catalogue.prices.table,
             guard=guard,
-            limits=replace(Limits(), body_bytes=settings.max_body_mib * MIB),
-            keep_rows=settings.raw_retention > 0,
+            limits=replace(Limits(), body_bytes=settings.max_body_mib * MIB, future_ns=settings.future_horizon),
+            keep_rows=bool(settings.kept & {"span", "log"}),
             fingerprint_key=_fingerprint_key(database),
         )
-        yield Store(database, catalogue, pipeline, partial(_commit, database, clock, settings.raw_retention > 0))
+        yield Store(database, catalogue, pipeline, partial(_commit, database, clock, settings.kept))
     finally:
         database.close()
 
 
-def _commit(database: Database, clock: Clock, keep_rows: bool, payloads: Sequence[PreparedPayload]) -> None:
-    commit(database, payloads, clock.now_ns(), keep_rows)
+def _commit(database: Database, clock: Clock, kept: frozenset[Kind], payloads: Sequence[PreparedPayload]) -> None:
+    commit(database, payloads, clock.now_ns(), kept)
 
 
 def _fingerprint_key(database: Database) -> bytes:

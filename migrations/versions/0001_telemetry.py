@@ -8,17 +8,6 @@ down_revision = None
 
 ROW_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
-STRINGS = (
-    "service", "instance", "environment", "region", "operation", "provider", "model", "model_version", "tenant",
-    "user", "session", "input_type", "error_type", "finish_reason", "streaming", "cache_hit", "warmup", "prediction",
-    "prompt_hash",
-)  # fmt: skip
-NUMBERS = (
-    "tokens_in", "tokens_out", "tokens_cached", "tokens_cache_write", "tokens_reasoning", "ttft", "queue", "prefill",
-    "decode", "batch_size", "confidence", "cost", "gpu_seconds", "duration", "tpot",
-)  # fmt: skip
-
-
 def upgrade() -> None:
     _create_intake_tables()
     _create_record_tables()
@@ -35,51 +24,36 @@ def _create_intake_tables() -> None:
     )
     op.create_index("ix_payloads_received_ns", "payloads", ["received_ns"])
     op.create_table(
-        "resources",
-        sa.Column("id", ROW_ID, primary_key=True, autoincrement=False),
-        sa.Column("body", sa.LargeBinary, nullable=False),
-        sa.Column("seen_ns", sa.BigInteger, nullable=False),
-    )
-    op.create_index("ix_resources_seen_ns", "resources", ["seen_ns"])
-    op.create_table(
         "settings",
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
     )
 
 
-def _record_columns(*own: sa.Column) -> list[sa.Column]:
-    return [
-        sa.Column("id", ROW_ID, primary_key=True, autoincrement=True),
-        sa.Column("time_ns", sa.BigInteger, nullable=False),
-        sa.Column("trace_id", sa.LargeBinary),
-        sa.Column("span_id", sa.LargeBinary),
-        sa.Column("name", sa.Text),
-        sa.Column("is_inference", sa.Boolean, nullable=False),
-        sa.Column("resource_id", sa.BigInteger),
-        *own,
-        *(sa.Column(name, sa.Text) for name in STRINGS),
-        *(sa.Column(name, sa.Double) for name in NUMBERS),
-        sa.Column("extras", sa.Text),
-        sa.Column("raw", sa.LargeBinary),
-    ]
-
-
 def _create_record_tables() -> None:
+    on_postgresql = op.get_bind().dialect.name == "postgresql"
     op.create_table(
-        "spans",
-        *_record_columns(
-            sa.Column("start_ns", sa.BigInteger, nullable=False), sa.Column("parent_span_id", sa.LargeBinary)
-        ),
+        "record_blocks",
+        sa.Column("id", ROW_ID, primary_key=True, autoincrement=True),
+        sa.Column("signal", sa.Text, nullable=False),
+        sa.Column("level", sa.SmallInteger, nullable=False),
+        sa.Column("start_ns", sa.BigInteger, nullable=False),
+        sa.Column("end_ns", sa.BigInteger, nullable=False, primary_key=on_postgresql, autoincrement=False),
+        sa.Column("records", sa.BigInteger, nullable=False),
+        sa.Column("services", sa.Text),
+        sa.Column("trace_filter", sa.LargeBinary),
+        sa.Column("columns", sa.LargeBinary, nullable=False),
+        sa.Column("raw", sa.LargeBinary),
+        sqlite_autoincrement=True,
+        postgresql_partition_by="RANGE (end_ns)",
     )
-    op.create_table(
-        "inference_logs",
-        *_record_columns(sa.Column("embedding", sa.LargeBinary)),
-    )
-    for table in ("spans", "inference_logs"):
-        op.create_index(f"ix_{table}_trace_id", table, ["trace_id"])
-        op.create_index(f"ix_{table}_time_ns", table, ["time_ns"])
-        op.create_index(f"ix_{table}_service_time_ns", table, ["service", "time_ns"])
+    for columns in (["signal", "end_ns", "start_ns"], ["level", "signal", "start_ns"]):
+        op.create_index(f"ix_record_blocks_{'_'.join(columns)}", "record_blocks", columns)
+    if on_postgresql:
+        # Compressed already; and a part of a filter is read without the rest of it only where it is not compressed.
+        for column in ("trace_filter", "columns", "raw"):
+            op.execute(f"ALTER TABLE record_blocks ALTER COLUMN {column} SET STORAGE EXTERNAL")
+        op.execute("CREATE TABLE record_blocks_default PARTITION OF record_blocks DEFAULT")
     op.create_table(
         "feedback",
         sa.Column("id", ROW_ID, primary_key=True, autoincrement=True),

@@ -27,8 +27,8 @@ def command(config: Path | None) -> None:
 def show(settings: Settings, name: str) -> str:
     """The value of a setting as text, durations as durations, passwords masked."""
     value = getattr(settings, name)
-    if name in ("raw_retention", "rollup_retention", "evaluation_interval", "future_horizon"):
-        return format_duration(value)
+    if name.endswith(("_retention", "_interval", "_horizon")):
+        return "as raw_retention" if value is None else format_duration(value)
     if name == "database_url":
         return "(SQLite in data_dir)" if value is None else display_name(parse_url(value))
     if name == "alerting":

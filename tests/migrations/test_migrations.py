@@ -33,7 +33,9 @@ def test_file_names_begin_with_the_revision_and_form_one_line():
 
 
 def _belongs(item: object, dialect: str) -> bool:
-    """Whether the engine has this object: Alembic does not look at ``ddl_if``."""
+    """Whether the engine has this object, and it is no partition's: Alembic does not look at ``ddl_if``."""
+    if str(getattr(item, "table", item)).endswith("_default"):
+        return False
     return not (isinstance(item, Index) and dialect == "sqlite" and str(item.name).endswith("_transaction_id"))
 
 

@@ -74,12 +74,12 @@ def test_settings_are_kept(database: Database):
 
 
 def test_tables_tell_their_rows_and_bytes(database: Database):
-    commit(database, [payload("a", columns=(span_columns(200),))], NOW_NS)
+    commit(database, [payload("a", columns=(span_columns(5000),))], NOW_NS)
     stats = {found.name: found for found in table_stats(database)}
     assert set(metadata.tables) <= set(stats)
-    assert (stats["spans"].rows, stats["feedback"].rows) == (200, 0)
-    assert stats["spans"].size_bytes > stats["feedback"].size_bytes > 0
-    assert next(iter(stats)) == "spans"
+    assert (stats["record_blocks"].rows, stats["feedback"].rows) == (17, 0)  # a block five minutes
+    assert stats["record_blocks"].size_bytes > stats["feedback"].size_bytes > 0
+    assert next(iter(stats)) == "record_blocks"
 
 
 def test_writers_that_settle_a_setting_at_once_agree(database: Database):

@@ -48,7 +48,7 @@ def _totals(database: Database) -> Counter[tuple[str, str, int]]:
 
 
 def _clear(database: Database) -> None:
-    retention.apply(database, FUTURE, retention.RetentionPolicy(0, 0, 0))
+    retention.apply(database, FUTURE, retention.RetentionPolicy(0, 0, 0, 0, 0))
 
 
 DELTAS = st.lists(

@@ -13,10 +13,8 @@ from storage import spans
 from storage.database import Database
 from storage.feedback import FeedbackRow
 from storage.ingest import PreparedPayload, RepeatedError, commit, known
-from storage.records import resource_id
 from storage.rollups import load, sli_totals
-from storage.tables import distribution_deltas, feedback, inference_logs, payloads, resources, sli_deltas
-from storage.tables import spans as span_table
+from storage.tables import distribution_deltas, feedback, payloads, record_blocks, sli_deltas
 from telemetry.deltas import group_key
 from telemetry.sketches import DDSketch
 from telemetry.windows import NANOS
@@ -28,6 +26,12 @@ HOUR_NS = 3600 * NANOS
 def _rows(database: Database, table: object) -> int:
     with database.read() as connection:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _records(database: Database) -> dict[str, int]:
+    query = select(record_blocks.c.signal, func.sum(record_blocks.c.records)).group_by(record_blocks.c.signal)
+    with database.read() as connection:
+        return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
 def test_no_payloads_need_no_transaction(database: Database):
@@ -42,8 +46,8 @@ def test_everything_of_a_payload_is_kept(database: Database):
         feedback=(FeedbackRow(NOW_NS, b"t" * 16, b"s" * 8, "yes", None, 0.5),),
     )
     commit(database, [whole], NOW_NS)
-    counts = {table.name: _rows(database, table) for table in (span_table, inference_logs, feedback, sli_deltas)}
-    assert counts == {"spans": 5, "inference_logs": 4, "feedback": 1, "sli_deltas": 1}
+    assert _records(database) == {"span": 5, "log": 4}
+    assert [_rows(database, table) for table in (feedback, sli_deltas)] == [1, 1]
 
 
 def test_a_group_with_a_repeat_is_not_committed_and_the_repeat_is_named(database: Database):
@@ -92,14 +96,14 @@ def test_increments_of_one_counter_in_a_group_become_one_row(database: Database)
     assert (sketch.count, sketch.low, sketch.high) == (10, 1.0, 10.0)
 
 
-def test_without_rows_counters_and_feedback_are_still_kept(database: Database):
+def test_what_is_not_kept_is_counted_all_the_same(database: Database):
     given = replace(
         payload("a", sli(NOW_NS), columns=(span_columns(3), log_columns(2))),
         feedback=(FeedbackRow(NOW_NS, b"t" * 16, b"s" * 8),),
     )
-    commit(database, [given], NOW_NS, keep_rows=False)
-    assert [_rows(database, table) for table in (span_table, inference_logs, resources)] == [0, 0, 0]
-    assert [_rows(database, table) for table in (sli_deltas, feedback)] == [1, 1]
+    commit(database, [given], NOW_NS, kept=frozenset())
+    assert _records(database) == {}
+    assert [_rows(database, table) for table in (sli_deltas, feedback)] == [1, 0]
 
 
 def test_when_a_part_cannot_be_written_nothing_is_and_the_payload_can_come_again(database: Database):
@@ -130,21 +134,6 @@ def test_any_text_can_be_stored(database: Database, text: str):
     assert load(database, None, NOW_NS, NOW_NS + 1).sli[0].total.tolist() == [1]
 
 
-def test_a_resource_is_kept_once_and_noted_as_seen_at_most_hourly(database: Database):
-    for name, now_ns in [("a", NOW_NS), ("b", NOW_NS + 1), ("c", NOW_NS + 2 * HOUR_NS), ("d", NOW_NS)]:
-        commit(database, [payload(name, columns=(span_columns(2),))], now_ns)
-        with database.read() as connection:
-            seen = dict(connection.execute(select(resources.c.body, resources.c.seen_ns)).all())
-        assert set(seen) == {b"resource a", b"resource b"}
-        assert set(seen.values()) == {NOW_NS if name in "ab" else NOW_NS + 2 * HOUR_NS}
-
-
-def test_resource_ids_fit_a_signed_column_and_differ():
-    numbers = {resource_id(f"resource {number}".encode()) for number in range(1000)}
-    assert len(numbers) == 1000
-    assert all(-(2**63) <= number < 2**63 for number in numbers)
-
-
 def test_collectors_with_the_same_payloads_in_another_order_count_each_once(database: Database):
     group = [payload(f"p{number}", sli(NOW_NS), columns=(span_columns(3, seed=number),)) for number in range(30)]
     orders = [group, group[::-1], group[10:] + group[:10], group[::2] + group[1::2]]
@@ -171,7 +160,7 @@ def test_collectors_with_the_same_payloads_in_another_order_count_each_once(data
         thread.join()
     assert sorted(counted) == sorted(one.digests[0] for one in group)
     assert sli_totals(database, "rule", NOW_NS, NOW_NS + 1)[0].total == len(group)
-    assert _rows(database, span_table) == 3 * len(group)
+    assert _records(database)["span"] == 3 * len(group)
 
 
 def test_counts_near_the_limits_of_64_bits(database: Database):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select, text
 
-from storage import increments, ingest
+from storage import blocks, increments
 from storage.database import Database
 from storage.ingest import commit
 from storage.statements import insert_rows
@@ -49,12 +49,12 @@ def test_a_full_disk(migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
 
     def fill_up(connection: Connection, table: Any, columns: Sequence[str], rows: Any) -> None:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-        connection.execute(text(f"PRAGMA max_page_count = {pages + 10}"))
+        connection.execute(text(f"PRAGMA max_page_count = {pages + 2}"))
         insert_rows(connection, table, columns, rows)
 
     with Database(migrated_sqlite_url) as database:
         with monkeypatch.context() as patch:
-            patch.setattr(ingest, "insert_rows", fill_up)
+            patch.setattr(blocks, "insert_rows", fill_up)
             with pytest.raises(StorageError, match=r"tailwatch\.db: the disk is full\. free some space"):
                 commit(database, [given], NOW_NS)
         database.close()

@@ -30,26 +30,25 @@ QUERIES = {
         lambda db: rollups.sli_totals(db, "a", 0, 9),
         ["ix_sli_deltas_rule_bucket_ns (rule=? AND bucket_ns>? AND bucket_ns<?)"],
     ),
-    "search in a service": (
+    "search": (
         lambda db: spans.search(db, 0, 9, service="chat", error=True),
-        ["ix_spans_service_time_ns (service=? AND time_ns>? AND time_ns<?)"],
+        ["ix_record_blocks_signal_end_ns_start_ns (signal=? AND end_ns>?)"],
     ),
-    "search": (lambda db: spans.search(db, 0, 9), ["ix_spans_time_ns (time_ns>? AND time_ns<?)"]),
     "long range": (
         lambda db: list(spans.iterate_columns(db, 0, 9, service="chat")),
-        ["ix_spans_service_time_ns (service=? AND time_ns>? AND time_ns<?)"],
+        ["ix_record_blocks_signal_end_ns_start_ns (signal=? AND end_ns>?)"],
     ),
-    "trace": (
-        lambda db: spans.trace(db, "00" * 16),
-        ["ix_spans_trace_id (trace_id=?)", "resources USING INTEGER PRIMARY KEY (rowid=?)"],
-    ),
+    "trace": (lambda db: spans.trace(db, "11" * 16), ["ix_record_blocks_signal_end_ns_start_ns (signal=?)"]),
     "compaction": (
         lambda db: compact(db, NOW_NS, Position("5:5")),
         ["ix_sli_deltas_level_bucket_ns (level=? AND bucket_ns<?)"],
     ),
     "retention": (
-        lambda db: retention.apply(db, NOW_NS, retention.RetentionPolicy(1, 1, 1)),
-        ["ix_sli_deltas_level_bucket_ns (level=? AND bucket_ns<?)", "ix_spans_time_ns (time_ns<?)"],
+        lambda db: retention.apply(db, NOW_NS, retention.RetentionPolicy(1, 1, 1, 1, 1)),
+        [
+            "ix_sli_deltas_level_bucket_ns (level=? AND bucket_ns<?)",
+            "ix_record_blocks_signal_end_ns_start_ns (signal=? AND end_ns<?)",
+        ],
     ),
 }
 

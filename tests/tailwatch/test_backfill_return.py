@@ -61,6 +61,11 @@ def fold(database: Database, slos: SloSet, now_ns: int) -> None:
     one.stop()
 
 
+def rows_kept_for(time_ns: int) -> RetentionPolicy:
+    """A policy that keeps counters for long."""
+    return RetentionPolicy(time_ns, time_ns, time_ns, 100 * DAY_NS, DAY_NS)
+
+
 @pytest.fixture
 def first(tmp_path: Path) -> SloSet:
     return slo_set(tmp_path, AVAILABILITY)
@@ -102,7 +107,7 @@ def test_counters_older_than_the_rows_stay(database: Database, first: SloSet, se
     start(database, first)
     send(database, first, 100, START_NS - 20 * DAY_NS, bad=7)
     send(database, first, 10, START_NS, bad=1)
-    retain(database, START_NS, RetentionPolicy(14 * DAY_NS, 100 * DAY_NS, DAY_NS))
+    retain(database, START_NS, rows_kept_for(14 * DAY_NS))
     start(database, second)
     send(database, second, 20, START_NS, bad=2)
     start(database, first)
@@ -118,7 +123,7 @@ def test_no_folded_bucket_is_cut_where_the_rows_begin(database: Database, first:
     for at_ns in (hour_ns + 10 * MINUTE_NS, hour_ns + 50 * MINUTE_NS, hour_ns + 70 * MINUTE_NS):
         send(database, first, 10, at_ns, bad=1)
     fold(database, first, START_NS)
-    retain(database, START_NS, RetentionPolicy(START_NS - (hour_ns + 30 * MINUTE_NS), 100 * DAY_NS, DAY_NS))
+    retain(database, START_NS, rows_kept_for(START_NS - (hour_ns + 30 * MINUTE_NS)))
     start(database, second)
     send(database, second, 10, hour_ns + 90 * MINUTE_NS)
     start(database, first)
@@ -136,7 +141,7 @@ def test_without_rows_counters_stay(database: Database, first: SloSet, second: S
         pipeline = Pipeline(rules=(SERIES_RULE, *rules_of(slos)), keep_rows=False)
         prepared = prepare(pipeline, Request("span", "protobuf", body), at_ns)
         assert prepared.payload is not None
-        commit(database, [prepared.payload], at_ns, keep_rows=False)
+        commit(database, [prepared.payload], at_ns, kept=frozenset())
 
     start(database, first)
     send_unkept(first, 1, START_NS)
@@ -204,7 +209,7 @@ def test_verdicts_older_than_the_rows_stay_and_are_not_given_twice(database: Dat
         send(database, fast, 20, hour_ns + i * MINUTE_NS)
     fold(database, fast, START_NS)
     fold(database, fast, START_NS)
-    retain(database, START_NS, RetentionPolicy(START_NS - (hour_ns + HOUR_NS), 100 * DAY_NS, DAY_NS))
+    retain(database, START_NS, rows_kept_for(START_NS - (hour_ns + HOUR_NS)))
     start(database, other)
     for i in range(60, 120):
         send(database, other, 80, hour_ns + i * MINUTE_NS, duration_ns=5_000_000_000)
@@ -219,7 +224,7 @@ def test_how_it_would_stand_is_how_it_stands_once_it_is_back(database: Database,
     start(database, first)
     send(database, first, 100, START_NS - 20 * DAY_NS, bad=7)
     send(database, first, 10, START_NS, bad=1)
-    retain(database, START_NS, RetentionPolicy(14 * DAY_NS, 100 * DAY_NS, DAY_NS))
+    retain(database, START_NS, rows_kept_for(14 * DAY_NS))
     start(database, second)
     send(database, second, 20, START_NS, bad=2)
     (before,) = evaluate_now(database, first, 100, START_NS)

@@ -141,7 +141,7 @@ def test_a_fixed_reference_outlives_what_it_was_made_from(database: Database, tm
         compact(database, START_NS + 100 * 60 * MINUTE_NS, one.position)
     (reference,) = load_references(database)
     late_ns = START_NS + 100 * 60 * MINUTE_NS
-    retain(database, late_ns, RetentionPolicy(0, MINUTE_NS, MINUTE_NS))
+    retain(database, late_ns, RetentionPolicy(0, 0, 0, MINUTE_NS, MINUTE_NS))
     with started(database, slos, late_ns) as again:
         send(database, slos, 200, late_ns, attributes=tokens(2000))
         again.step(late_ns + 2 * MINUTE_NS)

@@ -1,0 +1,61 @@
+"""Whole ranges of stored records of one signal as columns; what spans and inference logs have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from storage.database import Database
+from storage.selection import CHUNK_ROWS, EVERYTHING, Selection, iterate, load_newest
+from telemetry.columns import Columns, Signal
+from telemetry.matchers import Matchers
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReader:
+    """Reads records of ``signal``; by default those only that describe inference calls if ``inference_only``."""
+
+    signal: Signal
+    inference_only: bool = True
+
+    def load_columns(
+        self,
+        db: Database,
+        start_ns: int,
+        end_ns: int,
+        *,
+        service: str | None = None,
+        where: Matchers = EVERYTHING,
+        fields: frozenset[str] | None = None,
+        inference_only: bool | None = None,
+        limit: int = 200_000,
+    ) -> Columns:
+        """The newest ``limit`` matching records with an event time (spans: the end) in [start, end), oldest first.
+
+        ``fields`` names what is read beside ids, times and embeddings (None: everything); fewer is faster.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        only = self.inference_only if inference_only is None else inference_only
+        return load_newest(db, Selection(self.signal, start_ns, end_ns, service, where, fields, only), limit)
+
+    def iterate_columns(
+        self,
+        db: Database,
+        start_ns: int,
+        end_ns: int,
+        *,
+        service: str | None = None,
+        where: Matchers = EVERYTHING,
+        fields: frozenset[str] | None = None,
+        inference_only: bool | None = None,
+        chunk_rows: int = CHUNK_ROWS,
+    ) -> Iterator[Columns]:
+        """All matching records of [start, end), oldest first, in batches of at most ``chunk_rows``.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        only = self.inference_only if inference_only is None else inference_only
+        return iterate(db, Selection(self.signal, start_ns, end_ns, service, where, fields, only), chunk_rows)
