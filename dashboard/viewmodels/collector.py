@@ -86,12 +86,17 @@ def requests_grid(status: CollectorStatus) -> Grid:
             [
                 Cell(name, sub=meaning),
                 Cell(formats.count(count), sort=count),
-                Cell(formats.percent(count / total, 2), sort=count, kind="bar", fill=count / total, tone=tone),
+                Cell(_share(count, total), sort=count, kind="bar", fill=count / total, tone=tone),
             ],
         )
         for name, meaning, count, tone in outcomes
     ]
     return Grid("requests", (Column("Requests", wrap=True), Column("Count", "right"), Column("Share")), rows, "")
+
+
+def _share(count: int, total: int) -> str:
+    """A share that exists never reads as none."""
+    return "< 0.01 %" if 0 < count / total < 0.0001 else formats.percent(count / total, 2)
 
 
 _INVALID = {
@@ -111,7 +116,7 @@ def rejected_grid(rejected: Sequence[Rejected]) -> Grid:
         Row(
             one.reason,
             [
-                Cell(formats.words(one.reason), sub=one.text if one.text != one.reason else ""),
+                Cell(formats.words(one.reason).capitalize(), sub=one.text if one.text != one.reason else ""),
                 Cell(formats.count(one.records), sort=one.records, kind="bar", fill=one.records / most, tone="burning"),
             ],
         )
