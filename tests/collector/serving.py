@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from collector.committer import Commit
 from collector.connections import Connection, server_of
@@ -36,9 +37,14 @@ def storing(db: Database) -> Commit:
 
 
 @contextmanager
-def serve(intake: Intake, connection: type[Connection] = Connection, patience: Patience | None = None) -> Iterator[str]:
+def serve(
+    intake: Intake,
+    connection: type[Connection] = Connection,
+    patience: Patience | None = None,
+    otherwise: ASGIApp | None = None,
+) -> Iterator[str]:
     """The base URL of an OTLP/HTTP server over ``intake``, which is closed at the end."""
-    server = server_of(Otlp(intake, Starlette(), patience or Patience()), connection)
+    server = server_of(Otlp(intake, otherwise or Starlette(), patience or Patience()), connection)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
