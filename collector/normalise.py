@@ -67,7 +67,8 @@ def attributes_among(names: Iterable[str]) -> frozenset[str]:
 def normalise(raw: RawColumns, extra: frozenset[str], text_length: int) -> Columns:
     """The canonical fields that can be read, features, and the attributes named in ``extra``.
 
-    Text is cut to ``text_length`` characters. Negative durations, tokens and costs are missing values: they
+    Text is cut to ``text_length`` characters; a feature with a longer name is ignored, and counted so in the reports
+    of ``raw``. Negative durations, tokens and costs are missing values: they
     come from clocks that ran backwards, and would otherwise count as very good.
     """
     strings: dict[str, StringColumn] = {}
@@ -78,7 +79,7 @@ def normalise(raw: RawColumns, extra: frozenset[str], text_length: int) -> Colum
         else:
             _put_numbers(numbers, field.name, _number_field(raw, field))
     _put_strings(strings, "error_type", _error_type(raw, strings.get("error_type")), text_length)
-    for name, column in _other_attributes(raw, extra):
+    for name, column in _other_attributes(raw, extra, text_length):
         _put_strings(strings, name, column.strings, text_length)
         _put_numbers(numbers, name, column.numbers)
     return Columns(
@@ -208,15 +209,37 @@ def _refusals(status: NDArray[np.float64]) -> StringColumn:
     return StringColumn(codes, tuple(_REFUSED.values()))
 
 
-def _other_attributes(raw: RawColumns, extra: frozenset[str]) -> Iterable[tuple[str, AttributeColumn]]:
+def _other_attributes(
+    raw: RawColumns, extra: frozenset[str], text_length: int
+) -> Iterable[tuple[str, AttributeColumn]]:
     for name, column in raw.attributes.items():
-        if name.startswith(FEATURE_ATTRIBUTE_PREFIX):
+        if not name.startswith(FEATURE_ATTRIBUTE_PREFIX):
+            continue
+        if len(name) > text_length:
+            _ignore(raw, column)
+        else:
             yield FEATURE_PREFIX + name.removeprefix(FEATURE_ATTRIBUTE_PREFIX), column
     for name in sorted(extra):
-        if name in raw.attributes:
-            yield name, raw.attributes[name]
-        elif name in raw.resource_attributes:
-            yield name, raw.resource_attributes[name].take(raw.resource.astype(np.intp))
+        own = raw.attributes.get(name)
+        if name in raw.resource_attributes:
+            shared = raw.resource_attributes[name].take(raw.resource.astype(np.intp))
+            yield name, shared if own is None else _either(own, shared)
+        elif own is not None:
+            yield name, own
+
+
+def _either(own: AttributeColumn, shared: AttributeColumn) -> AttributeColumn:
+    """Record by record its ``own`` value if it has one, text or number, else the ``shared`` one."""
+    lacks = (own.strings.codes < 0) & np.isnan(own.numbers)
+    lacking = StringColumn(np.where(lacks, shared.strings.codes, np.int32(-1)), shared.strings.values)
+    return AttributeColumn(first_present([own.strings, lacking]), np.where(lacks, shared.numbers, own.numbers))
+
+
+def _ignore(raw: RawColumns, column: AttributeColumn) -> None:
+    """Count the values of ``column`` as ignored, each in its own body."""
+    present = (column.strings.codes >= 0) | ~np.isnan(column.numbers)
+    for report, values in zip(raw.reports, np.bincount(raw.body[present], minlength=len(raw.reports)), strict=True):
+        report.ignored_values += int(values)
 
 
 def _is_inference(raw: RawColumns, strings: Mapping[str, StringColumn]) -> NDArray[np.bool_]:
