@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -76,3 +77,58 @@ def test_derived_numbers() -> None:
     assert set(derived_numbers({"tokens_in": np.ones(1), "cost": np.ones(1)}, np.ones((1, 2), np.float32))) == {
         "tokens_total", "cost_per_1k_tokens", "embedding_norm",
     }  # fmt: skip
+
+
+WHERE = st.sampled_from([["model=a"], ["model=~a|b"], ["model!=a"], [], ["model=b", "tenant=t"], ["tokens_in>5"]])
+PRICES = st.lists(
+    st.builds(
+        lambda where, effective_ns, unit, request: Price(
+            parse_matchers(where), effective_ns, input_token=unit, request=request
+        ),
+        WHERE,
+        st.sampled_from([0, 50, 50, 200]),
+        st.sampled_from([1.0, 2.0, 3.0]),
+        st.sampled_from([0.0, 10.0]),
+    ),
+    max_size=4,
+)
+CALLS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "model": st.sampled_from([None, "a", "b"]),
+            "tenant": st.sampled_from([None, "t"]),
+            "tokens_in": st.sampled_from([math.nan, 4.0, 9.0]),
+            "time_ns": st.sampled_from([10, 60, 300]),
+        }
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(prices=PRICES, records=CALLS, at=st.sampled_from([None, 60, 300]))
+def test_costs_equal_those_of_a_loop_over_the_calls(
+    prices: list[Price], records: list[dict[str, Any]], at: int | None
+) -> None:
+    times = [record["time_ns"] if at is None else at for record in records]
+    columns = columns_of(
+        "span",
+        np.asarray(times),
+        strings={name: [record[name] for record in records] for name in ("model", "tenant")},
+        numbers={"tokens_in": [record["tokens_in"] for record in records]},
+    )
+    expected = []
+    for record, time_ns in zip(records, times, strict=True):
+        tokens = record["tokens_in"]
+        labels = {
+            **{name: record[name] or "" for name in ("model", "tenant")},
+            "tokens_in": "" if math.isnan(tokens) else str(tokens),
+        }
+        fitting = [price for price in prices if price.effective_ns <= time_ns and price.where.accepts(labels)]
+        price = max(fitting, key=lambda one: one.effective_ns, default=None)  # the first of equals
+        if price is None or (math.isnan(tokens) and not price.request):
+            expected.append(math.nan)
+        else:
+            expected.append((0.0 if math.isnan(tokens) else tokens) * price.input_token + price.request)
+    np.testing.assert_array_equal(PriceTable(tuple(prices)).cost(columns), expected)
