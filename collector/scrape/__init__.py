@@ -1,0 +1,1 @@
+"""Prometheus targets that are asked for their metrics: configuration, fetching, exposition formats, schedule."""
