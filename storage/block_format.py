@@ -156,15 +156,26 @@ def decode_raw(body: bytes | None, table: pa.Table) -> ByteColumn:
     Raises:
         StorageError: the bytes are not this block's.
     """
-    if body is None or "raw_length" not in table.column_names:
+    buffer = decode_raw_buffer(body, table)
+    if not buffer:
         return ByteColumn()
-    lengths, gaps = (_whole_numbers(table, name) for name in ("raw_length", "raw_gap"))
-    ends = np.cumsum(lengths + gaps)
+    ends, lengths = _raw_ends(table)
+    return ByteColumn(buffer[0], ends - lengths, ends)
+
+
+def decode_raw_buffer(body: bytes | None, table: pa.Table) -> tuple[bytes, ...]:
+    """The raw buffer of a block in one piece; none without one.
+
+    Raises:
+        StorageError: the bytes are not this block's.
+    """
+    if body is None or "raw_length" not in table.column_names:
+        return ()
+    ends, _ = _raw_ends(table)
     try:
-        data: bytes = _CODEC.decompress(body, decompressed_size=int(ends[-1]), asbytes=True)
+        return (_CODEC.decompress(body, decompressed_size=int(ends[-1]), asbytes=True),)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(error) from None
-    return ByteColumn(data, ends - lengths, ends)
 
 
 def string_column(column: Any) -> StringColumn:
@@ -275,6 +286,12 @@ def _packed(raw: ByteColumn) -> ByteColumn:
     if in_order and int(raw.ends[-1] - raw.starts[0]) <= used + used // 8 + 64 * len(raw):
         return raw
     return ByteColumn.of(raw.tolist())
+
+
+def _raw_ends(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each record's raw bytes end, and how many they are, (n,) each."""
+    lengths, gaps = (_whole_numbers(table, name) for name in ("raw_length", "raw_gap"))
+    return np.cumsum(lengths + gaps), lengths
 
 
 def _whole_numbers(table: pa.Table, name: str) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from collector.limits import MIB
 from collector.skew import SourceClock
 from detectors.slo.spec import Slo
 from storage import retention
+from storage.block_merge import merge_blocks
 from storage.collectors import HEARTBEAT_NS
 from storage.compaction import compact
 from storage.database import Database
@@ -161,6 +162,7 @@ class Service:
             self._scheduler.wake(_DELIVERY)
 
     def _compact(self, now_ns: int) -> None:
+        merge_blocks(self.database, now_ns)
         position = self.evaluator.position
         if position is not None:
             compact(self.database, now_ns, position)
