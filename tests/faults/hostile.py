@@ -158,8 +158,8 @@ def _tenants(tenants: int, end_ns: int) -> Iterator[bytes]:
 def _groups(server: Server) -> tuple[dict[str, int], int]:
     """Events by tenant, and how many the service says have overflowed."""
     groups = server.get(f"/api/v1/slis/{SLO}")["groups"]
-    told = server.get("/api/v1/status")["overflowed"]
-    return {group["group"]["tenant"]: group["total"] for group in groups}, max(told.values(), default=0)
+    told = [one for one in server.get("/api/v1/status")["overflow"] if one["slo"] == SLO and one["field"] is None]
+    return {group["group"]["tenant"]: group["total"] for group in groups}, sum(one["events"] for one in told)
 
 
 def _either(answers: Collection[str]) -> str:
