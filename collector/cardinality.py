@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from telemetry.deltas import OVERFLOW_GROUP
 from telemetry.windows import NANOS
 
 DEFAULT_LIMIT: Final = 2000
@@ -14,6 +16,8 @@ _FULL_SCOPES: Final = 100
 """Scopes that may be full at once. A place takes about 130 bytes, so all places together take 26 MB by default."""
 _IDLE_NS: Final = 24 * 3600 * NANOS
 """A group unseen for a day gives its place to a new one: model versions come and go."""
+
+_log = logging.getLogger(__name__)
 
 
 class CardinalityGuard:
@@ -48,6 +52,8 @@ class CardinalityGuard:
             verdicts = [self._has_place(seen, hash(key), now_ns) for key in keys]
             if not all(verdicts):
                 refused = [index for index, verdict in enumerate(verdicts) if not verdict]
+                if not self._overflowed[scope]:
+                    _log.warning("%s has too many groups: further ones are counted as %s", scope, OVERFLOW_GROUP)
                 self._overflowed[scope] += sum(weights[index] if weights else 1 for index in refused)
             return verdicts
 

@@ -73,3 +73,10 @@ def test_what_places_take_does_not_depend_on_the_names_of_groups(characters: int
     assert guard.places() == {"r": 1000}
     assert guard.overflowed() == {"r": 19_000}
     assert held < 1000 * (200 + 4 * sys.getsizeof(NOW_NS))
+
+
+def test_the_first_overflow_of_a_scope_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    guard = CardinalityGuard(limit=1)
+    for key in ("a", "b", "c"):
+        guard.admit("availability@1", [key], NOW_NS)
+    assert caplog.messages == ["availability@1 has too many groups: further ones are counted as __overflow__"]
