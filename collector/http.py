@@ -24,8 +24,8 @@ from telemetry.errors import OverloadedError, PayloadError
 PATHS: Final[Mapping[Signal, str]] = MappingProxyType(
     {"span": "/v1/traces", "log": "/v1/logs", "metric": "/v1/metrics"}
 )
-_LEFT: Final = 499
-"""Not sent to anybody: what nginx calls the sender's leaving."""
+_LEFT: Final = 0
+"""No status: there is nobody to be answered."""
 _NOTHING: Final = Receipt()
 _PATIENT: Final = Patience()
 

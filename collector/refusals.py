@@ -27,7 +27,10 @@ class RefusalLog:
         """By status: when a line was written last, and how many were not since."""
 
     def tell(self, status: int, sender: str, reason: TailwatchError | str) -> None:
-        """A request of ``sender`` (its address) was answered with HTTP ``status``, or part of it refused with 200."""
+        """A request of ``sender`` (its address) was refused with HTTP ``status``.
+
+        200 refuses part of it; 0 answers nobody, since the sender has left.
+        """
         now_ns = self._clock.now_ns()
         with self._lock:
             told_ns, untold = self._told.get(status, (None, 0))
@@ -36,4 +39,5 @@ class RefusalLog:
                 return
             self._told[status] = (now_ns, 0)
         more = f" ({untold} more with this status since the last line)" if untold else ""
-        _log.warning("refused with %d from %s: %s%s", status, sender, " ".join(str(reason).split())[:_LENGTH], more)
+        verdict = f"refused with {status}" if status else "nothing taken"
+        _log.warning("%s from %s: %s%s", verdict, sender, " ".join(str(reason).split())[:_LENGTH], more)
