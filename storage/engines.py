@@ -26,8 +26,11 @@ _CONNECTIONS: Final = 8
 _MORE_CONNECTIONS: Final = 24
 _CACHE_KIB: Final = 32 * 1024
 _WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
-_CHECKPOINT_PAGES: Final = 4000
-"""Pages of 4 KiB between checkpoints: fewer than SQLite's default does while rows stream in."""
+_PAGE_BYTES: Final = 8192
+"""Of new databases. Blocks of records are long: they are read in half the time that pages of 4 KiB take, and written
+in the same; pages of 16 KiB would double what a small commit writes."""
+_CHECKPOINT_PAGES: Final = 2000
+"""Pages between checkpoints, 16 MB: fewer checkpoints than SQLite's default while records stream in."""
 
 _FORMS: Final = "write sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
 _WRITES: Final = "tailwatch_writes"
@@ -100,6 +103,7 @@ def _open_sqlite(url: URL) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in (
+        f"page_size={_PAGE_BYTES}",  # before the first write, so before the journal's mode
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
