@@ -19,7 +19,8 @@ from tests.tailwatch.running import command, write_config
 
 _MIB = 1024 * 1024
 _GROWTH_MIB = 80.0
-_SPANS = 500
+_BULK = 200_000
+"""Characters of text in a request that shall take room on the disk."""
 _REFUSALS = 3
 """Refusals in a row after which the disk counts as full."""
 
@@ -150,7 +151,7 @@ def _fill_up(tried: Trial) -> int:
     """Send until several requests in a row are refused: the number of those that were taken."""
     taken = in_a_row = 0
     while in_a_row < _REFUSALS:
-        answer = tried.good(_SPANS)
+        answer = tried.good(1, _BULK)
         if answer == "acknowledged":
             taken, in_a_row = taken + 1, 0
         else:
@@ -165,7 +166,7 @@ def _stay(tried: Trial, seconds: float) -> None:
     """Keep sending through the fault: each request must be refused for now, and the API must go on."""
     over = time.monotonic() + seconds
     while time.monotonic() < over:
-        answer = tried.good(_SPANS)
+        answer = tried.good(1, _BULK)
         tried.ledger.note(answer)
         tried.expect(answer == "503", f"during the fault a request was answered {answer}")
     tried.expect(tried.server.get("/healthz") == {"status": "ok"}, "the API did not answer")

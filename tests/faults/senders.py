@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,10 +36,12 @@ Way = Callable[[Server, Sent], Attempt]
 """A protocol: serialises a payload once, and gives what sends it."""
 
 
-def body(sent: Sent) -> bytes:
+def body(sent: Sent, bulk: int = 0) -> bytes:
+    """The payload; ``bulk`` is the size of a text, which cannot be compressed, in each of its spans."""
+    filler = {"filler": random.Random(sent.number).randbytes(bulk // 2).hex()} if bulk else {}
     return traces(
         sent.spans, end_ns=sent.time_ns, first_id=sent.first_id, bad=sent.bad, service=SERVICE,
-        duration_ns=DURATION_NS, attributes={"tailwatch.tenant": sent.tenant},
+        duration_ns=DURATION_NS, attributes={"tailwatch.tenant": sent.tenant, **filler},
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.accounting import Ledger, problems
-from tests.faults.senders import Fleet, deliver, post, protobuf
+from tests.faults.senders import Fleet, body, deliver, post, protobuf
 from tests.faults.server import Server
 
 RECOVERY_S = 60.0
@@ -64,10 +64,10 @@ class Trial:
     _half_mib: float = 0.0
     _recovered_s: float = 0.0
 
-    def good(self, spans: int = 10) -> str:
-        """One good request, once: its answer."""
+    def good(self, spans: int = 10, bulk: int = 0) -> str:
+        """One good request, once: its answer. ``bulk`` is the size of a text in each of its spans."""
         sent = self.ledger.next("good", spans, spans // 5)
-        answer = protobuf(self.server, sent)()
+        answer = post(self.server, body(sent, bulk))
         if answer == "acknowledged":
             self.ledger.acknowledge(sent)
         return answer
