@@ -62,6 +62,18 @@ def statuses(db: Database, since_ns: int, *, name: str | None = None, service: s
     return sorted(found, key=lambda one: (one.series.name, one.series.service, one.series.instance, one.series.labels))
 
 
+def known_series(db: Database, since_ns: int) -> list[MetricSeries]:
+    """Every series that was seen from ``since_ns`` on, the latest first.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    columns = metric_series.c
+    query = select(metric_series).where(columns.seen_ns >= since_ns).order_by(columns.seen_ns.desc(), columns.id)
+    with db.read() as connection:
+        return [series_of(row) for row in connection.execute(query)]
+
+
 def bounds_of(connection: Connection, series: Collection[int]) -> dict[int, tuple[float, ...]]:
     """The bounds of ``series`` by id; those of series without any are left out."""
     columns = metric_series.c

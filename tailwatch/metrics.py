@@ -103,7 +103,10 @@ def _intake(counters: Counters) -> Iterator[Metric]:
     )  # fmt: skip
     yield _counter(
         "tailwatch_records", "Records committed, by kind.", "kind",
-        {"span": counters.spans, "log": counters.log_records, "feedback": counters.feedback},
+        {
+            "span": counters.spans, "log": counters.log_records, "feedback": counters.feedback,
+            "metric_point": counters.metric_points,
+        },
     )  # fmt: skip
     yield _counter("tailwatch_rejected_records", "Records refused, by reason.", "reason", counters.rejected)
     yield _counter(

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from collector.metrics.places import METRICS_SCOPE
 from telemetry.deltas import OVERFLOW_GROUP
 from telemetry.rules import SERIES_RULE_ID
 
 _REMEDY = (
     "name labels with fewer values under per, have senders stop putting ids into them, or raise max_groups"
     " (TAILWATCH_MAX_GROUPS)"
+)
+
+
+_METRICS_REMEDY = (
+    "have senders stop putting ids into names and attributes of metrics, or raise max_groups (TAILWATCH_MAX_GROUPS)"
 )
 
 
@@ -29,6 +35,8 @@ def overflow_documents(overflowed: Mapping[str, int], limit: int) -> list[dict[s
 
 def _document(scope: str, events: int, limit: int) -> dict[str, Any]:
     rule, _, field = scope.partition("/")
+    if rule == METRICS_SCOPE:
+        return _metrics_document(scope, field, events, limit)
     slo = None if rule == SERIES_RULE_ID else rule.partition("@")[0]
     whose = "the service series" if slo is None else f"SLO {slo}"
     what = f"the values of {field} of {whose}" if field else f"the groups of {whose}"
@@ -40,4 +48,16 @@ def _document(scope: str, events: int, limit: int) -> dict[str, Any]:
         "limit": limit,
         "what": f"{events:,} events of {what} are counted as __overflow__, beyond the limit of {limit:,}",
         "remedy": _REMEDY,
+    }
+
+
+def _metrics_document(scope: str, of: str, events: int, limit: int) -> dict[str, Any]:
+    return {
+        "scope": scope,
+        "slo": None,
+        "field": None,
+        "events": events,
+        "limit": limit,
+        "what": f"{events:,} metric points beyond the limit of {of} are counted as __overflow__, or were rejected",
+        "remedy": _METRICS_REMEDY,
     }

@@ -17,7 +17,7 @@ from telemetry.deltas import OVERFLOW_GROUP, group_labels
 from telemetry.rules import SERIES_RULE_ID, RollupRule
 from telemetry.windows import NANOS
 
-_REMEMBERED_NS: Final = 86400 * NANOS
+REMEMBERED_NS: Final = 86400 * NANOS
 """As long as the guard keeps an idle group's place."""
 
 
@@ -27,7 +27,7 @@ def seed(guard: CardinalityGuard, database: Database, rules: Sequence[RollupRule
     Raises:
         StorageError: the database cannot be used.
     """
-    since_ns = now_ns - _REMEMBERED_NS
+    since_ns = now_ns - REMEMBERED_NS
     for rule, groups in counted_groups(database, [rule.id for rule in rules], since_ns).items():
         _give(guard, rule, {key: seen_ns for key, seen_ns in groups.items() if not is_overflow(group_labels(key))})
     # The series rule has measures only, which are numbers, and more rows than all others.

@@ -19,6 +19,7 @@ from storage.block_merge import merge_blocks
 from storage.collectors import HEARTBEAT_NS
 from storage.compaction import compact
 from storage.database import Database
+from storage.metric_upkeep import compact_points, forget_points
 from storage.retention import RetentionPolicy
 from tailwatch.diagnoser import Diagnoser
 from tailwatch.evaluator import Evaluator
@@ -27,6 +28,7 @@ from tailwatch.metrics import Sources, registry_of
 from tailwatch.rates import SAMPLE_NS, Rates
 from tailwatch.reports import DriftReports
 from tailwatch.scheduler import Job, Scheduler
+from tailwatch.scraping import Scraping
 from tailwatch.settings import Settings
 from tailwatch.store import Store
 from telemetry.clock import Clock
@@ -64,6 +66,7 @@ class Service:
         self._diagnoser = Diagnoser(store.database, store.catalogue.slos)
         self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
         self.reports = DriftReports(settings.data_dir / "reports", settings.url, store.catalogue.slos, self.alerting)
+        self.scraping = Scraping(store.targets, store.commit, store.pipeline.places)
         self._scheduler = Scheduler(self._jobs(), clock)
 
     @property
@@ -93,6 +96,7 @@ class Service:
         """Commit what was accepted, evaluate and deliver once more, and end; what fails is logged and ends the rest."""
         self.intake.close()
         self.reports.close()
+        self.scraping.close()
         self._scheduler.stop()
         now_ns = self.clock.now_ns()
         for name, step in (("evaluation", self.evaluator.step), ("delivery", self.alerting.deliver)):
@@ -122,8 +126,9 @@ class Service:
         return found
 
     def overflowed(self) -> Mapping[str, int]:
-        """Events counted in the overflow group, by rule."""
-        return self._store.pipeline.guard.overflowed()
+        """Events counted in the overflow group, by rule, and points of metrics, by what there were too many of."""
+        pipeline = self._store.pipeline
+        return {**pipeline.guard.overflowed(), **pipeline.places.overflowed()}
 
     def sources(self) -> Sequence[SourceClock]:
         """Who sent within the last hour, and how their clocks compare."""
@@ -150,6 +155,7 @@ class Service:
             Job(_EVALUATION, self.settings.evaluation_interval, self.evaluator.step),
             Job(_DELIVERY, _DELIVERY_NS, self.alerting.deliver, overlapping=_DELIVERERS),
             Job("drift reports", _REPORTS_NS, self.reports.step),
+            Job("scraping", NANOS, self.scraping.step),
             Job("heartbeat", HEARTBEAT_NS, self.membership.step),
             Job("rates", SAMPLE_NS, self._sample),
             Job("compaction", _COMPACTION_NS, self._compact),
@@ -162,6 +168,7 @@ class Service:
             self._scheduler.wake(_DELIVERY)
 
     def _compact(self, now_ns: int) -> None:
+        compact_points(self.database, now_ns)
         merge_blocks(self.database, now_ns)
         position = self.evaluator.position
         if position is not None:
@@ -177,6 +184,7 @@ class Service:
             digests_ns=_DIGESTS_NS,
         )
         retention.apply(self.database, now_ns, policy)
+        forget_points(self.database, now_ns - self.settings.rollup_retention)
         self.alerting.forget(now_ns - _INCIDENTS_NS)
 
     def _sample(self, now_ns: int) -> None:

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     )
     slos: tuple[str, ...] = Field((), description="SLO files, as paths or globs relative to the configuration file.")
     prices: Path | None = Field(None, description="Price table, relative to the configuration file.")
+    scrape_file: Path | None = Field(
+        None, description="Prometheus targets to scrape, relative to the configuration file; see docs/scrape.md."
+    )
     evaluation_interval: DurationNs = Field(NANOS, description="Time between evaluations of all SLOs.")
     max_body_mib: int = Field(64, ge=1, description="Largest request after decompression, in MiB.")
     future_horizon: DurationNs = Field(
@@ -179,7 +182,7 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
     document = _read(path) if named or path.exists() else {}
     base = path.parent
     document["slos"] = [str(base / pattern) for pattern in _list(document.get("slos", []), path)]
-    for key in ("prices", "data_dir"):
+    for key in ("prices", "scrape_file", "data_dir"):
         if isinstance(document.get(key), str):
             document[key] = base / document[key]
     if "alerting" in document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,13 +13,16 @@ from alerting.runbooks.library import RunbookLibrary
 from collector.cardinality import CardinalityGuard
 from collector.committer import Commit
 from collector.limits import MIB, Limits
+from collector.metrics.places import SeriesPlaces
 from collector.pipeline import Pipeline
+from collector.scrape.targets import Target, load_targets
 from storage.database import Database
 from storage.ingest import Kind, PreparedPayload, commit
+from storage.metrics import known_series
 from storage.settings import read_setting, settle_setting
 from tailwatch.backfill import backfill
 from tailwatch.catalogue import Catalogue, check_windows, load_catalogue
-from tailwatch.places import seed
+from tailwatch.places import REMEMBERED_NS, seed
 from tailwatch.settings import Settings
 from telemetry.clock import Clock
 
@@ -33,6 +37,7 @@ class Store:
     catalogue: Catalogue
     pipeline: Pipeline
     commit: Commit
+    targets: tuple[Target, ...] = ()
 
 
 @contextmanager
@@ -40,12 +45,13 @@ def open_store(settings: Settings, clock: Clock) -> Iterator[Store]:
     """Open the database of ``settings`` and bring schema and counters up to date.
 
     Raises:
-        FileProblemsError: the SLO or price files hold mistakes.
+        FileProblemsError: the SLO, price or scrape files hold mistakes.
         ConfigError: a file is missing.
         StorageError: the database cannot be used.
     """
     catalogue = load_catalogue(settings.slos, settings.prices, RunbookLibrary(settings.alerting.runbooks).names)
     check_windows(catalogue.slos, settings.rollup_retention)
+    targets = () if settings.scrape_file is None else load_targets(settings.scrape_file, os.environ)
     database = Database(settings.url)
     try:
         database.upgrade()
@@ -56,17 +62,25 @@ def open_store(settings: Settings, clock: Clock) -> Iterator[Store]:
             rules=catalogue.rules,
             prices=catalogue.prices.table,
             guard=guard,
+            places=_places(database, settings.max_groups, clock.now_ns()),
             limits=replace(Limits(), body_bytes=settings.max_body_mib * MIB, future_ns=settings.future_horizon),
             keep_rows=bool(settings.kept & {"span", "log"}),
             fingerprint_key=_fingerprint_key(database),
         )
-        yield Store(database, catalogue, pipeline, partial(_commit, database, clock, settings.kept))
+        yield Store(database, catalogue, pipeline, partial(_commit, database, clock, settings.kept), targets)
     finally:
         database.close()
 
 
 def _commit(database: Database, clock: Clock, kept: frozenset[Kind], payloads: Sequence[PreparedPayload]) -> None:
     commit(database, payloads, clock.now_ns(), kept)
+
+
+def _places(database: Database, limit: int, now_ns: int) -> SeriesPlaces:
+    """Places for metric series, those of the last day given back: newcomers must not take them after a restart."""
+    places = SeriesPlaces(limit)
+    places.seed(known_series(database, now_ns - REMEMBERED_NS), now_ns)
+    return places
 
 
 def _fingerprint_key(database: Database) -> bytes:

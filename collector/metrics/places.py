@@ -18,9 +18,12 @@ from collector.metrics.values import FaultError
 from telemetry.deltas import OVERFLOW_GROUP
 from telemetry.points import MetricPoint, MetricSeries
 
-_NAMES: Final = "metrics"
-_SERVICES: Final = "services with metrics"
-_ALL: Final = "series of metrics"
+METRICS_SCOPE: Final = "metrics"
+"""What the scopes of metrics begin with, among those of rules."""
+
+_NAMES: Final = f"{METRICS_SCOPE}/names"
+_SERVICES: Final = f"{METRICS_SCOPE}/services"
+_ALL: Final = f"{METRICS_SCOPE}/series"
 _ALL_FACTOR: Final = 20
 """Series of all services together, as a multiple of those of one: what bounds the memory of all these places."""
 
@@ -61,7 +64,7 @@ class SeriesPlaces:
         is_known_service = self._guard.admit(_SERVICES, [series.service], now_ns)[0]
         if (
             is_known_service
-            and self._has_place(self._guard, f"{_ALL}: {series.service}", series, now_ns)
+            and self._has_place(self._guard, f"{_ALL} of {series.service}", series, now_ns)
             and self._has_place(self._all, _ALL, series, now_ns)
         ):
             return series

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 import tailwatch
 from collector.http import Otlp
-from tailwatch.api import health, incidents, series, slos, status, traces
+from tailwatch.api import health, incidents, metrics, series, slos, status, traces
 from tailwatch.api.context import Context
 from tailwatch.api.errors import install_error_handlers
 from tailwatch.service import Service
@@ -26,6 +26,7 @@ def _create_api(service: Service) -> FastAPI:
     )
     app.state.context = Context(service)
     install_error_handlers(app)
-    for router in (health.router, status.router, slos.router, incidents.router, series.router, traces.router):
+    parts = (health, status, slos, incidents, series, metrics, traces)
+    for router in (part.router for part in parts):
         app.include_router(router)
     return app

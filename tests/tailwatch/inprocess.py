@@ -52,6 +52,7 @@ def service_on(folder: Path, url: str, slos: str = "", **document: Any) -> Itera
             yield InProcess(service, clock)
         finally:
             service.intake.close()
+            service.scraping.close()
             service.evaluator.stop()
 
 
