@@ -65,13 +65,12 @@ class SketchQueue:
         return self._made
 
     def _make(self) -> None:
+        cells = [len(part.groups) for part in self._parts]
+        first_slots = np.cumsum(cells) - cells
+        slot = np.concatenate([part.cell for part in self._parts])
+        slot += np.repeat(first_slots, [len(part.cell) for part in self._parts])
         values = np.concatenate([part.values for part in self._parts])
-        slots = 0
-        shifted = []
-        for part in self._parts:
-            shifted.append(part.cell + slots)
-            slots += len(part.groups)
-        sketches = iter(sketch_slots(values, np.concatenate(shifted), slots))
+        sketches = iter(sketch_slots(values, slot, sum(cells)))
         for part in self._parts:
             # The part's cells come first: with them in front, zip takes no sketch that is the next part's.
             for group, bucket_ns, sketch in zip(part.groups, part.buckets_ns, sketches, strict=False):
