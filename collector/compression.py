@@ -37,7 +37,6 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
         for part in open_stream(body):
             size += len(part)
             if size > limit:
-                parts.clear()  # the error outlives this call, and would keep them with its traceback
                 raise PayloadError(
                     f"the body exceeds {limit} bytes once decompressed", status=413, remedy="send smaller batches"
                 )

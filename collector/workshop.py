@@ -158,6 +158,6 @@ class _Batch:
 def _explained(error: Exception) -> Exception:
     """The error as a sender may see it."""
     if isinstance(error, TailwatchError):
-        return error
+        return error.with_traceback(None)  # its frames hold the body, for as long as the sender's answer lives
     _log.error("a request could not be prepared", exc_info=error)
     return PayloadError("the request could not be processed", status=500, remedy="see the collector's log")
