@@ -26,7 +26,7 @@ ALL_CALLS: Final = "bench-errors"
 """The SLO whose total is every call."""
 
 _AROUND_S: Final = 3600.0
-_REST_S: Final = 180.0
+_STALLED_S: Final = 60.0
 _SETTLE_S: Final = 30.0
 
 
@@ -83,13 +83,14 @@ class Server:
         """Wait until it has nothing more to commit: senders may have left before their answer.
 
         Raises:
-            ServerError: it has not come to rest in time.
+            ServerError: it holds requests and commits none of them.
         """
-        deadline = time.monotonic() + _REST_S
-        before = None
+        before, changed = None, time.monotonic()
         while before != (now := (self.counted()["series"], self._held_bytes())) or now[1]:
-            if time.monotonic() > deadline:
-                raise ServerError(f"{self.name} still holds {now[1]} bytes after {_REST_S:.0f} s")
+            if now != before:
+                changed = time.monotonic()
+            elif time.monotonic() > changed + _STALLED_S:
+                raise ServerError(f"{self.name} holds {now[1]} bytes and commits nothing for {_STALLED_S:.0f} s")
             before = now
             time.sleep(0.5)
 
