@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Literal, Self, TypeAlias, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
+from storage.backoff import Backoff
 from storage.engines import BUSY_TIMEOUT_S, display_name, open_engine, parse_url, reading
 from storage.failures import explained
 from storage.versions import check_version, upgrade
@@ -39,6 +40,7 @@ class Database:
         self._reader = reading(self._writer)
         self.dialect = cast("Dialect", self._writer.dialect.name)
         self._turn = threading.Lock()
+        self._backoff = Backoff(self.name)
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +57,7 @@ class Database:
         Raises:
             StorageError: the database cannot be used.
         """
-        with self.explained(), self._reader.connect() as connection:
+        with self.explained(), self._connected(self._reader) as connection:
             yield connection
 
     @contextmanager
@@ -67,7 +69,7 @@ class Database:
         Raises:
             StorageError: the database cannot be used, or stays locked.
         """
-        with self._in_turn(), self.explained(), self._writer.begin() as connection:
+        with self._in_turn(), self.explained(), self._connected(self._writer) as connection, connection.begin():
             yield connection
 
     def check_schema(self) -> None:
@@ -104,7 +106,7 @@ class Database:
         Raises:
             StorageError: the database cannot be used.
         """
-        with self.explained(), self._writer.connect() as connection:
+        with self.explained(), self._connected(self._writer) as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()
             yield connection
@@ -112,6 +114,14 @@ class Database:
     def explained(self) -> AbstractContextManager[None]:
         """Raise what the driver raises inside as StorageError; transactions of this class already do."""
         return explained(self.name, self._writer.dialect.loaded_dbapi)
+
+    @contextmanager
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        """A connection; a server that could not be reached is left in peace for a moment."""
+        with self._backoff.attempt() if self.dialect == "postgresql" else nullcontext():
+            connection = engine.connect()
+        with connection:
+            yield connection
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

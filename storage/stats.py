@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, func, inspect, select, table, text
+from sqlalchemy import BigInteger, Connection, func, inspect, select, table, text
 
 from storage.database import Database
+from storage.positions import Position, current_position
+from storage.tables import payloads, record_blocks
 from storage.versions import VERSION_TABLE
+from telemetry.columns import Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,60 @@ def database_size(db: Database) -> int:
         return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
 
 
+@dataclass(frozen=True, slots=True)
+class BlockStats:
+    """The blocks of one signal and level: how many, what they hold, and the ends of their event times (ns)."""
+
+    signal: Signal
+    level: int
+    blocks: int
+    records: int
+    size_bytes: int
+    oldest_ns: int
+    newest_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class IngestStats:
+    """How far ingest has come: requests remembered, when the last one arrived (None: none), the readers' position."""
+
+    requests: int
+    last_received_ns: int | None
+    position: Position
+
+
+def block_stats(db: Database) -> list[BlockStats]:
+    """Every signal and level that has blocks; ``size_bytes`` is that of columns and raw bytes.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    blocks = record_blocks.c
+    sizes = func.length(blocks.columns, type_=BigInteger) + func.coalesce(func.length(blocks.raw, type_=BigInteger), 0)
+    query = (
+        select(
+            blocks.signal, blocks.level, func.count(), func.sum(blocks.records), func.sum(sizes),
+            func.min(blocks.start_ns), func.max(blocks.end_ns),
+        )
+        .group_by(blocks.signal, blocks.level)
+        .order_by(blocks.signal.desc(), blocks.level)
+    )  # fmt: skip
+    with db.read() as connection:
+        return [BlockStats(row[0], *map(int, row[1:])) for row in connection.execute(query)]
+
+
+def ingest_stats(db: Database) -> IngestStats:
+    """Where ingest stands.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    with db.read() as connection:
+        received = payloads.c.received_ns
+        requests, last = connection.execute(select(func.count(), func.max(received)).select_from(payloads)).one()
+        return IngestStats(requests, last, current_position(connection))
+
+
 def table_stats(db: Database) -> list[TableStats]:
     """Every table of the database, largest first.
 
@@ -41,7 +99,8 @@ def table_stats(db: Database) -> list[TableStats]:
         StorageError: the database cannot be used.
     """
     with db.read() as connection:
-        names = [name for name in inspect(connection).get_table_names() if name != VERSION_TABLE]
+        parts = set(connection.execute(_PARTITIONS).scalars()) if db.dialect == "postgresql" else set()
+        names = [name for name in inspect(connection).get_table_names() if name not in {VERSION_TABLE, *parts}]
         sizes = _sqlite_sizes(connection) if db.dialect == "sqlite" else _postgresql_sizes(connection)
         found = [
             TableStats(
@@ -52,9 +111,15 @@ def table_stats(db: Database) -> list[TableStats]:
     return sorted(found, key=lambda stats: (-(stats.size_bytes or 0), stats.name))
 
 
+_PARTITIONS: Final = text("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'")
+
+
 def _postgresql_sizes(connection: Connection) -> dict[str, int]:
+    """A table with its partitions, indices and long values."""
     query = text(
-        "SELECT relname, pg_total_relation_size(oid) FROM pg_class"
+        "SELECT relname, (SELECT sum(pg_total_relation_size(part.relid)) FROM pg_partition_tree(pg_class.oid) AS part)"
+        " FROM pg_class WHERE relkind = 'p' AND relnamespace = current_schema()::regnamespace"
+        " UNION ALL SELECT relname, pg_total_relation_size(oid) FROM pg_class"
         " WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
     )
     return {name: int(size) for name, size in connection.execute(query)}

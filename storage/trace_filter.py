@@ -3,8 +3,8 @@
 A split block Bloom filter as in Apache Parquet (https://parquet.apache.org/docs/file-format/bloomfilter/; Putze,
 Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007): an id sets one bit in each of the eight
 32-bit words of one block of 32 bytes. So a database compares 32 bytes of a filter, wherever that block lies, and
-need not hand over the rest. At 20 bits an id fewer than 1 of 1000 ids that are not in the set are taken for one that is:
-among a thousand blocks one is read in vain.
+need not hand over the rest. At 20 bits an id fewer than 1 of 1000 ids that are not in the set are taken for one that
+is: among a thousand blocks one is read in vain.
 """
 
 from __future__ import annotations

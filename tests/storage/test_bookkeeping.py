@@ -10,11 +10,12 @@ from storage.database import Database
 from storage.ingest import commit
 from storage.revisions import mark_backfilled, register, retire, revisions
 from storage.settings import read_setting, settle_setting, write_setting
-from storage.stats import table_stats
+from storage.stats import block_stats, ingest_stats, table_stats
 from storage.status import load_statuses, save_statuses
 from storage.tables import metadata
 from telemetry.errors import NotFoundError
-from tests.storage.build import NOW_NS, payload, span_columns
+from telemetry.windows import NANOS
+from tests.storage.build import NOW_NS, log_columns, payload, span_columns
 
 
 def test_a_revision_is_registered_once_and_remembers_its_backfill(database: Database):
@@ -80,6 +81,20 @@ def test_tables_tell_their_rows_and_bytes(database: Database):
     assert (stats["record_blocks"].rows, stats["feedback"].rows) == (17, 0)  # a block five minutes
     assert stats["record_blocks"].size_bytes > stats["feedback"].size_bytes > 0
     assert next(iter(stats)) == "record_blocks"
+
+
+def test_blocks_and_ingest_tell_how_far_they_are(database: Database):
+    assert (block_stats(database), ingest_stats(database).last_received_ns) == ([], None)
+    columns = (span_columns(20), log_columns(3), span_columns(1, end_ns=NOW_NS - 3600 * NANOS))
+    commit(database, [payload("a", columns=columns)], NOW_NS + 5)
+    small, large, logs = block_stats(database)
+    assert (small.signal, small.level, small.blocks, small.records) == ("span", 0, 1, 1)
+    assert (large.signal, large.level, large.blocks, large.records) == ("span", 1, 1, 20)
+    assert (logs.signal, logs.level, logs.blocks, logs.records) == ("log", 0, 1, 3)
+    assert (large.oldest_ns, large.newest_ns) == (NOW_NS - 19 * NANOS, NOW_NS)
+    assert large.size_bytes > small.size_bytes > 0
+    found = ingest_stats(database)
+    assert (found.requests, found.last_received_ns) == (1, NOW_NS + 5)
 
 
 def test_writers_that_settle_a_setting_at_once_agree(database: Database):
