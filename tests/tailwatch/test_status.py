@@ -116,7 +116,7 @@ def test_without_samples_there_is_no_rate(tmp_path: Path, migrated_sqlite_url: s
     with service_on(tmp_path, migrated_sqlite_url) as running:
         status = get(running, "/api/v1/status")
     assert (status["rates"]["records_per_s"], status["rates"]["history"]) == (None, [])
-    assert status["queue"]["capacity_bytes"] == 256 * 1024 * 1024
+    assert status["queue"]["capacity_bytes"] == running.service.settings.queue_mib * 1024 * 1024
     assert status["database_bytes"] > 100_000
     collector_documents.CollectorStatus.model_validate(status)
 
