@@ -70,3 +70,13 @@ def test_every_log_is_taken_in_once_and_nothing_is_refused(delivered: Delivered)
     counters = delivered.server.get("/api/v1/status")["counters"]
     assert (counters["log_records"], counters["spans"]) == (len(LOG_WAYS) * COUNT, 2 * COUNT * len(SPAN_WAYS))
     assert (counters["rejected"], counters["requests_invalid"]) == ({}, {})
+
+
+def test_metrics_arrive_with_their_values(delivered: Delivered) -> None:
+    found = {one["name"]: one for one in delivered.server.get("/api/v1/metrics", service=SERVICE)["metrics"]}
+    assert {name: one["kind"] for name, one in found.items()} == {
+        "vllm:num_requests_waiting": "gauge", "exporters.duration": "histogram", "exporters.requests": "sum",
+    }  # fmt: skip
+    assert found["vllm:num_requests_waiting"]["last_value"] == COUNT
+    assert found["exporters.requests"]["last_value"] == COUNT
+    assert found["exporters.duration"]["unit"] == "s"

@@ -12,12 +12,16 @@ import pytest
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcLogExporter
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -45,6 +49,11 @@ LOG_EXPORTERS: dict[str, Callable[[Server], Any]] = {
     "http": lambda server: OTLPLogExporter(f"{server.url}/v1/logs"),
     "http-deflate": lambda server: OTLPLogExporter(f"{server.url}/v1/logs", compression=Compression.Deflate),
     "grpc-gzip": lambda server: GrpcLogExporter(server.grpc, insecure=True, compression=grpc.Compression.Gzip),
+}
+
+METRIC_EXPORTERS: dict[str, Callable[[Server], MetricExporter]] = {
+    "http-gzip": lambda server: OTLPMetricExporter(f"{server.url}/v1/metrics", compression=Compression.Gzip),
+    "grpc": lambda server: GrpcMetricExporter(server.grpc, insecure=True),
 }
 
 
@@ -100,6 +109,29 @@ def test_logs(server: Server, way: str) -> None:
     provider.shutdown()
     counters = server.get("/api/v1/status")["counters"]
     assert (counters["log_records"] - before, counters["rejected"]) == (COUNT, {})
+
+
+@pytest.mark.parametrize("way", list(METRIC_EXPORTERS))
+def test_metrics(server: Server, way: str) -> None:
+    reader = PeriodicExportingMetricReader(METRIC_EXPORTERS[way](server), export_interval_millis=3_600_000)
+    resource = RESOURCE.merge(Resource({"service.name": f"metrics-{way}"}))
+    provider = MeterProvider([reader], resource, shutdown_on_exit=False)
+    meter = provider.get_meter("exporters")
+    meter.create_gauge("exporters.waiting").set(7)
+    requests, durations = meter.create_counter("exporters.requests"), meter.create_histogram("exporters.duration", "s")
+    for _ in range(COUNT):
+        requests.add(2)
+        durations.record(0.25)
+    assert provider.force_flush()
+    provider.shutdown()
+    found = {one["name"]: one for one in server.get("/api/v1/metrics", service=f"metrics-{way}")["metrics"]}
+    assert {name: one["kind"] for name, one in found.items()} == {
+        "exporters.waiting": "gauge", "exporters.duration": "histogram", "exporters.requests": "sum",
+    }  # fmt: skip
+    assert (found["exporters.waiting"]["last_value"], found["exporters.requests"]["last_value"]) == (
+        7,
+        2 * COUNT,
+    )
 
 
 def test_what_was_refused_with_503_is_sent_again_and_counted_once(tmp_path: Path) -> None:
