@@ -21,6 +21,8 @@ _SECONDS = (
 )
 _DOLLARS = "datum.value == 0 ? '$0' : '$' + format(datum.value, '.3~r')"
 _COUNTS = "format(datum.value, '.3~s')"
+_BYTES = "format(datum.value, '.3~s') + 'B'"
+_MEBIBYTES = "format(datum.value * 1048576, '.3~s') + 'B'"
 # A 24-hour clock at every zoom; Vega picks the entry by what a tick stands for.
 _TIMES = {
     "milliseconds": "%H:%M:%S",
@@ -49,6 +51,15 @@ def unit_labels(measure: str) -> str:
     if measure in formats.DURATION_MEASURES:
         return _SECONDS
     return {"cost": _DOLLARS, "confidence": "format(datum.value, '.2~f')"}.get(measure, _COUNTS)
+
+
+def quantity_labels(unit: str, role: str) -> str:
+    """The axis expression for a metric of this unit."""
+    if formats.is_share(unit, role):
+        return _PERCENT
+    return {"s": _SECONDS, "%": "format(datum.value, '.3~r') + ' %'", "By": _BYTES, "MiBy": _MEBIBYTES}.get(
+        unit, _COUNTS
+    )
 
 
 def budget(frame: pd.DataFrame) -> alt.LayerChart:

@@ -121,6 +121,21 @@ class Client:
         """Services that sent telemetry lately."""
         return self._get(documents.Services, "/api/v1/services").services
 
+    def metrics(self) -> list[documents.Metric]:
+        """Metrics that were sent or scraped within the last hour."""
+        return self._get(documents.Metrics, "/api/v1/metrics").metrics
+
+    def metric(
+        self, name: str, *, start: float, end: float, step: float, service: str, by: str
+    ) -> documents.MetricCourse:
+        """One metric of a service over time, one series for each value of the label `by`."""
+        params = {"start": start, "end": end, "step": step, "service": service, "by": by}
+        return self._get(documents.MetricCourse, f"/api/v1/metrics/{quote(name, safe='/:')}", params)
+
+    def targets(self) -> list[documents.Target]:
+        """Scraped targets."""
+        return self._get(documents.Targets, "/api/v1/scrape").targets
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._http.close()

@@ -9,6 +9,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 ABSENT = "–"
 
+_FACTORS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_FACTORS_BYTES = {"By": 1.0, "KiBy": 2.0**10, "MiBy": 2.0**20, "GiBy": 2.0**30}
+_UNITS = {"Cel": "°C", "%": "%"}
+_SHARES = frozenset({"kv_cache_usage", "gpu_utilisation", "gpu_memory", "cpu_utilisation"})
+
 DURATION_MEASURES = frozenset({"duration", "ttft", "tpot", "queue", "prefill", "decode"})
 
 
@@ -99,6 +104,26 @@ def measured(measure: str, value: float | None) -> str:
     if measure == "confidence":
         return ABSENT if value is None else f"{value:.3f}"
     return count(value)
+
+
+def quantity(value: float | None, unit: str, role: str = "") -> str:
+    """A value of a metric in its UCUM unit; shares of one read as percentages where the role says that they are."""
+    if value is None:
+        return ABSENT
+    if is_share(unit, role):
+        return percent(value)
+    if unit in _FACTORS_S:
+        return seconds(value * _FACTORS_S[unit])
+    if unit in _FACTORS_BYTES:
+        return size(value * _FACTORS_BYTES[unit])
+    text = count(value)
+    shown = _UNITS.get(unit, "" if unit.startswith("{") or unit == "1" else unit)
+    return f"{text} {shown}".rstrip()
+
+
+def is_share(unit: str, role: str) -> bool:
+    """Whether a metric is a share of one."""
+    return unit == "1" and role in _SHARES
 
 
 def labels(values: Mapping[str, str]) -> str:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import pandas as pd
 
-from dashboard.documents import Attribution, Heatmap, HistoryPoint, OneSeries, TailPart
+from dashboard.documents import (
+    Attribution,
+    Heatmap,
+    HistoryPoint,
+    MetricCourse,
+    MetricPoint,
+    MetricSeries,
+    OneSeries,
+    TailPart,
+)
 from dashboard.periods import Period, with_silence
 
 _SERIES_COLUMNS = [
     *("series", "time", "count", "errors", "ok", "per_minute", "ok_per_minute", "errors_per_minute"),
     *("error_share", "sum_per_minute", "p50", "p90", "p95", "p99"),
 ]
+
+_PERCENTILES = ("p50", "p90", "p99")
 
 
 def history(points: Sequence[HistoryPoint]) -> pd.DataFrame:
@@ -55,6 +67,33 @@ def series(every: Sequence[OneSeries], name: Callable[[OneSeries], str], period:
         for point in with_silence(one.points, period)
     ]
     return _typed(pd.DataFrame(rows, columns=_SERIES_COLUMNS), text=("series",))
+
+
+def metric(
+    course: MetricCourse, name: Callable[[MetricSeries], str], period: Period, gauge: Literal["avg", "sum"] = "avg"
+) -> pd.DataFrame:
+    """Columns series, time, value: of a gauge its mean or sum, the rate of a sum, a histogram's p50, p90 and p99.
+
+    Steps without values are gaps, since nobody knows what was in between; the last step is not over.
+    """
+    steps = round((period.end - period.start) / period.step)
+    single = {"gauge": gauge, "sum": "rate"}
+    rows = [
+        {
+            "series": column if column in _PERCENTILES else name(one),
+            "time": period.start + index * period.step,
+            "value": value,
+        }
+        for one in course.series
+        for column in ((single[one.kind],) if one.kind in single else _PERCENTILES)
+        for index, value in _on_steps(one.points, column, period, steps)
+    ]
+    return _typed(pd.DataFrame(rows, columns=["series", "time", "value"]), text=("series",))
+
+
+def _on_steps(points: Sequence[MetricPoint], column: str, period: Period, steps: int) -> list[tuple[int, float | None]]:
+    found = {round((point.t - period.start) / period.step): getattr(point, column) for point in points}
+    return [(index, found.get(index)) for index in range(steps) if index in found or index < steps - 1]
 
 
 def heatmap(heat: Heatmap, step_s: float) -> pd.DataFrame:

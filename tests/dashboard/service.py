@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from tests.dashboard import recorded
+from tests.dashboard import metrics, recorded
 
 STATUS_AFTER = {"acknowledge": "acknowledged", "resolve": "resolved"}
 
@@ -37,6 +37,7 @@ class RecordedService:
         self.incidents = copy.deepcopy(recorded.incidents())
         self.slos = recorded.slos()
         self.status = recorded.status()
+        self.metrics = metrics.metrics()
         self.sources = recorded.sources()
         self.broken: dict[str, str] = {}
         self.failing: dict[str, tuple[int, str]] = {}
@@ -49,6 +50,8 @@ class RecordedService:
         app.middleware("http")(self._intercept)
         read, act = self._read, self._act
         for path in ("status", "slos", "slos/{name}", "slos/{name}/history", "series", "heatmap", "incidents"):
+            app.get(f"/api/v1/{path}")(read(path))
+        for path in ("metrics", "metrics/{name:path}", "scrape"):
             app.get(f"/api/v1/{path}")(read(path))
         for path in ("incidents/{name}", "traces", "traces/{name}", "services", "sources"):
             app.get(f"/api/v1/{path}")(read(path))
@@ -94,6 +97,9 @@ class RecordedService:
             "incidents/{name}": lambda: self.incidents.get(name),
             "traces": lambda: {"traces": [t for t in recorded.traces() if t["error_type"] or not wants_errors]},
             "traces/{name}": lambda: recorded.trace() if name == recorded.TRACE_ID else None,
+            "metrics": lambda: {"metrics": self.metrics},
+            "metrics/{name:path}": lambda: metrics.course(name, start, end, step, asked["by"]),
+            "scrape": lambda: {"targets": metrics.targets()},
             "services": lambda: {"services": recorded.services()},
             "sources": lambda: {"sources": self.sources, "now": recorded.NOW},
         }
