@@ -12,7 +12,7 @@ It knows no table and no filter. The columns are one Arrow record batch, so that
 
 Of ``WHOLE_ROWS`` rows or more the buffers of the columns are compressed one by one, so that some columns are read
 without the others; a smaller stream is compressed as a whole, since a frame a buffer would be most of it. The raw
-buffer is one zstd frame.
+buffer is zstd, of one frame or, where blocks were merged, of several.
 
 Measured on 8192 GenAI spans of 12 attributes (28 columns) in CPU time: 0.6 us a span to encode and 75 bytes, raw
 bytes 0.7 us and 65 of 484 bytes; a block of one record takes 0.7 ms and 1.7 kB. Level -3 takes half the time of
@@ -125,9 +125,12 @@ def encode_table(table: pa.Table) -> bytes:
 
 def encode_raw(batch: Batch) -> bytes | None:
     """The raw buffer as bytes; None without one."""
-    if not batch.raw:
-        return None
-    data = batch.raw[0] if len(batch.raw) == 1 else b"".join(batch.raw)
+    return encode_raw_buffer(batch.raw) if batch.raw else None
+
+
+def encode_raw_buffer(pieces: Sequence[Any]) -> bytes:
+    """A raw buffer that is given in pieces, as one zstd frame."""
+    data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     compressed: bytes = _CODEC.compress(data, asbytes=True)
     return compressed
 

@@ -10,14 +10,15 @@ them, never in both, and another collector's merge or a retention that came firs
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
+import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Integer, and_, func, select
 from sqlalchemy import delete as sql_delete
 
-from storage.block_format import Batch, decode_raw_buffer, decode_table, joined
+from storage.block_format import Batch, decode_raw_buffer, decode_table, encode_raw_buffer, join_tables
 from storage.blocks import FULL, encode_block, insert_blocks
 from storage.database import Database
 from storage.locks import Lock, take_turn
@@ -35,6 +36,8 @@ _MOST_BYTES: Final = 32 * 1024 * 1024
 _MOST_BLOCKS: Final = 256
 """A merge takes no further block once it has so many records, bytes or blocks: this bounds memory and transaction."""
 
+_FRAME_BYTES: Final = 32 * 1024
+"""A compressed frame of raw bytes that is as long gains little from being joined with others."""
 _FULL_RECORDS: Final = 8**FULL
 
 
@@ -117,15 +120,31 @@ def _runs(blocks: Iterable[_Small]) -> Iterator[list[_Small]]:
         yield run
 
 
-def _read(connection: Connection, run: Sequence[_Small]) -> list[Batch]:
-    """Those blocks of ``run`` that are there, in their order."""
+def _read(connection: Connection, run: Sequence[_Small]) -> list[tuple[bytes, bytes | None]]:
+    """Columns and raw bytes of those blocks of ``run`` that are there, in their order."""
     query = select(record_blocks.c.id, record_blocks.c.columns, record_blocks.c.raw).where(_among(run))
-    found = {row.id: row for row in connection.execute(query)}
-    batches: list[Batch] = []
-    for row in (found[block.id] for block in run if block.id in found):
-        table = decode_table(row.columns)
-        batches.append(Batch(table, decode_raw_buffer(row.raw, table)))
-    return batches
+    found = {row.id: (row.columns, row.raw) for row in connection.execute(query)}
+    return [found[block.id] for block in run if block.id in found]
+
+
+def _joined_raw(parts: Iterable[tuple[bytes | None, pa.Table]]) -> bytes | None:
+    """The raw bodies of blocks with these columns as one: zstd frames may follow each other, and small ones are joined.
+
+    So raw bytes, the most of a block, are compressed anew once or twice on their way to a full one.
+    """
+    frames: list[bytes] = []
+    small: list[bytes] = []
+    for body, table in parts:
+        if body is not None and len(body) >= _FRAME_BYTES:
+            frames += [*_frame(small), body]
+            small = []
+        else:
+            small += decode_raw_buffer(body, table)
+    return b"".join([*frames, *_frame(small)]) or None
+
+
+def _frame(pieces: Sequence[bytes]) -> list[bytes]:
+    return [encode_raw_buffer(pieces)] if pieces else []
 
 
 def _among(run: Sequence[_Small]) -> ColumnElement[bool]:
@@ -138,10 +157,12 @@ def _among(run: Sequence[_Small]) -> ColumnElement[bool]:
 def _merge(db: Database, signal: Signal, run: Sequence[_Small]) -> int:
     """Put one block in the place of those of ``run``; how many they were, 0 when one of them is gone."""
     with db.read() as connection:
-        batches = _read(connection, run)
-    if len(batches) < len(run):
+        stored = _read(connection, run)
+    if len(stored) < len(run):
         return 0
-    block = encode_block(signal, joined(batches))
+    tables = [decode_table(columns) for columns, _ in stored]
+    raw = _joined_raw((body, table) for (_, body), table in zip(stored, tables, strict=True))
+    block = replace(encode_block(signal, Batch(join_tables(tables))), raw=raw)
     try:
         with db.write() as connection:
             take_turn(connection, Lock.COMPACTION)

@@ -172,3 +172,16 @@ def test_collectors_that_merge_at_once_merge_each_block_once(database: Database)
         thread.join()
     assert sum(merged) == 12
     assert _sizes(database) == [5] * 6
+
+
+def test_frames_of_raw_bytes_follow_each_other_or_are_joined(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(block_merge, "_FRAME_BYTES", 100)
+    chance = np.random.default_rng(1)
+    raw = [[chance.bytes(size) for _ in range(3)] for size in (200, 10, 12, 150, 9)]
+    trace_id = np.full((3, 16), 7, dtype=np.uint8)
+    for place, own in enumerate(raw):
+        times = NOW_NS + np.arange(3) + 10 * place
+        columns = replace(span_columns(3), trace_id=trace_id, time_ns=times, start_ns=times, raw=ByteColumn.of(own))
+        _commit(database, columns)
+    assert merge_blocks(database, LATER_NS) == 5
+    assert [span.raw for span in spans.trace(database, "07" * 16)] == [one for own in raw for one in own]
