@@ -52,8 +52,8 @@ class Tried(Protocol):
 class Committer:
     """Group commit: payloads that are ready together share a transaction.
 
-    A group is closed when nothing else is being prepared, when it is full, or after ``group_wait_s``. So a lone
-    request is committed at once, and under load the cost of a transaction is shared.
+    A group is closed when nothing else is being prepared or waits to be, when it is full, or after ``group_wait_s``.
+    So a lone request is committed at once, and under load the cost of a transaction is shared.
 
     Args:
         commit: the storage.
@@ -74,7 +74,7 @@ class Committer:
 
     @contextmanager
     def preparing(self) -> Iterator[None]:
-        """Payloads may be offered before the block ends: a group waits for them a little."""
+        """Payloads are going to be offered before the block ends: a group waits for them a little."""
         with self._changed:
             self._preparing += 1
         try:

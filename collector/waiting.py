@@ -42,15 +42,23 @@ class WaitingRoom:
         with self._changed:
             while not (self._again or self._lines or self._closed):
                 self._changed.wait()
-            if self._again:
-                return self._again.popleft()
-            return self._next_of_line() if self._lines else []
+            return self._next()
+
+    def take_if_any(self) -> list[Job]:
+        """The next batch, of one kind; nothing when nobody is in line."""
+        with self._changed:
+            return self._next()
 
     def close(self) -> None:
         """Let the workers go when nobody is in line any more."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _next(self) -> list[Job]:
+        if self._again:
+            return self._again.popleft()
+        return self._next_of_line() if self._lines else []
 
     def _next_of_line(self) -> list[Job]:
         kind, line = next(iter(self._lines.items()))

@@ -67,12 +67,18 @@ class Workshop:
             pass
 
     def _take_and_work(self) -> bool:
-        """One batch, of which nothing is held afterwards; False when there is none any more."""
+        """Batch after batch while there are any, as one run for the committer; False when there will be none any more.
+
+        Nothing of a batch is held here once it is prepared, least of all while waiting for the next.
+        """
         jobs = self._room.take()
-        if jobs:
-            with self._committer.preparing():
+        if not jobs:
+            return False
+        with self._committer.preparing():
+            while jobs:
                 self._work(jobs)
-        return bool(jobs)
+                jobs = self._room.take_if_any()
+        return True
 
     def _work(self, jobs: Sequence[Job]) -> None:
         """Unpack and prepare ``jobs``, together as far as their unpacked size allows."""

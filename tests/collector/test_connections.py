@@ -149,6 +149,19 @@ def test_a_chunked_body_beyond_the_limit_is_refused_as_it_comes(url: str, intake
     assert released(intake)
 
 
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_body_in_pieces_is_put_together(url: str, size: int) -> None:
+    whole = traces(
+        [span(n, end_ns=SystemClock().now_ns(), custom="x" * 500) for n in range(1, 301)]
+    ).SerializeToString()
+    pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
+    with connected(url) as connection:
+        connection.sendall(head() + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n")
+        received = connection.recv(65536)
+    status, headers, content = parsed(received)
+    assert (status, headers["content-type"], content) == (200, PROTOBUF, b"")
+
+
 def test_a_body_that_comes_too_slowly_is_408_and_gives_its_room_back(url: str, intake: Intake) -> None:
     before = intake.counters().requests_invalid[408]
     with connected(url) as connection:
