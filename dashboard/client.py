@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from dashboard import collector_documents, documents
+from dashboard import collector_documents, documents, metric_documents
 from dashboard.settings import Settings
 
 TIMEOUT_S = 10.0
@@ -121,20 +121,20 @@ class Client:
         """Services that sent telemetry lately."""
         return self._get(documents.Services, "/api/v1/services").services
 
-    def metrics(self) -> list[documents.Metric]:
+    def metrics(self) -> list[metric_documents.Metric]:
         """Metrics that were sent or scraped within the last hour."""
-        return self._get(documents.Metrics, "/api/v1/metrics").metrics
+        return self._get(metric_documents.Metrics, "/api/v1/metrics").metrics
 
     def metric(
         self, name: str, *, start: float, end: float, step: float, service: str, by: str
-    ) -> documents.MetricCourse:
+    ) -> metric_documents.MetricCourse:
         """One metric of a service over time, one series for each value of the label `by`."""
         params = {"start": start, "end": end, "step": step, "service": service, "by": by}
-        return self._get(documents.MetricCourse, f"/api/v1/metrics/{quote(name, safe='/:')}", params)
+        return self._get(metric_documents.MetricCourse, f"/api/v1/metrics/{quote(name, safe='/:')}", params)
 
-    def targets(self) -> list[documents.Target]:
+    def targets(self) -> list[metric_documents.Target]:
         """Scraped targets."""
-        return self._get(documents.Targets, "/api/v1/scrape").targets
+        return self._get(metric_documents.Targets, "/api/v1/scrape").targets
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -11,12 +11,10 @@ from dashboard.documents import (
     Attribution,
     Heatmap,
     HistoryPoint,
-    MetricCourse,
-    MetricPoint,
-    MetricSeries,
     OneSeries,
     TailPart,
 )
+from dashboard.metric_documents import MetricCourse, MetricPoint, MetricSeries
 from dashboard.periods import Period, with_silence
 
 _SERIES_COLUMNS = [
