@@ -14,11 +14,12 @@ from alerting.receivers.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sig
 from alerting.runbooks.library import read_runbook
 from alerting.runbooks.rendering import first_step, render
 from collector.price_file import parse_prices
+from collector.scrape.targets import load_targets, parse_targets
 from detectors.slo.lint import lint
 from detectors.slo.parse import parse_slos
 from tailwatch.settings import Settings, load_settings
 from tests.docs.example import notification
-from tests.docs.pages import DOCS, Block, blocks, read
+from tests.docs.pages import DOCS, ROOT, Block, blocks, read
 
 RECIPE = next(block for block in blocks("python") if "def is_genuine" in block.text)
 
@@ -27,6 +28,8 @@ def kind_of(block: Block) -> str:
     document = yaml.safe_load(block.text)
     if "prices" in document and "version" in document:
         return "prices"
+    if "jobs" in document:
+        return "targets"
     return "slos" if "version" in document else "settings"
 
 
@@ -55,8 +58,18 @@ def test_configuration_files_are_read(block: Block, tmp_path: Path, monkeypatch:
     assert settings.alerting.route is not None
 
 
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if kind_of(block) == "targets"], ids=str)
+def test_scrape_files_are_read(block: Block) -> None:
+    assert parse_targets(block.text, "scrape.yaml", {"VLLM_AUTHORIZATION": "x"})
+
+
+def test_the_example_of_a_scrape_file_is_read_and_needs_no_secret() -> None:
+    targets = load_targets(ROOT / "examples" / "scrape.yaml", {})
+    assert {target.job for target in targets} == {"vllm", "triton", "dcgm"}
+
+
 def test_every_kind_of_file_has_an_example() -> None:
-    assert {kind_of(block) for block in blocks("yaml")} == {"slos", "prices", "settings"}
+    assert {kind_of(block) for block in blocks("yaml")} == {"slos", "prices", "settings", "targets"}
 
 
 @pytest.fixture

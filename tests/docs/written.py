@@ -19,6 +19,7 @@ from detectors.slo.policy import named_policy
 from tailwatch.settings import Settings
 from telemetry.deltas import SliDelta
 from telemetry.findings import CAUSES
+from telemetry.metric_names import KNOWN_METRICS
 from telemetry.rules import SERIES_MEASURES, SERIES_RULE
 from telemetry.schema import FIELDS, LOG_HOME, Field
 from telemetry.windows import BUCKET_NS, NANOS, format_duration, parse_duration
@@ -57,6 +58,21 @@ def fields() -> str:
 
 def _home(field: Field) -> str:
     return "logs, spans" if field.name in LOG_HOME else "spans"
+
+
+def metric_names() -> str:
+    return table(
+        ("metric", "kind", "unit", "title", "says", "from"),
+        [
+            (f"`{one.name}`", formatted(one.kind), f"`{one.unit}`", one.title, formatted(one.role), one.source)
+            for one in KNOWN_METRICS.values()
+            if one.role != "other"
+        ],
+    )
+
+
+def formatted(word: str) -> str:
+    return word.replace("_", " ")
 
 
 def rejections() -> str:
@@ -172,6 +188,7 @@ def causes() -> str:
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "fields": fields,
+    "metric-names": metric_names,
     "rejections": rejections,
     "limits": limits,
     "series": series,
