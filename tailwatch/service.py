@@ -96,8 +96,8 @@ class Service:
         """Commit what was accepted, evaluate and deliver once more, and end; what fails is logged and ends the rest."""
         self.intake.close()
         self.reports.close()
-        self.scraping.close()
         self._scheduler.stop()
+        self.scraping.close()
         now_ns = self.clock.now_ns()
         for name, step in (("evaluation", self.evaluator.step), ("delivery", self.alerting.deliver)):
             try:

@@ -6,7 +6,8 @@ never rescaled: a percentage of 0..100 has the unit ``%``, a share of 0..1 the u
 Sources: https://docs.vllm.ai/en/stable/usage/metrics/,
 https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/metrics.html,
 https://github.com/NVIDIA/dcgm-exporter (etc/default-counters.csv),
-https://opentelemetry.io/docs/specs/semconv/system/ (process, system and hw.gpu metrics).
+https://opentelemetry.io/docs/specs/semconv/system/ (process, system and hw.gpu metrics),
+https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics.
 """
 
 from __future__ import annotations
@@ -133,6 +134,13 @@ _OPENTELEMETRY = _table(
     ("process.memory.usage", "gauge", "By", "Memory in use", "memory"),
 )
 
+_PROMETHEUS_CLIENTS = _table(
+    "Prometheus clients",
+    ("process_resident_memory_bytes", "gauge", "By", "Memory in use", "memory"),
+    ("process_open_fds", "gauge", "{file}", "Open files", "other"),
+    ("process_max_fds", "gauge", "{file}", "Open files that there may be", "other"),
+)
+
 _TAILWATCH = _table(
     "Tailwatch",
     ("tailwatch.queue.depth", "gauge", "{request}", "Requests waiting", "queue_depth"),
@@ -149,6 +157,6 @@ _SCRAPE = _table(
 )
 
 KNOWN_METRICS: Final[Mapping[str, KnownMetric]] = MappingProxyType(
-    {one.name: one for one in (*_VLLM, *_TRITON, *_DCGM, *_OPENTELEMETRY, *_TAILWATCH, *_SCRAPE)}
+    {one.name: one for one in (*_VLLM, *_TRITON, *_DCGM, *_OPENTELEMETRY, *_PROMETHEUS_CLIENTS, *_TAILWATCH, *_SCRAPE)}
 )
 """By name."""
