@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -12,6 +12,7 @@ import zstandard
 from telemetry.errors import PayloadError
 
 _STEP: Final = 1024 * 1024
+_ZLIB_SLICE: Final = 64 * 1024
 _ZSTD_SLICE: Final = 256
 """Compressed bytes decoded at once: at most 64 blocks, 8 MiB."""
 
@@ -54,30 +55,37 @@ def _identity(body: bytes) -> Iterator[bytes]:
 
 def _gzip(body: bytes) -> Iterator[bytes]:
     """A gzip file may have several members, one after the other."""
-    rest = body
+    rest = memoryview(body)
     while rest:
-        member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-        yield from _inflate(member, rest)
-        rest = member.unused_data
+        unused = yield from _inflate(zlib.decompressobj(wbits=16 + zlib.MAX_WBITS), rest)
+        rest = rest[len(rest) - unused :]
 
 
 def _deflate(body: bytes) -> Iterator[bytes]:
     """``deflate`` means the zlib format (RFC 9110), yet some senders leave its two bytes of header out."""
     has_header = len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2]) % 31 == 0
-    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
-    yield from _inflate(stream, body)
-    if stream.unused_data:
+    unused = yield from _inflate(
+        zlib.decompressobj(wbits=zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS), memoryview(body)
+    )
+    if unused:
         raise EOFError("data after the end")
 
 
-def _inflate(stream: zlib._Decompress, body: bytes) -> Iterator[bytes]:
-    pending = body
+def _inflate(stream: zlib._Decompress, rest: memoryview) -> Generator[bytes, None, int]:
+    """What ``rest`` begins with, fed in slices: zlib copies what it has not come to yet at every step.
+
+    Returns how many bytes are left at the end of the stream.
+    """
+    pending: bytes | memoryview = b""
     while not stream.eof:
+        if not pending:
+            pending, rest = rest[:_ZLIB_SLICE], rest[_ZLIB_SLICE:]
         part = stream.decompress(pending, _STEP)
         pending = stream.unconsumed_tail
-        if not part and not pending and not stream.eof:
+        if not part and not pending and not rest and not stream.eof:
             raise EOFError("it ends too early")
         yield part
+    return len(stream.unused_data) + len(rest)
 
 
 def _zstd(body: bytes) -> Iterator[bytes]:
