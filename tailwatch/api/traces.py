@@ -52,7 +52,7 @@ def get_trace(ctx: Annotated[Context, Depends(context)], trace_id: str) -> dict[
     if not rows:
         raise NotFoundError(
             f"no span of trace {trace_id} is stored", where="traces",
-            remedy="check the id (32 hex digits), or whether raw_retention has passed",
+            remedy="check the id (32 hex digits), or whether its retention has passed",
         )  # fmt: skip
     return {"trace_id": rows[0].trace_id, "spans": [_span(row) for row in rows]}
 

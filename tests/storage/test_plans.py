@@ -13,9 +13,11 @@ from sqlalchemy.dialects import postgresql
 from storage import retention, rollups, spans
 from storage.compaction import compact
 from storage.database import Database
+from storage.ingest import commit
 from storage.positions import Position, unread
 from storage.tables import sli_deltas
-from tests.storage.build import NOW_NS
+from telemetry.windows import NANOS
+from tests.storage.build import NOW_NS, payload, span_columns
 
 QUERIES = {
     "new increments": (
@@ -85,3 +87,47 @@ def test_postgresql_finds_new_increments_by_the_partial_index(migrated_postgres_
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         plan = "\n".join(connection.execute(text(f"EXPLAIN {sql}")).scalars())
     assert "ix_sli_deltas_transaction_id" in plan
+
+
+@contextmanager
+def _blocks_read(database: Database) -> Iterator[list[int]]:
+    """The blocks whose columns are read within the block."""
+    read: list[int] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("SELECT record_blocks.columns"):
+            read.extend(parameters.values() if isinstance(parameters, dict) else parameters)
+
+    event.listen(database._writer, "before_cursor_execute", note)
+    yield read
+    event.remove(database._writer, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def hours(database: Database) -> Database:
+    """Ten blocks of twenty spans, an hour apart, every other one of another service."""
+    batches = [
+        span_columns(20, end_ns=NOW_NS - hour * 3600 * NANOS, seed=hour, service="chat" if hour % 2 else "other")
+        for hour in range(10)
+    ]
+    commit(database, [payload("a", columns=tuple(batches))], NOW_NS)
+    return database
+
+
+def test_a_trace_is_read_from_its_block_alone(hours: Database):
+    wanted = span_columns(20, seed=6).trace_id[3].tobytes().hex()
+    with _blocks_read(hours) as read:
+        assert len(spans.trace(hours, wanted)) == 1
+        assert len(read) == 1
+        assert spans.trace(hours, "ab" * 16) == []
+        assert len(read) == 1
+
+
+def test_a_search_ends_with_the_blocks_that_can_be_newer_and_passes_over_other_services(hours: Database):
+    with _blocks_read(hours) as read:
+        assert len(spans.search(hours, 0, NOW_NS + 1, limit=5)) == 5
+        assert len(read) == 1
+        assert len(spans.search(hours, 0, NOW_NS + 1, service="chat", limit=25)) == 25
+        assert len(read) == 3
+        assert len(spans.load_columns(hours, NOW_NS - 4 * 3600 * NANOS, NOW_NS, service="third")) == 0
+        assert len(read) == 3
