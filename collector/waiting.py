@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from typing import Final
 
@@ -20,7 +21,10 @@ class WaitingRoom:
     """Requests in line, a line for each kind, served in turn; its methods may be called from any thread."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)
+        self._helpers = threading.Condition(lock)
+        self._untouched_since_s = 0.0
         self._lines: dict[Kind, deque[Job]] = {}
         self._again: deque[list[Job]] = deque()
         self._closed = False
@@ -28,6 +32,8 @@ class WaitingRoom:
     def enter(self, job: Job) -> None:
         """Wait for a worker."""
         with self._changed:
+            if not self._lines:
+                self._untouched_since_s = time.monotonic()
             self._lines.setdefault(job.kind, deque()).append(job)
             self._changed.notify()
 
@@ -44,6 +50,18 @@ class WaitingRoom:
                 self._changed.wait()
             return self._next()
 
+    def take_overdue(self, patience_s: float) -> list[Job]:
+        """The next batch, once nobody took any for so long; nothing once the room is closed and empty.
+
+        For a worker that is to help when the others are at something large, and otherwise costs by its mere turns.
+        """
+        with self._helpers:
+            while not self._closed or self._lines:
+                if self._lines and time.monotonic() - self._untouched_since_s >= patience_s:
+                    return self._next()
+                self._helpers.wait(patience_s)
+            return []
+
     def take_if_any(self) -> list[Job]:
         """The next batch, of one kind; nothing when nobody is in line."""
         with self._changed:
@@ -54,8 +72,10 @@ class WaitingRoom:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            self._helpers.notify_all()
 
     def _next(self) -> list[Job]:
+        self._untouched_since_s = time.monotonic()
         if self._again:
             return self._again.popleft()
         return self._next_of_line() if self._lines else []

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from collector.committer import Committer, Pending
 from collector.ledger import Ledger
@@ -22,13 +23,18 @@ from storage.ingest import RepeatedError
 from telemetry.clock import Clock
 from telemetry.errors import OverloadedError, PayloadError, StorageError, TailwatchError
 
+_PATIENCE_S: Final = 0.25
+"""Many times what an ordinary batch takes."""
+
 _log = logging.getLogger(__name__)
 
 
 class Workshop:
-    """``workers`` threads between a waiting room and a committer, until the room is closed and empty.
+    """Threads between a waiting room and a committer, until the room is closed and empty.
 
     Args:
+        workers: threads that prepare whatever comes.
+        helpers: threads that step in when no worker took a batch for a while, since all are at something large.
         pipeline: gives the one in force.
         retry_after_s: when to come again after a failure of the storage.
     """
@@ -42,6 +48,7 @@ class Workshop:
         pipeline: Callable[[], Pipeline],
         clock: Clock,
         workers: int,
+        helpers: int,
         retry_after_s: float,
     ) -> None:
         self._room = room
@@ -50,9 +57,10 @@ class Workshop:
         self._pipeline = pipeline
         self._clock = clock
         self._retry_after_s = retry_after_s
+        turns = [room.take] * workers + [partial(room.take_overdue, _PATIENCE_S)] * helpers
         self._threads = [
-            threading.Thread(target=self._run, name=f"tailwatch-intake-{number}", daemon=True)
-            for number in range(workers)
+            threading.Thread(target=self._run, args=[take], name=f"tailwatch-intake-{number}", daemon=True)
+            for number, take in enumerate(turns)
         ]
         for thread in self._threads:
             thread.start()
@@ -62,16 +70,16 @@ class Workshop:
         for thread in self._threads:
             thread.join()
 
-    def _run(self) -> None:
-        while self._take_and_work():
+    def _run(self, take: Callable[[], list[Job]]) -> None:
+        while self._take_and_work(take):
             pass
 
-    def _take_and_work(self) -> bool:
+    def _take_and_work(self, take: Callable[[], list[Job]]) -> bool:
         """Batch after batch while there are any, as one run for the committer; False when there will be none any more.
 
         Nothing of a batch is held here once it is prepared, least of all while waiting for the next.
         """
-        jobs = self._room.take()
+        jobs = take()
         if not jobs:
             return False
         with self._committer.preparing():

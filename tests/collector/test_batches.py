@@ -73,7 +73,7 @@ def hold() -> Iterator[Callable[..., Held]]:
 
     def build(store: Commit, pipeline: Pipeline | None = None, **arguments: int) -> Held:
         clock = HeldClock()
-        intake = Intake(store, clock, pipeline, workers=1, **arguments)
+        intake = Intake(store, clock, pipeline, workers=1, **{"helpers": 0, **arguments})
         first = intake.submit(Request("log", "protobuf", logs([log(999_999)]).SerializeToString()))
         assert clock.asked.wait(30)
         held.append(Held(intake, clock, first))
@@ -292,6 +292,17 @@ def test_closing_answers_what_waits_in_batches(db: Database, hold: Callable[...,
     assert not closing.is_alive()
     assert all(answer.result(0) == Receipt() for answer in answers)
     assert total(db) == 40
+
+
+def test_a_large_request_does_not_hold_up_the_others(hold: Callable[..., Held]) -> None:
+    """The worker is at it; a helper steps in, and is held by the clock only so that it can be seen."""
+    held = hold(lambda payloads: None, helpers=1)
+    held.clock.asked.clear()
+    answer = held.intake.submit(request())
+    assert held.clock.asked.wait(30)
+    assert not held.first.done()
+    held.go()
+    assert answer.result(30) == Receipt()
 
 
 def test_late_records_are_counted_in_the_bucket_of_their_own_time(db: Database, hold: Callable[..., Held]) -> None:

@@ -53,6 +53,21 @@ def test_what_has_to_be_done_again_comes_first_and_as_it_was() -> None:
     assert names(room.take()) == [b"new"]
 
 
+def test_a_helper_takes_only_what_nobody_took_for_a_while() -> None:
+    room = WaitingRoom()
+    taken: list[list[bytes]] = []
+    helper = threading.Thread(target=lambda: taken.append(names(room.take_overdue(3600.0))))
+    helper.start()
+    room.enter(job(b"0"))
+    assert names(room.take()) == [b"0"]
+    room.close()
+    helper.join(30)
+    assert taken == [[]]
+    room = WaitingRoom()
+    room.enter(job(b"1"))
+    assert names(room.take_overdue(0.01)) == [b"1"]
+
+
 def test_a_closed_room_is_emptied_first() -> None:
     room = WaitingRoom()
     room.enter(job(b"0"))
