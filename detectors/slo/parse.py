@@ -13,14 +13,13 @@ from typing import Final
 import yaml
 
 from detectors.slo.alerts import read_alert
+from detectors.slo.conditions import read_per, read_where
 from detectors.slo.keys import FILE_KEYS, LABEL_PATTERN, NAME_PATTERN, RESERVED_LABELS, SLO_KEYS
-from detectors.slo.nodes import Reader, compose, kind_of, line_of, suggestion
+from detectors.slo.nodes import Reader, compose, kind_of, line_of
 from detectors.slo.policy import DEFAULT_POLICY, named_policy
 from detectors.slo.slis import SliReader
 from detectors.slo.spec import Origin, Policy, Slo, SloSet
-from telemetry.errors import FileProblemsError, MatcherError, Problem
-from telemetry.matchers import Matcher, Matchers, parse_matcher
-from telemetry.schema import FIELD_BY_NAME
+from telemetry.errors import FileProblemsError, Problem
 from telemetry.windows import BUCKET_NS, NANOS, format_duration, parse_duration
 
 DEFAULT_WINDOW_NS: Final = parse_duration("30d")
@@ -129,8 +128,8 @@ class _SloReader:
             for key in ("service", "owner", "description", "runbook")
         }
         sli = SliReader(self.reader).read(values["sli"], self._at("sli")) if "sli" in values else None
-        where = self._where(values.get("where"))
-        per = self._per(values.get("per"))
+        where = read_where(self.reader, values.get("where"), self._at("where"))
+        per = read_per(self.reader, values.get("per"), self._at("per"))
         objective = self._objective(values.get("objective"))
         window_ns = self._window(values.get("window"))
         policy = self._policy(values.get("alert"), window_ns)
@@ -166,27 +165,6 @@ class _SloReader:
 
     def _objective(self, node: yaml.Node | None) -> float | None:
         return None if node is None else self.reader.share(node, self._at("objective"), "99.5%")
-
-    def _where(self, node: yaml.Node | None) -> Matchers:
-        found: list[Matcher] = []
-        for field, child, text in (self.reader.texts(node, self._at("where")) or []) if node else []:
-            try:
-                found.append(parse_matcher(text))
-            except MatcherError as error:
-                self.reader.note(child, field, error.what, error.remedy)
-        return Matchers(tuple(found))
-
-    def _per(self, node: yaml.Node | None) -> tuple[str, ...]:
-        names: list[str] = []
-        for field, child, name in (self.reader.texts(node, self._at("per")) or []) if node else []:
-            known = FIELD_BY_NAME.get(name)
-            if name in names:
-                self.reader.note(child, field, f"{name} is listed twice", "keep one of them")
-            elif known is not None and known.kind == "number":
-                strings = [item.name for item in FIELD_BY_NAME.values() if item.kind == "string"]
-                self.reader.note(child, field, f"{name} is a number and makes no groups", suggestion(name, strings))
-            names.append(name)
-        return tuple(names)
 
     def _window(self, node: yaml.Node | None) -> int:
         if node is None:
