@@ -124,8 +124,9 @@ class GrpcServer:
                     body = await anext(messages, None)
             except TimeoutError:
                 raise self._invalid(408, "the message came too slowly", "send smaller batches") from None
-            if body is None:
-                raise self._invalid(400, "the call has no message", "send an Export request")
+            if body is None:  # gRPC itself has refused what is too large, or the sender has left
+                limit = self._intake.pipeline.limits.body_bytes
+                raise self._invalid(400, f"the call has no message of at most {limit} bytes", "send smaller batches")
             lease.grow(len(body))
             return body
 
@@ -164,6 +165,8 @@ async def _abort(context: Any, http_status: int, message: str, *, retry_after_s:
         delay = Duration()
         delay.FromNanoseconds(round(retry_after_s * NANOS))
         details.details.add().Pack(RetryInfo(retry_delay=delay))
-    await context.abort(
-        _CODES[http_status], message, trailing_metadata=(("grpc-status-details-bin", details.SerializeToString()),)
-    )
+    trailing = (("grpc-status-details-bin", details.SerializeToString()),)
+    try:
+        await context.abort(_CODES[http_status], message, trailing_metadata=trailing)
+    except aio.InternalError:
+        raise asyncio.CancelledError from None  # the call is over already, and nobody is there to hear it
