@@ -11,6 +11,7 @@ from telemetry.errors import TailwatchError
 from telemetry.windows import NANOS
 
 _INTERVAL_NS: Final = 60 * NANOS
+_UNKNOWN: Final = "an unknown address"
 _LENGTH: Final = 500
 """Characters of a sentence: it may repeat what a sender wrote."""
 
@@ -40,4 +41,4 @@ class RefusalLog:
             self._told[status] = (now_ns, 0)
         more = f" ({untold} more with this status since the last line)" if untold else ""
         verdict = f"refused with {status}" if status else "nothing taken"
-        _log.warning("%s from %s: %s%s", verdict, sender, " ".join(str(reason).split())[:_LENGTH], more)
+        _log.warning("%s from %s: %s%s", verdict, sender or _UNKNOWN, " ".join(str(reason).split())[:_LENGTH], more)
