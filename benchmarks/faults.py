@@ -85,7 +85,7 @@ def scenarios(count: int) -> dict[str, Scenario]:
         **{name: tried(name, hostile.attack, times=20, long=True) for name in hostile.ATTACKS},
         "gzip bomb over gRPC": tried("gzip bomb over gRPC", hostile.grpc_bomb, size_mib=256, times=5),
         "crowd of attributes": tried("crowd of attributes", hostile.crowd_of_attributes, attributes=100_000, times=20),
-        "crowd of tenants": lambda folder: hostile.crowd_of_tenants(folder, tenants=MILLION, groups=2000),
+        "crowd of tenants": tried("crowd of tenants", hostile.crowd_of_tenants, tenants=MILLION, groups=2000),
     }
 
 

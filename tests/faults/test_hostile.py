@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,15 @@ from tests.faults.server import Server
 from tests.faults.trial import Trial
 
 LIMIT_MIB = 16
+GROUPS = 200
 
 
 @pytest.fixture(scope="module")
 def trial_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Trial]]:
-    server, ledger = Server(tmp_path_factory.mktemp("hostile"), {"max_body_mib": LIMIT_MIB}), Ledger()
+    server, ledger = (
+        Server(tmp_path_factory.mktemp("hostile"), {"max_body_mib": LIMIT_MIB, "max_groups": GROUPS}),
+        Ledger(),
+    )
     server.start()
     yield lambda fault: Trial(fault, server, ledger, whole_log=True)
     server.kill()
@@ -56,5 +59,5 @@ def test_slow_senders(trial_of: Callable[[str], Trial]) -> None:
     assert sockets.slow(trial_of("slow senders"), senders=200, patience_s=60).problems == ()
 
 
-def test_a_crowd_of_tenants(tmp_path: Path) -> None:
-    assert crowd_of_tenants(tmp_path, tenants=20_000, groups=200).problems == ()
+def test_a_crowd_of_tenants(trial_of: Callable[[str], Trial]) -> None:
+    assert crowd_of_tenants(trial_of("crowd of tenants"), tenants=20_000, groups=GROUPS).problems == ()

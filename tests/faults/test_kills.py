@@ -25,23 +25,23 @@ def mortal(postgres: PrivatePostgres) -> Iterator[PrivatePostgres]:
 
 
 def test_kills_of_the_collector_on_sqlite(tmp_path: Path) -> None:
-    outcome = kill_collector(tmp_path, kills=5)
+    outcome = kill_collector(tmp_path, kills=3)
     assert outcome.problems == ()
     assert outcome.stored == outcome.counted >= outcome.acknowledged > 0
 
 
 def test_kills_of_the_collector_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
-    outcome = kill_collector(tmp_path, kills=2, seed=2, database_url=postgres_url)
+    outcome = kill_collector(tmp_path, kills=1, seed=2, database_url=postgres_url)
     assert outcome.problems == ()
     assert outcome.stored == outcome.counted >= outcome.acknowledged > 0
 
 
 def test_kills_of_postgresql(tmp_path: Path, mortal: PrivatePostgres) -> None:
-    outcome = kill_database(tmp_path, mortal, kills=2)
+    outcome = kill_database(tmp_path, mortal, kills=1)
     assert outcome.problems == ()
     assert outcome.answers["503"] > 0
 
 
 def test_a_restart_of_postgresql(tmp_path: Path, mortal: PrivatePostgres) -> None:
-    outcome = restart_database(tmp_path, mortal, down_s=1.5)
+    outcome = restart_database(tmp_path, mortal, down_s=1)
     assert outcome.problems == ()
