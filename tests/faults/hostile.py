@@ -113,7 +113,7 @@ def grpc_bomb(tried: Trial, *, size_mib: int, times: int) -> Outcome:
             tried.ledger.note(answer)
             tried.expect(answer == "RESOURCE_EXHAUSTED", f"it was answered {answer}")
     done = f"{times} messages of {size_mib} MiB"
-    return tried.judge(done, growth_mib=4 * _BODY_MIB, log="the call has no message of at most")
+    return tried.judge(done, growth_mib=4 * _BODY_MIB, log="refused with 400")
 
 
 def crowd_of_attributes(tried: Trial, *, attributes: int, times: int) -> Outcome:
