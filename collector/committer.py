@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from collector.outages import OutageLog
 from storage.ingest import PreparedPayload, RepeatedError
 from telemetry.errors import StorageError
 
@@ -64,6 +65,7 @@ class Committer:
     def __init__(self, commit: Commit, *, tried: Tried, group_wait_s: float) -> None:
         self._commit = commit
         self._tried = tried
+        self._outages = OutageLog()
         self._group_wait_s = group_wait_s
         self._changed = threading.Condition()
         self._preparing = 0
@@ -145,10 +147,13 @@ class Committer:
         except Exception as error:  # noqa: BLE001  # whatever it is, the senders must learn that nothing was stored
             self._tried(time.perf_counter() - started_s, committed=False)
             requests = sum(len(pending.payload.digests) for pending in group)
-            known = isinstance(error, StorageError)
-            _log.error("%d requests were not committed: %s", requests, error, exc_info=None if known else error)
+            if isinstance(error, StorageError):
+                self._outages.failed(requests, error)
+            else:
+                _log.error("%d requests were not committed: %s", requests, error, exc_info=error)
             return error
         self._tried(time.perf_counter() - started_s, committed=True)
+        self._outages.over()
         return None
 
 
