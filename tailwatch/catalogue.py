@@ -60,7 +60,7 @@ def check_windows(slos: SloSet, kept_ns: int) -> None:
             "shorten the window, or raise rollup_retention",
         )
         for slo in slos.slos
-        if slo.window_ns > kept_ns
+        if slo.longest_window_ns > kept_ns
     ]  # fmt: skip
     if problems:
         raise FileProblemsError(problems)

@@ -6,12 +6,14 @@ no budget to spend, and the answer is NaN inside and null outside, never 100 %.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.slo.ledger import Counts, Ledger
+from detectors.slo.spec import Slo
 
 
 def remaining(good: Counts, total: Counts, error_budget: float) -> NDArray[np.float64]:
@@ -28,7 +30,8 @@ class BudgetPoint:
     Attributes:
         time_ns: end of the step.
         good, total: events of the step.
-        remaining: share of the budget left, over the SLO's window up to ``time_ns``; None without events.
+        remaining: share of the budget left, over the SLO's window up to ``time_ns``; None without events, and in
+            calendar periods whose beginning is no longer held.
     """
 
     time_ns: int
@@ -41,22 +44,26 @@ def curve(
     ledger: Ledger,
     group: int,
     *,
-    error_budget: float,
-    window_ns: int,
+    slo: Slo,
     start_ns: int,
     end_ns: int,
     step_ns: int,
 ) -> list[BudgetPoint]:
     """The budget at the end of every step from ``start_ns`` to ``end_ns``, from what the ledger still holds."""
-    starts, good, total = ledger.series(group, start_ns - window_ns, end_ns)
+    times = range(start_ns + step_ns, end_ns + 1, step_ns)
+    # At the moment in which a period ends, its own budget is what is shown, not the next one's.
+    begins = [slo.window_start_ns(time_ns if slo.calendar is None else time_ns - 1) for time_ns in times]
+    starts, good, total = ledger.series(group, min([start_ns, *begins]), end_ns)
     sums_good = np.concatenate([[0], np.cumsum(good)])
     sums_total = np.concatenate([[0], np.cumsum(total)])
     points = []
-    for time_ns in range(start_ns + step_ns, end_ns + 1, step_ns):
-        step_low, window_low, high = np.searchsorted(starts, [time_ns - step_ns, time_ns - window_ns, time_ns])
+    for time_ns, begin_ns in zip(times, begins, strict=True):
+        step_low, window_low, high = np.searchsorted(starts, [time_ns - step_ns, begin_ns, time_ns])
         window_good = sums_good[high] - sums_good[window_low]
         window_total = sums_total[high] - sums_total[window_low]
-        left = float(remaining(window_good, window_total, error_budget))
+        left = float(remaining(window_good, window_total, slo.error_budget))
+        if slo.calendar is not None and begin_ns < ledger.oldest_ns:
+            left = math.nan
         points.append(
             BudgetPoint(
                 time_ns, int(sums_good[high] - sums_good[step_low]), int(sums_total[high] - sums_total[step_low]),

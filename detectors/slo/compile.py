@@ -1,8 +1,8 @@
 """SLOs compiled to the rules that the collector counts by; it names what is counted and counts nothing.
 
 A rule's id is ``name@<8 hex digits of the meaning>``. The meaning is what decides which events are counted and which
-of them are good: service, SLI, conditions and grouping. A changed objective, window, alert or description judges the
-same counts anew, so it keeps the id and with it the history.
+of them are good: service, SLI, conditions and grouping, and the slices of a budget for slices. A changed objective,
+window, alert or description judges the same counts anew, so it keeps the id and with it the history.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict
 from typing import Any, assert_never
 
-from detectors.slo.spec import COST_FIELDS, Cost, Drift, Errors, Latency, Quantile, Sli, Slo
+from detectors.slo.spec import COST_FIELDS, Cost, Drift, Errors, Latency, Occurrences, Quantile, Sli, Slo
 from telemetry.matchers import Matcher, Matchers
 from telemetry.rules import Below, GoodWhen, NoError, Present, RollupRule
 from telemetry.schema import THROTTLED_ERRORS
@@ -27,6 +27,9 @@ def rule_id(slo: Slo) -> str:
         "where": sorted(str(matcher) for matcher in slo.where.items),
         "per": sorted(slo.per),
     }
+    if not isinstance(slo.budgeting, Occurrences):
+        # Verdicts over slices need the events at their full resolution, so they are counted anew from the rows.
+        meaning["budgeting"] = {"method": slo.budgeting.method, **asdict(slo.budgeting)}
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
     return f"{slo.name}@{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 

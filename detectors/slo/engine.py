@@ -68,8 +68,8 @@ class Engine:
     def distribution_history_ns(self) -> int:
         """How far back distributions are used: late slices and their references, a fixed one from its beginning."""
         used = [
-            tracker.slo.window_ns if tracker.slices.remembers_beginning else tracker.slices.retention_ns
-            for tracker in self._trackers.values() if tracker.slices is not None
+            tracker.slo.longest_window_ns if tracker.book.remembers_beginning else tracker.book.retention_ns
+            for tracker in self._trackers.values() if tracker.book is not None
         ]  # fmt: skip
         return max(used, default=0)
 
@@ -95,8 +95,8 @@ class Engine:
         """Know fixed references from before a restart; those of rules that no SLO has are passed over."""
         for reference in references:
             tracker = self._by_rule.get(reference.rule)
-            if tracker is not None and tracker.slices is not None:
-                tracker.slices.restore_reference(reference)
+            if tracker is not None and tracker.book is not None:
+                tracker.book.restore_reference(reference)
 
     def step(self, now_ns: int, last_seen_ns: Mapping[str, int] | None = None) -> Evaluation:
         """Evaluate everything at ``now_ns``.
@@ -128,10 +128,7 @@ class Engine:
         key = group_key(group)
         if key not in places:
             raise NotFoundError(f"{slo} has no group {key}", remedy="list the groups with GET /api/v1/slos")
-        return curve(
-            tracker.ledger, places[key], error_budget=tracker.slo.error_budget, window_ns=tracker.slo.window_ns,
-            start_ns=start_ns, end_ns=end_ns, step_ns=step_ns,
-        )  # fmt: skip
+        return curve(tracker.ledger, places[key], slo=tracker.slo, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
 
     def _tracker(self, slo: str) -> Tracker:
         if slo not in self._trackers:

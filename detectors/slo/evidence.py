@@ -128,7 +128,7 @@ class Standing:
 class Evidence:
     """The sequential test of one SLO."""
 
-    def __init__(self, error_budget: float, arl_ns: int, step_ns: int, min_bad: int) -> None:
+    def __init__(self, error_budget: float, arl_ns: int, step_ns: int, min_bad: int, unit: int = 1) -> None:
         """Test "share of bad events <= error_budget".
 
         Args:
@@ -136,11 +136,15 @@ class Evidence:
             arl_ns: mean time with traffic between false alarms of a group.
             step_ns: width of a step: a bucket, or a slice.
             min_bad: bad events (or slices) that a run needs before it alarms.
+            unit: parts that an event or slice is counted in. A slice that is bad in part takes the part of the
+                log-likelihood ratio; its mean is then at most that of a bet that is linear in the part (Jensen), so
+                the guarantee holds for every distribution of parts.
         """
         self.arl_ns = arl_ns
         self.log_threshold = threshold(max(arl_ns / step_ns, 2.0))
         self._detector = BernoulliDetector.of(error_budget)
-        self._min_bad = min_bad
+        self._unit = unit
+        self._min_bad = min_bad * unit
         self._checkpoints: list[Standing] = []
         self.standing = Standing.fresh(0, 0, self._detector.alternatives.shape[1])
 
@@ -203,7 +207,9 @@ class Evidence:
         total = np.maximum(total, 0)
         bad = np.clip(total - good, 0, total)
         present = total > 0
-        increments = bernoulli_log_increments(bad, total, self._detector.p0, self._detector.alternatives)
+        increments = bernoulli_log_increments(
+            bad / self._unit, total / self._unit, self._detector.p0, self._detector.alternatives
+        )
         detector = standing.detector.advance(increments, present, self._detector.recursion)
         begins = (standing.cusum <= 0) & present[:, None]
         stepped = replace(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from detectors.slo.calendar import DEFAULT_ZONE, UNITS
 from detectors.slo.policy import NO_ALERT, POLICY_NAMES
 from detectors.slo.spec import COST_FIELDS, LATENCY_MEASURES
 
@@ -140,6 +141,23 @@ ALERT_SCHEMA: Final[Schema] = {
     "default": "page-and-ticket",
 }
 
+CALENDAR_KEYS: Final = (
+    Key("calendar", {"enum": list(UNITS)}, required=True),
+    Key("timezone", {**TEXT, "default": DEFAULT_ZONE, "description": "an IANA zone, such as Europe/Berlin"}),
+)
+WINDOW: Final[Schema] = {"anyOf": [DURATION, mapping_schema(CALENDAR_KEYS)], "default": "30d"}
+RATIO_TIMESLICES_KEYS: Final = (Key("slice", {**DURATION, "default": "1m"}),)
+TIMESLICES_KEYS: Final = (*RATIO_TIMESLICES_KEYS, Key("target", SHARE, required=True))
+BUDGETING_KEYS: Final = (
+    Key("timeslices", mapping_schema(TIMESLICES_KEYS)),
+    Key("ratio-timeslices", mapping_schema(RATIO_TIMESLICES_KEYS)),
+)
+BUDGETING_WORDS: Final = ("occurrences", "ratio-timeslices")
+BUDGETING: Final[Schema] = {
+    "anyOf": [{"enum": list(BUDGETING_WORDS)}, mapping_schema(BUDGETING_KEYS, minProperties=1, maxProperties=1)],
+    "default": "occurrences",
+}
+
 SLO_KEYS: Final = (
     Key("name", {"type": "string", "pattern": NAME_PATTERN}, required=True),
     Key("service", TEXT, required=True),
@@ -149,7 +167,8 @@ SLO_KEYS: Final = (
     Key("where", TEXTS),
     Key("per", {**TEXTS, "uniqueItems": True}),
     Key("objective", SHARE, required=True),
-    Key("window", {**DURATION, "default": "30d"}),
+    Key("window", WINDOW),
+    Key("budgeting", BUDGETING),
     Key("alert", ALERT_SCHEMA),
     Key("runbook", TEXT),
     Key("labels", {"type": "object", "patternProperties": {LABEL_PATTERN: TEXT}, "additionalProperties": False}),

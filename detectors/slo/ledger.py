@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.slo.splits import Boundaries, Splits, no_boundaries
 from telemetry.deltas import SliDelta
 from telemetry.windows import BUCKET_NS, NANOS
 
@@ -124,8 +125,11 @@ class Ledger:
         last_ns: (groups,) start of its last bucket with events, -1 before there is one.
     """
 
-    def __init__(self, horizon_ns: int) -> None:
-        """Keep counts for ``horizon_ns``: the longest window that will be asked for."""
+    def __init__(self, horizon_ns: int, boundaries: Boundaries = no_boundaries) -> None:
+        """Keep counts for ``horizon_ns``: the longest window that will be asked for.
+
+        Windows that begin at one of ``boundaries`` are exact at every age, within an hour too.
+        """
         self.horizon_ns = horizon_ns
         # Each ring also has room for what the finer one holds, so that any jump of the clock can be folded in order.
         middle_span = MIDDLE_SPAN_NS + FINE_SPAN_NS
@@ -133,6 +137,7 @@ class Ledger:
         self._middle = _Tier(MIDDLE_NS, middle_span + HOUR_NS)
         self._coarse = _Tier(HOUR_NS, max(horizon_ns, MIDDLE_SPAN_NS) + middle_span, np.int64)
         self._tiers = (self._fine, self._middle, self._coarse)
+        self._splits = Splits(boundaries)
         self._index: dict[str, int] = {}
         self._waiting: list[SliDelta] = []
         self._started = False
@@ -159,6 +164,7 @@ class Ledger:
             self.last_ns = np.concatenate([self.last_ns, np.full(missing, -1, dtype=np.int64)])
             for tier in self._tiers:
                 tier.widen(len(self.groups))
+            self._splits.widen(len(self.groups))
 
     def keep(self, groups: NDArray[np.intp]) -> None:
         """Forget every other group."""
@@ -168,6 +174,7 @@ class Ledger:
         self.last_ns = self.last_ns[groups]
         for tier in self._tiers:
             tier.keep(groups)
+        self._splits.keep(groups)
 
     def advance(self, now_ns: int) -> Counts:
         """Fold what has aged, count what has come.
@@ -195,6 +202,11 @@ class Ledger:
         """Start of the oldest 10 s bucket."""
         return self._fine.floor * BUCKET_NS
 
+    @property
+    def oldest_ns(self) -> int:
+        """Start of the oldest bucket of any width."""
+        return self._coarse.floor * HOUR_NS
+
     def window_sums(self, now_ns: int, lengths_ns: Sequence[int]) -> tuple[Counts, Counts]:
         """(windows, groups) good and total of the buckets that start within each window's last ``length`` until now.
 
@@ -218,6 +230,11 @@ class Ledger:
                 good[i] += running_good
                 total[i] += running_total
             end_ns = tier.floor * tier.width_ns
+        for i, length_ns in enumerate(lengths_ns):
+            tail = self._splits.after(now_ns - length_ns)
+            if tail is not None:
+                good[i] += tail[0]
+                total[i] += tail[1]
         return good, total
 
     def sums_since(self, starts_ns: Counts, now_ns: int) -> tuple[Counts, Counts]:
@@ -252,17 +269,35 @@ class Ledger:
         for tier in self._tiers:
             low = max(-(-start_ns // tier.width_ns), tier.floor)
             high = min(-(-upper // tier.width_ns), tier.floor + tier.capacity)
-            if low < high:
-                index = np.arange(low, high)
-                good, total = tier.good[index % tier.capacity, group], tier.total[index % tier.capacity, group]
-                busy = total != 0
-                parts.append((index[busy] * tier.width_ns, good[busy].astype(np.int64), total[busy].astype(np.int64)))
+            index = np.arange(low, max(high, low))
+            good, total = tier.good[index % tier.capacity, group], tier.total[index % tier.capacity, group]
+            part = index * tier.width_ns, good.astype(np.int64), total.astype(np.int64)
+            part = self._split(part, group, start_ns, upper) if tier is self._coarse else part
+            busy = part[2] != 0
+            if busy.any():
+                parts.append((part[0][busy], part[1][busy], part[2][busy]))
             upper = min(upper, tier.floor * tier.width_ns)
         if not parts:
             empty = np.zeros(0, dtype=np.int64)
             return empty, empty, empty
         starts, goods, totals = zip(*reversed(parts), strict=True)
         return np.concatenate(starts), np.concatenate(goods), np.concatenate(totals)
+
+    def _split(
+        self, part: tuple[Counts, Counts, Counts], group: int, start_ns: int, end_ns: int
+    ) -> tuple[Counts, Counts, Counts]:
+        """Hours of :meth:`series` with those that hold a boundary in two."""
+        starts, good, total = part
+        for at_ns in self._splits.within(start_ns, end_ns):
+            tail = self._splits.after(at_ns)
+            assert tail is not None
+            hour = np.flatnonzero(starts == at_ns // HOUR_NS * HOUR_NS)
+            good[hour] -= tail[0][group]
+            total[hour] -= tail[1][group]
+            place = int(np.searchsorted(starts, at_ns))
+            starts = np.insert(starts, place, at_ns)
+            good, total = np.insert(good, place, tail[0][group]), np.insert(total, place, tail[1][group])
+        return starts, good, total
 
     def _arrays(self, due: Sequence[SliDelta]) -> _Rows:
         n = len(due)
@@ -281,8 +316,27 @@ class Ledger:
             here = rows.starts_ns >= tier.floor * tier.width_ns
             part = rows.take(here)
             tier.add(part.starts_ns, part.groups, part.good, part.total)
+            if tier is self._coarse and len(part.starts_ns):
+                self._count_tails(part)
             rows = rows.take(~here)
         # What is left is older than the horizon, which no window reaches.
+
+    def _count_tails(self, rows: _Rows) -> None:
+        first_ns, last_ns = int(rows.starts_ns.min()), int(rows.starts_ns.max())
+        for at_ns in self._splits.boundaries(first_ns // HOUR_NS * HOUR_NS, last_ns + 1):
+            tail = rows.take((rows.starts_ns >= at_ns) & (rows.starts_ns < at_ns // HOUR_NS * HOUR_NS + HOUR_NS))
+            good = np.zeros(len(self.groups), dtype=np.int64)
+            total = np.zeros_like(good)
+            np.add.at(good, tail.groups, tail.good)
+            np.add.at(total, tail.groups, tail.total)
+            self._splits.add(at_ns, good, total)
+
+    def _fold_tails(self, before: int) -> None:
+        """Keep the ends of the hours that :meth:`_fold` is about to make whole."""
+        end = min(before, self._middle.floor + self._middle.capacity)
+        for at_ns in self._splits.boundaries(self._middle.floor * MIDDLE_NS, end * MIDDLE_NS):
+            hour_end_ns = at_ns // HOUR_NS * HOUR_NS + HOUR_NS
+            self._splits.add(at_ns, *self._middle.sums(-(-at_ns // MIDDLE_NS), hour_end_ns // MIDDLE_NS))
 
     def _fold(self, now_ns: int) -> None:
         coarse = max(now_ns - self.horizon_ns, 0) // HOUR_NS
@@ -296,5 +350,8 @@ class Ledger:
             self._started = True
             return
         self._fine.fold_into(self._middle, floors[0])
+        if floors[1] > self._middle.floor:
+            self._fold_tails(floors[1])
+            self._splits.forget(floors[2] * HOUR_NS)
         self._middle.fold_into(self._coarse, floors[1])
         self._coarse.fold_into(None, floors[2])

@@ -23,13 +23,13 @@ MOST_GROUPS: Final = ("user", "session", "prompt_hash", "instance")
 
 
 def lint(slos: SloSet, runbooks: Collection[str] | None = None) -> list[Problem]:
-    """Every problem of every SLO, in the order of the files.
+    """The warnings of the reading, and then every problem of every SLO, in the order of the files.
 
     Args:
         slos: the SLOs as parsed.
         runbooks: names of the runbooks there are; None leaves runbook names unchecked.
     """
-    problems = [problem for slo in slos.slos for problem in _Linter(slo).problems(runbooks)]
+    problems = [*slos.warnings, *(problem for slo in slos.slos for problem in _Linter(slo).problems(runbooks))]
     problems.extend(_same_meaning(slos))
     return problems
 
@@ -37,7 +37,8 @@ def lint(slos: SloSet, runbooks: Collection[str] | None = None) -> list[Problem]
 def _same_meaning(slos: SloSet) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for slo in slos.slos:
-        meaning = repr((slo.service, slo.sli, slo.where, sorted(slo.per), slo.objective, slo.window_ns))
+        window = slo.window_ns, slo.calendar, slo.budgeting
+        meaning = repr((slo.service, slo.sli, slo.where, sorted(slo.per), slo.objective, window))
         earlier = seen.setdefault(meaning, slo.name)
         if earlier != slo.name:
             yield _problem(slo, "name", "warning", f"says the same as {earlier}", "keep one of them")
@@ -142,11 +143,11 @@ class _Linter:
             yield self._warning("sli.cost.below", f"{sli.below_usd:g} US dollars is much for one request", remedy)
 
     def _slices(self) -> Iterator[Problem]:
-        sli = self.slo.sli
-        if not isinstance(sli, Quantile | Drift):
+        sli, slice_ns = self.slo.sli, self.slo.slice_ns
+        if slice_ns is None:
             return
         field = f"sli.{sli.kind}"
-        slices = self.slo.window_ns / sli.slice_ns
+        slices = self.slo.window_ns / slice_ns
         if slices * self.slo.error_budget < 1:
             message = f"a window of {slices:.0f} slices allows less than one bad slice at this objective"
             yield self._warning("objective", message, "lower the objective, or shorten the slice")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import yaml
 
@@ -16,15 +15,13 @@ from detectors.slo.alerts import read_alert
 from detectors.slo.conditions import read_per, read_where
 from detectors.slo.keys import FILE_KEYS, LABEL_PATTERN, NAME_PATTERN, RESERVED_LABELS, SLO_KEYS
 from detectors.slo.nodes import Reader, compose, kind_of, line_of
+from detectors.slo.openslo.documents import is_openslo
+from detectors.slo.openslo.read import read_openslo
 from detectors.slo.policy import DEFAULT_POLICY, named_policy
 from detectors.slo.slis import SliReader
-from detectors.slo.spec import Origin, Policy, Slo, SloSet
+from detectors.slo.spec import OCCURRENCES, Origin, Policy, Slo, SloSet
+from detectors.slo.windows import DEFAULT_WINDOW_NS, read_budgeting, read_window
 from telemetry.errors import FileProblemsError, Problem
-from telemetry.windows import BUCKET_NS, NANOS, format_duration, parse_duration
-
-DEFAULT_WINDOW_NS: Final = parse_duration("30d")
-SHORTEST_WINDOW_NS: Final = 60 * NANOS
-LONGEST_WINDOW_NS: Final = parse_duration("366d")
 
 
 def load_slos(paths: Sequence[Path]) -> SloSet:
@@ -53,7 +50,7 @@ def load_slos(paths: Sequence[Path]) -> SloSet:
 
 
 def parse_slos(texts: Sequence[tuple[str, str]]) -> SloSet:
-    """Read SLO files given as (file name, text).
+    """Read SLO files given as (file name, text); those that hold OpenSLO documents are read leniently.
 
     Raises:
         FileProblemsError: every problem of every file.
@@ -61,16 +58,20 @@ def parse_slos(texts: Sequence[tuple[str, str]]) -> SloSet:
     slos: list[Slo] = []
     problems: list[Problem] = []
     for file, text in texts:
-        found, faults = _parse_file(text, file)
+        found, faults = ([], []) if is_openslo(text) else _parse_file(text, file)
         slos.extend(found)
         problems.extend(faults)
-    problems.extend(_repeated_names(slos))
+    documents = read_openslo([(file, text) for file, text in texts if is_openslo(text)])
+    slos.extend(documents.slos)
+    problems.extend(documents.errors)
+    problems.extend(repeated_names(slos))
     if problems:
         raise FileProblemsError(problems)
-    return SloSet(tuple(slos))
+    return SloSet(tuple(slos), documents.warnings)
 
 
-def _repeated_names(slos: Sequence[Slo]) -> list[Problem]:
+def repeated_names(slos: Sequence[Slo]) -> list[Problem]:
+    """A problem for every SLO whose name an earlier one has."""
     first: dict[str, Slo] = {}
     problems = []
     for slo in slos:
@@ -131,7 +132,14 @@ class _SloReader:
         where = read_where(self.reader, values.get("where"), self._at("where"))
         per = read_per(self.reader, values.get("per"), self._at("per"))
         objective = self._objective(values.get("objective"))
-        window_ns = self._window(values.get("window"))
+        window_ns, calendar = DEFAULT_WINDOW_NS, None
+        if "window" in values:
+            window_ns, calendar = read_window(self.reader, values["window"], self._at("window"))
+        budgeting = (
+            OCCURRENCES
+            if "budgeting" not in values
+            else read_budgeting(self.reader, values["budgeting"], self._at("budgeting"), sli)
+        )
         policy = self._policy(values.get("alert"), window_ns)
         labels = self._labels(values.get("labels"))
         if len(self.reader.problems) > self.problems_before:
@@ -140,8 +148,9 @@ class _SloReader:
         assert objective is not None
         return Slo(
             name=name or "", service=texts["service"] or "", sli=sli, objective=objective, window_ns=window_ns,
-            where=where, per=per, policy=policy, owner=texts["owner"] or "", description=texts["description"] or "",
-            runbook=texts["runbook"], labels=labels, origin=self._origin(),
+            calendar=calendar, budgeting=budgeting, where=where, per=per, policy=policy,
+            owner=texts["owner"] or "", description=texts["description"] or "", runbook=texts["runbook"],
+            labels=labels, origin=self._origin(),
         )  # fmt: skip
 
     def _at(self, key: str) -> str:
@@ -165,20 +174,6 @@ class _SloReader:
 
     def _objective(self, node: yaml.Node | None) -> float | None:
         return None if node is None else self.reader.share(node, self._at("objective"), "99.5%")
-
-    def _window(self, node: yaml.Node | None) -> int:
-        if node is None:
-            return DEFAULT_WINDOW_NS
-        window_ns = self.reader.duration(node, self._at("window"))
-        if window_ns is None:
-            return DEFAULT_WINDOW_NS
-        if not SHORTEST_WINDOW_NS <= window_ns <= LONGEST_WINDOW_NS or window_ns % BUCKET_NS:
-            self.reader.note(
-                node, self._at("window"), f"{format_duration(window_ns)} is not a length that a window can have",
-                "write a multiple of 10s between 1m and 366d",
-            )  # fmt: skip
-            return DEFAULT_WINDOW_NS
-        return window_ns
 
     def _policy(self, node: yaml.Node | None, window_ns: int) -> Policy:
         if node is None:

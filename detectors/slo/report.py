@@ -9,8 +9,20 @@ from typing import Any, assert_never
 
 import numpy as np
 
+from detectors.slo.counted import CountedSlices
 from detectors.slo.slices import SliceBook
-from detectors.slo.spec import COST_FIELDS, Cost, Drift, Errors, Latency, Quantile, Slo
+from detectors.slo.spec import (
+    COST_FIELDS,
+    Cost,
+    Drift,
+    Errors,
+    Latency,
+    Occurrences,
+    Quantile,
+    RatioTimeslices,
+    Slo,
+    Timeslices,
+)
 from detectors.slo.states import state_of
 from detectors.slo.status import AlertStatus, GroupStatus, SloStatus, json_safe
 from detectors.slo.tracker import Alert, Observation, Tracker
@@ -29,7 +41,7 @@ class Report:
         self.slo = seen.slo
         self.source_silent = source_silent
         self._labels = [group_labels(group) for group in seen.groups]
-        self._windows = [format_duration(length_ns) for length_ns in seen.windows]
+        self._windows = seen.window_names
 
     @cached_property
     def _holding(self) -> dict[int, list[Alert]]:
@@ -43,8 +55,9 @@ class Report:
     def status(self) -> SloStatus:
         """The SLO's status; an SLO that has never had an event has one group without labels."""
         if not self.seen.groups:
-            return SloStatus(self.slo, (GroupStatus({}, "no_telemetry" if self.source_silent else "no_traffic"),))
-        own = self.seen.window
+            nothing = GroupStatus({}, "no_telemetry" if self.source_silent else "no_traffic")
+            return SloStatus(self.slo, (nothing,), self.seen.period)
+        own, unit = self.seen.window, self.slo.unit
         columns = zip(
             self._labels, self.seen.good[own].tolist(), self.seen.total[own].tolist(), self.seen.remaining.tolist(),
             self.seen.burn.T.tolist(), (self.seen.total.T > 0).tolist(), self.seen.silent.tolist(), strict=True,
@@ -54,18 +67,19 @@ class Report:
             left = None if math.isnan(remaining) else remaining
             alerts = self._holding.get(i, [])
             state = state_of(
-                alerting=bool(alerts), remaining=left, bad=total - good, allowed=total * self.slo.error_budget,
-                min_bad=self.tracker.min_bad, silent=silent, source_silent=self.source_silent,
+                alerting=bool(alerts), remaining=left, bad=(total - good) / unit,
+                allowed=total / unit * self.slo.error_budget, min_bad=self.tracker.min_bad, silent=silent,
+                source_silent=self.source_silent,
             )  # fmt: skip
             shown = {name: x if there else None for name, x, there in zip(self._windows, burn, busy, strict=True)}
             since_ns = int(self.seen.onset_ns[i])
             groups.append(
                 GroupStatus(
-                    labels, state, good, total, left, shown,
+                    labels, state, _whole(good, unit), total // unit, left, shown,
                     tuple(AlertStatus(alert.name, alert.severity, since_ns) for alert in alerts), self._detail(i),
                 )
             )  # fmt: skip
-        return SloStatus(self.slo, tuple(groups))
+        return SloStatus(self.slo, tuple(groups), self.seen.period)
 
     def findings(self) -> list[Finding]:
         """One finding for every alert of every group that holds; tickets are suppressed by a page of their budget."""
@@ -94,7 +108,7 @@ class Report:
         }  # fmt: skip
 
     def _detail(self, group: int) -> dict[str, Any]:
-        detail = dict(_kind_facts(self.slo))
+        detail = dict(_kind_facts(self.slo)) | _budgeting_facts(self.slo)
         if self.seen.refused is not None:
             detail["throttled"] = int(self.seen.refused[group])
         if self.tracker.slices is not None:
@@ -102,18 +116,18 @@ class Report:
         return detail
 
     def _evidence(self, group: int) -> dict[str, Any]:
-        seen, own = self.seen, self.seen.window
+        seen, own, unit = self.seen, self.seen.window, self.slo.unit
         good, total = int(seen.run_good[group]), int(seen.run_total[group])
         evidence: dict[str, Any] = {
             "kind": self.slo.kind, "objective": self.slo.objective, "group": self._labels[group],
             "window_s": self.slo.window_s, "since": int(seen.onset_ns[group]) / NANOS,
-            "good": good, "bad": total - good, "total": total,
+            "good": _whole(good, unit), "bad": _whole(total - good, unit), "total": _whole(total, unit),
             "budget": {
                 "remaining": _or_null(float(seen.remaining[group])), "objective": self.slo.objective,
-                "good": int(seen.good[own, group]), "total": int(seen.total[own, group]),
+                "good": _whole(int(seen.good[own, group]), unit), "total": _whole(int(seen.total[own, group]), unit),
             },
             "burn": self._pair_facts(group),
-            "sli": _kind_facts(self.slo),
+            "sli": {**_kind_facts(self.slo), **_budgeting_facts(self.slo)},
         }  # fmt: skip
         test = self.tracker.evidence
         if test is not None:
@@ -159,13 +173,14 @@ class Report:
         if bad == total:
             share = "all"
         named = ", ".join(f"{name}={value}" for name, value in self._labels[group].items() if value)
-        head = f"{self.slo.name}: {_complaint(self.slo, share, f' of {named}' if named else '')}"
+        head = f"{self.slo.name}: {_budget_complaint(self.slo, share, f' of {named}' if named else '')}"
         if alert.pair is not None:
             burn = float(self.seen.burn[self.seen.windows.index(alert.pair.long_ns), group])
             return f"{head}, the budget burns at {burn:.3g}x ({alert.window})"
         lasted_ns = max(self.seen.now_ns - int(self.seen.onset_ns[group]), NANOS) // NANOS * NANOS
+        bad_text, total_text = (f"{_whole(count, self.slo.unit):.6g}" for count in (bad, total))
         return (
-            f"{head} for the last {format_duration(_two_units(lasted_ns))} ({bad} of {total}), "
+            f"{head} for the last {format_duration(_two_units(lasted_ns))} ({bad_text} of {total_text}), "
             f"more than an objective of {100 * self.slo.objective:.6g} % explains"
         )
 
@@ -174,6 +189,26 @@ def _two_units(duration_ns: int) -> int:
     """A duration cut to what a person reads: seconds below an hour, minutes beyond."""
     unit = 60 * NANOS if duration_ns >= 3600 * NANOS else NANOS
     return duration_ns // unit * unit
+
+
+def _whole(count: int, unit: int) -> float:
+    """Parts as events or slices; whole numbers stay integers."""
+    return count if unit == 1 else count / unit
+
+
+def _budget_complaint(slo: Slo, share: str, slice_text: str) -> str:
+    budgeting = slo.budgeting
+    match budgeting:
+        case Occurrences():
+            return _complaint(slo, share, slice_text)
+        case Timeslices(slice_ns=slice_ns, target=target):
+            of = "of " if share != "all" else ""
+            slices = f"{share} {of}slices of {format_duration(slice_ns)}"
+            return f"fewer than {100 * target:g} % of requests{slice_text} are good in {slices}"
+        case RatioTimeslices(slice_ns=slice_ns):
+            return f"{_complaint(slo, share, slice_text)}, on average over slices of {format_duration(slice_ns)}"
+        case _:
+            assert_never(budgeting)
 
 
 def _complaint(slo: Slo, share: str, slice_text: str) -> str:
@@ -216,7 +251,17 @@ def _kind_facts(slo: Slo) -> Mapping[str, Any]:
             assert_never(sli)
 
 
-def _slice_facts(book: SliceBook, group: str, *, bad_only: bool) -> dict[str, Any] | None:
+def _budgeting_facts(slo: Slo) -> dict[str, Any]:
+    match slo.budgeting:
+        case Timeslices(slice_ns=slice_ns, target=target):
+            return {"slice_s": slice_ns / NANOS, "slice_target": target}
+        case RatioTimeslices(slice_ns=slice_ns):
+            return {"slice_s": slice_ns / NANOS}
+        case _:
+            return {}
+
+
+def _slice_facts(book: SliceBook | CountedSlices, group: str, *, bad_only: bool) -> dict[str, Any] | None:
     found = book.latest_bad(group) if bad_only else book.latest(group)
     if found is None:
         return None

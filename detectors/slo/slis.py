@@ -37,12 +37,11 @@ from detectors.slo.spec import (
     Reference,
     Sli,
 )
+from detectors.slo.windows import DEFAULT_SLICE_NS, LONGEST_SLICE_NS
 from telemetry.rules import Throttled
 from telemetry.schema import FIELD_BY_NAME, is_feature
 from telemetry.windows import BUCKET_NS, NANOS, format_duration, parse_duration
 
-DEFAULT_SLICE_NS: Final = parse_duration("1m")
-LONGEST_SLICE_NS: Final = parse_duration("1h")
 DEFAULT_REFERENCE: Final = RecentReference(parse_duration("1h"))
 LONGEST_REFERENCE_NS: Final = parse_duration("7d")
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal
 
+from detectors.slo.calendar import Calendar
+from telemetry.errors import Problem
 from telemetry.findings import Severity
 from telemetry.matchers import Matchers
 from telemetry.rules import Throttled
@@ -107,6 +109,36 @@ SliceSli = Quantile | Drift
 
 
 @dataclass(frozen=True, slots=True)
+class Occurrences:
+    """The budget is for events: every one counts alike."""
+
+    method: ClassVar[str] = "occurrences"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeslices:
+    """The budget is for slices of time that have events; good: at least ``target`` of a slice's events are good."""
+
+    method: ClassVar[str] = "timeslices"
+    slice_ns: int
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class RatioTimeslices:
+    """The budget is for slices of time that have events; each counts alike, as good as its share of good events."""
+
+    method: ClassVar[str] = "ratio-timeslices"
+    slice_ns: int
+
+
+Budgeting = Occurrences | Timeslices | RatioTimeslices
+OCCURRENCES: Final = Occurrences()
+RATIO_UNIT: Final = 1_000_000
+"""Parts in which the share of good events of a slice is counted: a millionth is the error of one slice at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class BurnPair:
     """Alert when the budget burns faster than ``factor`` over both windows (strictly)."""
 
@@ -166,7 +198,9 @@ class Slo:
         service: the service that it is about; also a condition on every event.
         sli: what a good event (or slice) is.
         objective: the share that shall be good, within (0, 1).
-        window_ns: length of the rolling window that the budget is for.
+        window_ns: length of the window that the budget is for; of a calendar window the nominal one.
+        calendar: the periods that the budget is for, each on its own; None for a rolling window.
+        budgeting: whether the budget is for events or for slices of time.
         where: further conditions on events.
         per: fields; every combination of their values has a budget of its own.
         policy: what is alerted, already scaled to ``window_ns``.
@@ -180,6 +214,8 @@ class Slo:
     sli: Sli
     objective: float
     window_ns: int
+    calendar: Calendar | None = None
+    budgeting: Budgeting = OCCURRENCES
     where: Matchers = NO_CONDITIONS
     per: tuple[str, ...] = ()
     policy: Policy = NO_POLICY
@@ -204,12 +240,34 @@ class Slo:
         """The window in seconds."""
         return self.window_ns / NANOS
 
+    @property
+    def longest_window_ns(self) -> int:
+        """How far the window can look back."""
+        return self.window_ns if self.calendar is None else self.calendar.longest_ns
+
+    def window_start_ns(self, time_ns: int) -> int:
+        """Where the window begins whose budget is spent at ``time_ns``."""
+        return time_ns - self.window_ns if self.calendar is None else self.calendar.period(time_ns).start_ns
+
+    @property
+    def slice_ns(self) -> int | None:
+        """Length of the slices of time that the budget is for; None where it is for events."""
+        if isinstance(self.sli, Quantile | Drift):
+            return self.sli.slice_ns
+        return None if isinstance(self.budgeting, Occurrences) else self.budgeting.slice_ns
+
+    @property
+    def unit(self) -> int:
+        """How many parts an event or slice is counted in."""
+        return RATIO_UNIT if isinstance(self.budgeting, RatioTimeslices) else 1
+
 
 @dataclass(frozen=True, slots=True)
 class SloSet:
-    """Every SLO of the user's files, in the order of the files."""
+    """Every SLO of the user's files, in the order of the files, and the warnings that reading them gave."""
 
     slos: tuple[Slo, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     def __len__(self) -> int:
         return len(self.slos)

@@ -39,7 +39,7 @@ def state_of(
     *,
     alerting: bool,
     remaining: float | None,
-    bad: int,
+    bad: float,
     allowed: float,
     min_bad: int,
     silent: bool,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from detectors.slo.calendar import Period
 from detectors.slo.compile import rule_id
 from detectors.slo.spec import Slo
 from detectors.slo.states import State
@@ -34,7 +35,7 @@ class GroupStatus:
     Attributes:
         group: the group's labels.
         state: see :mod:`detectors.slo.states`.
-        good, total: events (or slices) in the SLO's window.
+        good, total: events (or slices) in the SLO's window; of ratio-timeslices good is a sum of shares.
         budget_remaining: share of the budget left, negative when overspent; None without traffic.
         burn: burn rate by window (``5m``); None without traffic in it.
         alerts: the alerts that hold.
@@ -43,7 +44,7 @@ class GroupStatus:
 
     group: Mapping[str, str]
     state: State
-    good: int = 0
+    good: float = 0
     total: int = 0
     budget_remaining: float | None = None
     burn: Mapping[str, float | None] = field(default_factory=dict)
@@ -66,19 +67,30 @@ class GroupStatus:
 
 @dataclass(frozen=True, slots=True)
 class SloStatus:
-    """One SLO at one time."""
+    """One SLO at one time; ``period`` is that of a calendar window."""
 
     slo: Slo
     groups: tuple[GroupStatus, ...]
+    period: Period | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The SLO as the API shows it: seconds, shares within 0..1, null where there is nothing to say."""
         slo = self.slo
         return {
             "name": slo.name, "service": slo.service, "owner": slo.owner, "description": slo.description,
-            "kind": slo.kind, "objective": slo.objective, "window_s": slo.window_s, "revision": rule_id(slo),
+            "kind": slo.kind, "objective": slo.objective, "window_s": slo.window_s,
+            "period": self._period(), "budgeting": slo.budgeting.method, "revision": rule_id(slo),
             "runbook": slo.runbook, "where": [str(matcher) for matcher in slo.where.items], "per": list(slo.per),
             "groups": [group.to_json() for group in self.groups],
+        }  # fmt: skip
+
+    def _period(self) -> dict[str, Any] | None:
+        calendar = self.slo.calendar
+        if calendar is None or self.period is None:
+            return None
+        return {
+            "calendar": calendar.unit, "timezone": calendar.timezone,
+            "start": self.period.start_ns / NANOS, "end": self.period.end_ns / NANOS,
         }  # fmt: skip
 
 

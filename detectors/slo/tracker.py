@@ -13,11 +13,14 @@ from detectors.sequential.onset import most_likely_onset
 from detectors.slo.alerts import DEFAULT_ARL_NS
 from detectors.slo.budget import remaining
 from detectors.slo.burn import MIN_BAD_YOUNG, MIN_BAD_YOUNG_SLICES, burn_rates, pair_holds
+from detectors.slo.calendar import Period
 from detectors.slo.compile import rule_id, slices_rule_id, throttled_rule_id
+from detectors.slo.counted import CountedSlices
 from detectors.slo.evidence import MIN_BAD_EVENTS, MIN_BAD_SLICES, NO_ALARM, Evidence, Standing
 from detectors.slo.ledger import FINE_SPAN_NS, HOUR_NS, MINUTE_NS, NEVER, Counts, Ledger
 from detectors.slo.slices import FixedReference, SliceBook
-from detectors.slo.spec import BurnPair, Drift, Quantile, Slo
+from detectors.slo.spec import BurnPair, Drift, Occurrences, Quantile, Slo
+from detectors.slo.splits import no_boundaries
 from detectors.slo.states import RATE_WINDOW_NS, silence_limit_ns
 from telemetry.deltas import DistributionDelta, SliDelta
 from telemetry.findings import Severity
@@ -49,8 +52,11 @@ class Observation:
 
     Attributes:
         groups: canonical group texts.
-        windows: lengths in nanoseconds, ascending: those of the alerts and the SLO's own.
-        good, total: (windows, groups) counts.
+        period: the calendar period, None for a rolling window.
+        windows: lengths in nanoseconds: those of the alerts and the SLO's own; a calendar window's is what has passed
+            of its period, and stands last.
+        window: index of the SLO's own window in ``windows``.
+        good, total: (windows, groups) counts, in parts of ``slo.unit``.
         burn: (windows, groups) burn rates, 0 without traffic.
         remaining: (groups,) share of the budget left, NaN without traffic.
         alerts: the policy's alerts.
@@ -67,7 +73,9 @@ class Observation:
     slo: Slo
     now_ns: int
     groups: list[str]
+    period: Period | None
     windows: list[int]
+    window: int
     good: Counts
     total: Counts
     burn: Rates
@@ -84,9 +92,12 @@ class Observation:
     slice_deltas: list[SliDelta]
 
     @property
-    def window(self) -> int:
-        """Index of the SLO's own window in ``windows``."""
-        return self.windows.index(self.slo.window_ns)
+    def window_names(self) -> list[str]:
+        """The windows as text: ``5m``, ``30d``, ``month``."""
+        names = [format_duration(length_ns) for length_ns in self.windows]
+        if self.slo.calendar is not None:
+            names[self.window] = self.slo.calendar.unit
+        return names
 
 
 class Tracker:
@@ -97,21 +108,25 @@ class Tracker:
         self.slo = slo
         self.rule = rule_id(slo)
         policy = slo.policy
-        windows = {slo.window_ns, *(pair.long_ns for pair in policy.pairs), *(pair.short_ns for pair in policy.pairs)}
-        self.windows = sorted(windows)
-        self.ledger = Ledger(max(self.windows[-1], RATE_WINDOW_NS))
-        self.slices: SliceBook | None = None
-        self.events = self.ledger
-        if isinstance(slo.sli, Quantile | Drift):
-            self.slices = SliceBook(slo.sli, slices_rule_id(slo))
-            self.events = Ledger(RATE_WINDOW_NS)
-            self._step_ns, self._min_bad, self._min_bad_young = slo.sli.slice_ns, MIN_BAD_SLICES, MIN_BAD_YOUNG_SLICES
-        else:
-            self._step_ns, self._min_bad, self._min_bad_young = BUCKET_NS, MIN_BAD_EVENTS, MIN_BAD_YOUNG
-        self.refused = Ledger(slo.window_ns)
+        lengths = {*(pair.long_ns for pair in policy.pairs), *(pair.short_ns for pair in policy.pairs)}
+        self._windows = sorted(lengths if slo.calendar else {*lengths, slo.window_ns})
+        boundaries = slo.calendar.splits if slo.calendar else no_boundaries
+        self.ledger = Ledger(max(*self._windows, slo.longest_window_ns, RATE_WINDOW_NS), boundaries)
+        self.book = SliceBook(slo.sli, slices_rule_id(slo)) if isinstance(slo.sli, Quantile | Drift) else None
+        self.slices: SliceBook | CountedSlices | None = self.book
+        self._counted: CountedSlices | None = None
+        if self.book is None and not isinstance(slo.budgeting, Occurrences):
+            self.slices = self._counted = CountedSlices(slo.budgeting, slices_rule_id(slo))
+        self.events = Ledger(RATE_WINDOW_NS) if self.slices else self.ledger
+        self._step_ns = slo.slice_ns or BUCKET_NS
+        self._min_bad = MIN_BAD_SLICES if self.slices else MIN_BAD_EVENTS
+        self._min_bad_young = (MIN_BAD_YOUNG_SLICES if self.slices else MIN_BAD_YOUNG) * slo.unit
+        self.refused = Ledger(slo.longest_window_ns, boundaries)
         arl_ns = policy.sequential.arl_ns if policy.sequential else DEFAULT_ARL_NS
         tested = policy.sequential is not None or (policy.gate and policy.pairs)
-        self.evidence = Evidence(slo.error_budget, arl_ns, self._step_ns, self._min_bad) if tested else None
+        self.evidence: Evidence | None = None
+        if tested:
+            self.evidence = Evidence(slo.error_budget, arl_ns, self._step_ns, self._min_bad, slo.unit)
         self._pruned_ns = 0
 
     @property
@@ -130,17 +145,19 @@ class Tracker:
                 self.refused.add([row])
             else:
                 self.events.add([row])
+                if self._counted is not None:
+                    self._counted.add([row])
 
     def ingest_distributions(self, rows: Iterable[DistributionDelta]) -> None:
-        """Take in distributions; kinds without slices need none."""
-        if self.slices is not None:
-            self.slices.add(rows)
+        """Take in distributions; kinds that are counted need none."""
+        if self.book is not None:
+            self.book.add(rows)
 
     def take_references(self) -> list[FixedReference]:
         """Fixed references that became complete since this was last asked."""
-        if self.slices is None:
+        if self.book is None:
             return []
-        completed, self.slices.completed = self.slices.completed, []
+        completed, self.book.completed = self.book.completed, []
         return completed
 
     def observe(self, now_ns: int) -> Observation:
@@ -158,10 +175,12 @@ class Tracker:
 
     def _observation(self, now_ns: int, standing: Standing | None, slice_deltas: list[SliDelta]) -> Observation:
         slo, ledger = self.slo, self.ledger
-        good, total = ledger.window_sums(now_ns, self.windows)
+        period = slo.calendar.period(now_ns) if slo.calendar else None
+        windows = [*self._windows, now_ns - period.start_ns] if period else self._windows
+        own = len(windows) - 1 if period else windows.index(slo.window_ns)
+        good, total = ledger.window_sums(now_ns, windows)
         good = np.minimum(good, total)
         burn = burn_rates(good, total, slo.error_budget)
-        own = self.windows.index(slo.window_ns)
         places = self.events.places(ledger.groups)
         events, over_ns = self._day(now_ns)
         gap_ns = np.divide(over_ns, events, out=np.zeros(len(events)), where=events > 0)[places]
@@ -173,18 +192,19 @@ class Tracker:
         age_ns = int(over_ns.max(initial=0))
         whole_ns = silence_limit_ns(np.asarray([events.sum()]), np.asarray([age_ns]))
         return Observation(
-            slo=slo, now_ns=now_ns, groups=list(ledger.groups), windows=self.windows, good=good, total=total, burn=burn,
+            slo=slo, now_ns=now_ns, groups=list(ledger.groups), period=period, windows=windows, window=own, good=good,
+            total=total, burn=burn,
             remaining=remaining(good[own], total[own], slo.error_budget), alerts=alerts, onset_ns=onset,
             run_good=run_good, run_total=run_total,
             log_evidence=self._log_evidence(standing, alerts),
-            silent=(now_ns - last_ns > limit_ns)[places], refused=self._refused(now_ns),
+            silent=(now_ns - last_ns > limit_ns)[places], refused=self._refused(now_ns, windows[own]),
             last_ns=int(last_ns.max(initial=-1)), silence_ns=float(whole_ns[0]), slice_deltas=slice_deltas,
         )  # fmt: skip
 
     def _alerts(self, now_ns: int, standing: Standing | None, bad: Counts, burn: Rates, gap_ns: Rates) -> list[Alert]:
         policy = self.slo.policy
-        burn_by = dict(zip(self.windows, burn, strict=True))
-        bad_by = dict(zip(self.windows, bad, strict=True))
+        burn_by = dict(zip(self._windows, burn, strict=False))  # A calendar window stands last, and alerts nothing.
+        bad_by = dict(zip(self._windows, bad, strict=False))
         age_ns = now_ns - self.ledger.first_ns
         alarmed = np.zeros(len(self.ledger), dtype=np.bool_) if standing is None else standing.alarm_ns != NO_ALARM
         since_ns = np.zeros(len(self.ledger), dtype=np.int64) if standing is None else now_ns - standing.alarm_ns
@@ -230,11 +250,11 @@ class Tracker:
         age_ns = np.where(known, now_ns - np.where(known, self.events.first_ns, now_ns), 0)
         return events[0], np.clip(age_ns, BUCKET_NS, RATE_WINDOW_NS)
 
-    def _refused(self, now_ns: int) -> Counts | None:
+    def _refused(self, now_ns: int, window_ns: int) -> Counts | None:
         self.refused.advance(now_ns)
         if not len(self.refused):
             return None
-        _, total = self.refused.window_sums(now_ns, [self.slo.window_ns])
+        _, total = self.refused.window_sums(now_ns, [window_ns])
         counts = dict(zip(self.refused.groups, total[0].tolist(), strict=True))
         return np.asarray([counts.get(group, 0) for group in self.ledger.groups], dtype=np.int64)
 

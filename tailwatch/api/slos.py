@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from detectors.slo.compile import rule_id, slices_rule_id
+from detectors.slo.spec import Slo
 from storage.rollups import sli_totals
 from tailwatch.api.context import Context, context
 from tailwatch.overflow import is_overflow
@@ -17,10 +18,9 @@ from telemetry.windows import BUCKET_NS, NANOS
 
 router = APIRouter(prefix="/api/v1", tags=["SLOs"])
 
-SLICED_KINDS = ("quantile", "drift")
-"""SLI kinds whose good and total are time slices, not events."""
-
-Start = Annotated[float | None, Query(description="seconds since the epoch; default: the SLO's window ago")]
+Start = Annotated[
+    float | None, Query(description="seconds since the epoch; default: the SLO's window ago, or its period's start")
+]
 End = Annotated[float | None, Query(description="seconds since the epoch; default: now")]
 
 
@@ -48,25 +48,29 @@ def get_history(
     step: Annotated[float | None, Query(gt=0, description="seconds; default: about 120 points")] = None,
     group: Annotated[str, Query(description='labels of the group as JSON, such as {"input_type":"code"}')] = "{}",
 ) -> dict[str, Any]:
-    """Counts, SLI, burn and remaining budget of one group, a point per step."""
+    """Counts, SLI, burn and remaining budget of one group, a point per step; the calendar periods in the range."""
     slo = ctx.service.slo(name)
     if slo is None:
         raise _unknown(name)
-    start_ns, end_ns = ctx.range_ns(start, end, default_s=slo.window_s)
+    start_ns, end_ns = _range(ctx, slo, start, end)
     step_ns = ctx.step_ns(step, start_ns, end_ns, least_ns=BUCKET_NS)
     points = ctx.service.evaluator.budget_curve(name, _labels(group), start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
     return {
         "points": [
             {
                 "t": point.time_ns / NANOS,
-                "good": point.good,
-                "total": point.total,
+                "good": _whole(point.good, slo.unit),
+                "total": _whole(point.total, slo.unit),
                 "sli": point.good / point.total if point.total else None,
                 "burn": (1 - point.good / point.total) / slo.error_budget if point.total else None,
                 "budget_remaining": point.remaining,
             }
             for point in points
-        ]
+        ],
+        "periods": [
+            {"start": period.start_ns / NANOS, "end": period.end_ns / NANOS}
+            for period in (slo.calendar.periods(start_ns, end_ns) if slo.calendar else ())
+        ],
     }
 
 
@@ -76,21 +80,37 @@ def get_sli(
 ) -> dict[str, Any]:
     """Exact good and total events per group over [start, end), from the counters.
 
-    For quantile and drift SLOs these are time slices. Older counts are folded to 5 min and 1 h, and count where their
-    bucket starts.
+    For quantile and drift SLOs, and budgets for timeslices, these are time slices. Older counts are folded to 5 min
+    and 1 h, and count where their bucket starts.
     """
     slo = ctx.service.slo(name)
     if slo is None:
         raise _unknown(name)
-    start_ns, end_ns = ctx.range_ns(start, end, default_s=slo.window_s)
-    rule = slices_rule_id(slo) if slo.kind in SLICED_KINDS else rule_id(slo)
+    start_ns, end_ns = _range(ctx, slo, start, end)
+    rule = rule_id(slo) if slo.slice_ns is None else slices_rule_id(slo)
     totals = sli_totals(ctx.database, rule, start_ns, end_ns)
     return {
         "slo": name,
         "start": start_ns / NANOS,
         "end": end_ns / NANOS,
-        "groups": [{"group": dict(one.labels), "good": one.good, "total": one.total} for one in totals],
+        "groups": [
+            {"group": dict(one.labels), "good": _whole(one.good, slo.unit), "total": _whole(one.total, slo.unit)}
+            for one in totals
+        ],
     }
+
+
+def _range(ctx: Context, slo: Slo, start: float | None, end: float | None) -> tuple[int, int]:
+    """The range asked for, in ns; it begins with the window or period that its end lies in where no start is given."""
+    if start is not None or slo.calendar is None:
+        return ctx.range_ns(start, end, default_s=slo.window_s)
+    _, end_ns = ctx.range_ns(None, end, default_s=slo.window_s)
+    return ctx.range_ns(slo.window_start_ns(end_ns - 1) / NANOS, end, default_s=slo.window_s)
+
+
+def _whole(count: int, unit: int) -> float:
+    """Counts in parts as events or slices."""
+    return count if unit == 1 else count / unit
 
 
 def _slo(ctx: Context, document: Mapping[str, Any]) -> dict[str, Any]:

@@ -261,8 +261,8 @@ def test_the_document_of_the_api():
     (group,) = document.pop("groups")
     assert document == {
         "name": "request-errors", "service": "chat", "owner": "me", "description": "", "kind": "errors",
-        "objective": 0.995, "window_s": 2592000, "revision": rule_id(slos.slos[0]), "runbook": "slice-errors",
-        "where": [], "per": ["input_type"],
+        "objective": 0.995, "window_s": 2592000, "period": None, "budgeting": "occurrences",
+        "revision": rule_id(slos.slos[0]), "runbook": "slice-errors", "where": [], "per": ["input_type"],
     }  # fmt: skip
     assert set(group) == {
         "group", "state", "good", "total", "sli", "budget_remaining", "burn", "alerts", "detail",
