@@ -21,6 +21,7 @@ from storage.locks import Leadership
 from storage.positions import Position
 from storage.rollups import read_since
 from storage.status import load_statuses, save_statuses
+from tailwatch.event_counts import EventCounts
 from tailwatch.history import last_heard, load_history, save_references
 from telemetry.deltas import SliDelta, group_labels
 from telemetry.errors import TailwatchError
@@ -70,6 +71,7 @@ class Evaluator:
         self._heard_ns: dict[str, int] = {}
         self._statuses: Mapping[str, Any] = {}
         self._saved_ns = 0
+        self.events = EventCounts(slos)
         self.last: LastStep | None = None
         self.steps = 0
         self.seconds = 0.0
@@ -146,6 +148,7 @@ class Evaluator:
         finally:
             if not leads:
                 self._position = None
+                self.events.end()
         return leads
 
     def _follow(self, now_ns: int) -> None:
@@ -163,6 +166,7 @@ class Evaluator:
             self._heard_ns = last_heard(self._database, now_ns)
             self._position = load_history(self._database, self._engine, now_ns)
             self._saved_ns = 0
+            self.events.begin(now_ns)
 
     def _evaluate(self, now_ns: int) -> Sequence[Finding]:
         with self._turn:
@@ -172,7 +176,9 @@ class Evaluator:
             self._engine.ingest_sli(row for row in increment.sli if row.rule not in self._slice_rules)
             self._engine.ingest_distributions(increment.distributions)
             self._position = increment.position
+            self.events.add(increment.sli, now_ns)
             evaluation = self._engine.step(now_ns, self._heard_ns)
+            self.events.know(evaluation.statuses, now_ns)
             if evaluation.slice_deltas:
                 # The digest is drawn once: a commit that was lost on its way back is known again when it is repeated.
                 self._unsaved.append(PreparedPayload((secrets.token_bytes(16),), sli=evaluation.slice_deltas))

@@ -16,6 +16,8 @@ from prometheus_client.registry import Collector
 from alerting.outbox import ReceiverHealth
 from collector.counters import Counters, Histogram
 from collector.skew import SourceClock
+from detectors.slo.export.names import GOOD_EVENTS, VALID_EVENTS, label_name
+from tailwatch.event_counts import EventCount
 from telemetry.deltas import group_key
 from telemetry.errors import StorageError
 
@@ -31,6 +33,8 @@ class Sources:
     overflowed: Callable[[], Mapping[str, int]]
     sources: Callable[[], Sequence[SourceClock]]
     slos: Callable[[], SloDocuments]
+    slo_events: Callable[[], Sequence[EventCount]]
+    """Events by SLO and group since this process began to evaluate; none while another one does."""
     evaluations: Callable[[], tuple[int, float, float]]
     """Evaluations so far, seconds they took together, and when the last one was (seconds since the epoch)."""
     open_incidents: Callable[[], Mapping[str, int]]
@@ -60,6 +64,7 @@ class _Tailwatch(Collector):
         yield from _clocks(self._sources.sources())
         yield from _evaluations(*self._sources.evaluations())
         yield from _slos(self._sources.slos())
+        yield from _slo_events(self._sources.slo_events())
         yield _incidents(self._sources.open_incidents)
         pending = GaugeMetricFamily(
             "tailwatch_pending_notifications", "Notifications that wait to be delivered.", labels=["receiver"]
@@ -214,3 +219,15 @@ def _slos(slos: SloDocuments) -> Iterator[Metric]:
                     burn.add_metric([*key, window], rate)
             state.add_metric([*key, group["state"]], 1)
     yield from (objective, sli, budget, events, burn, state)
+
+
+def _slo_events(counts: Sequence[EventCount]) -> Iterator[Metric]:
+    """Each field of ``per`` is a label, so that rules can sum by it; a field without a value is left out."""
+    good = CounterMetricFamily(GOOD_EVENTS, "Good events of an SLO, counted when they came in.")
+    valid = CounterMetricFamily(VALID_EVENTS, "Events that an SLO is about, good or bad, counted when they came in.")
+    for one in counts:
+        labels = {label_name(field): value for field, value in one.group.items() if value}
+        labels |= {"slo": one.slo.name, "service": one.slo.service}
+        good.add_sample(GOOD_EVENTS, labels, one.good)
+        valid.add_sample(VALID_EVENTS, labels, one.valid)
+    yield from (good, valid)

@@ -143,6 +143,7 @@ class Service:
                 overflowed=self.overflowed,
                 sources=self.sources,
                 slos=lambda: list(self.evaluator.statuses().values()),
+                slo_events=self.evaluator.events.counts,
                 evaluations=self._evaluations,
                 open_incidents=self.alerting.unresolved,
                 receivers=self.alerting.health,

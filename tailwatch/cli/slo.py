@@ -1,4 +1,4 @@
-"""``tailwatch slo``: check SLO files, and say how the SLOs stand."""
+"""``tailwatch slo``: check SLO files, say how the SLOs stand, and write them for other tools."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from rich.text import Text
 
 from alerting.runbooks.library import RunbookLibrary
 from detectors.slo.lint import lint as lint_slos
-from detectors.slo.parse import load_slos
+from detectors.slo.parse import load_openslo, load_slos
 from detectors.slo.spec import SloSet
 from storage.database import Database
 from tailwatch.catalogue import expand
+from tailwatch.cli.slo_export import export
 from tailwatch.settings import Settings, load_settings
 from tailwatch.standing import evaluate_now
 from telemetry.clock import SystemClock
@@ -29,17 +30,25 @@ _STYLES = {"ok": "green", "burning": "bold red", "exhausted": "bold red"}
 
 @click.group()
 def command() -> None:
-    """Check SLO files, and see how the SLOs stand."""
+    """Check SLO files, see how the SLOs stand, and write them for other tools."""
+
+
+command.add_command(export)
 
 
 @command.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--openslo", is_flag=True, help="FILES are OpenSLO v1 documents, and nothing else.")
+@click.option("--strict", is_flag=True, help="With --openslo: refuse what only the specification's examples do.")
 @click.pass_obj
-def lint(config: Path | None, files: tuple[Path, ...]) -> None:
+def lint(config: Path | None, files: tuple[Path, ...], openslo: bool, strict: bool) -> None:
     """Check FILES: every fault with file, line, field and remedy. Exit status 1 when there are errors."""
+    if strict and not openslo:
+        raise click.UsageError("--strict is for OpenSLO documents: add --openslo")
     runbooks = RunbookLibrary(load_settings(config).alerting.runbooks).names
+    paths = expand([str(file) for file in files])
     try:
-        slos = load_slos(expand([str(file) for file in files]))
+        slos = load_openslo(paths, strict) if openslo else load_slos(paths)
     except FileProblemsError as error:
         problems = list(error.problems)
         slos = SloSet()

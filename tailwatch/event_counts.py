@@ -1,0 +1,101 @@
+"""Good and valid events of every SLO and group as counters that only rise, for Prometheus; it judges nothing.
+
+They count what the evaluator reads, when it reads it, so an event that comes late counts when it comes. They begin at
+zero when this process begins to evaluate: Prometheus takes the fall for the restart that it is. A process that does not
+evaluate has none, so that sums over instances count every event once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from detectors.slo.compile import rule_id
+from detectors.slo.export.names import counts_events
+from detectors.slo.ledger import HOUR_NS
+from detectors.slo.spec import Slo, SloSet
+from detectors.slo.status import SloStatus
+from telemetry.deltas import SliDelta, group_key, group_labels
+
+_FORGET_EVERY_NS: Final = HOUR_NS
+
+
+@dataclass(frozen=True, slots=True)
+class EventCount:
+    """Events of one group since this process began to evaluate."""
+
+    slo: Slo
+    group: Mapping[str, str]
+    good: int
+    valid: int
+
+
+class _Group:
+    __slots__ = ("good", "last_ns", "valid")
+
+    def __init__(self, now_ns: int) -> None:
+        self.good = 0
+        self.valid = 0
+        self.last_ns = now_ns
+
+
+class EventCounts:
+    """The counters of the SLOs that count events. Its methods may be called from any thread."""
+
+    def __init__(self, slos: SloSet) -> None:
+        """Count nothing until :meth:`begin`."""
+        self._slos = {rule_id(slo): slo for slo in slos.slos if counts_events(slo)}
+        self._groups: dict[str, dict[str, _Group]] = {}
+        self._lock = threading.Lock()
+        self._forgot_ns = 0
+
+    def begin(self, now_ns: int) -> None:
+        """Begin at zero: this process evaluates from now on. An SLO without ``per`` has its one series at once."""
+        with self._lock:
+            self._forgot_ns = now_ns
+            self._groups = {rule: {} if slo.per else {"{}": _Group(now_ns)} for rule, slo in self._slos.items()}
+
+    def end(self) -> None:
+        """Have no counters: another process evaluates."""
+        with self._lock:
+            self._groups = {}
+
+    def add(self, rows: Iterable[SliDelta], now_ns: int) -> None:
+        """Count the rows of SLOs; others are passed over. Groups are as bounded as the collector's."""
+        with self._lock:
+            for row in rows:
+                groups = self._groups.get(row.rule)
+                if groups is not None and row.total > 0:
+                    group = groups.setdefault(row.group, _Group(now_ns))
+                    group.good += row.good
+                    group.valid += row.total
+                    group.last_ns = now_ns
+
+    def know(self, statuses: Iterable[SloStatus], now_ns: int) -> None:
+        """Have a series, at zero if need be, for every group that has a status; drop those that left every window."""
+        with self._lock:
+            forget = now_ns - self._forgot_ns >= _FORGET_EVERY_NS
+            for status in statuses:
+                groups = self._groups.get(rule_id(status.slo))
+                if groups is None:
+                    continue
+                fields = set(status.slo.per)
+                known = {group_key(one.group) for one in status.groups if set(one.group) == fields}
+                for key in known - groups.keys():
+                    groups[key] = _Group(now_ns)
+                if forget:
+                    idle_ns = now_ns - status.slo.window_ns
+                    for key in [key for key, one in groups.items() if key not in known and one.last_ns < idle_ns]:
+                        del groups[key]
+            if forget:
+                self._forgot_ns = now_ns
+
+    def counts(self) -> list[EventCount]:
+        """Every counter, SLOs in the order of the files, groups by their text."""
+        with self._lock:
+            return [
+                EventCount(self._slos[rule], group_labels(key), one.good, one.valid)
+                for rule, groups in self._groups.items() for key, one in sorted(groups.items())
+            ]  # fmt: skip
