@@ -12,39 +12,15 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from collector.decode.cells import Cells
 from collector.decode.decoder import CrowdedError, Task
-from collector.decode.raw_columns import AttributeColumn, BodyReport, RawColumns
+from collector.decode.raw_columns import BodyReport, RawColumns
+from collector.decode.rejections import too_many_records
 from collector.decode.validity import NO_SPAN_ID, NO_TRACE_ID, log_fault, span_fault
-from collector.decode.values import Cell, cell, vector
+from collector.decode.values import EVENT_NAME_ATTRIBUTE, cell, vector
 from telemetry.columns import ByteColumn, StringColumn
 from telemetry.errors import PayloadError
 from telemetry.schema import EMBEDDING_ATTRIBUTE, FEATURE_ATTRIBUTE_PREFIX
-
-_EVENT_NAME_ATTRIBUTE = "event.name"
-"""Where log records carried their event name before LogRecord.event_name (OTLP 1.5)."""
-
-
-@dataclass(slots=True)
-class _Cells:
-    """The present cells of one attribute."""
-
-    rows: list[int] = field(default_factory=list)
-    values: list[str | float] = field(default_factory=list)
-
-    def put(self, row: int, value: Cell) -> None:
-        if value is not None:
-            self.rows.append(row)
-            self.values.append(value)
-
-    def column(self, n: int) -> AttributeColumn:
-        texts: list[str | None] = [None] * n
-        numbers = np.full(n, np.nan)
-        for row, value in zip(self.rows, self.values, strict=True):
-            if isinstance(value, str):
-                texts[row] = value
-            else:
-                numbers[row] = value
-        return AttributeColumn(StringColumn.of(texts), numbers)
 
 
 @dataclass(slots=True)
@@ -65,8 +41,8 @@ class RawColumnsBuilder:
     _row_resources: list[int] = field(default_factory=list)
     _resource_index: dict[bytes, int] = field(default_factory=dict)
     _resource: int = 0
-    _cells: dict[str, _Cells] = field(default_factory=dict)
-    _resource_cells: dict[str, _Cells] = field(default_factory=dict)
+    _cells: dict[str, Cells] = field(default_factory=dict)
+    _resource_cells: dict[str, Cells] = field(default_factory=dict)
     _vectors: dict[int, list[float]] = field(default_factory=dict)
     _features: int = 0
     _first_row: int = 0
@@ -89,7 +65,7 @@ class RawColumnsBuilder:
         self._resource = self._resource_index[serialised] = len(self._resource_index)
         for pair in resource.attributes:
             if pair.key in self.task.wanted:
-                self._resource_cells.setdefault(pair.key, _Cells()).put(self._resource, cell(pair.value))
+                self._resource_cells.setdefault(pair.key, Cells()).put(self._resource, cell(pair.value))
 
     def add_span(self, span: Span, raw: bytes) -> None:
         """Take ``span`` in, or count why not."""
@@ -174,11 +150,7 @@ class RawColumnsBuilder:
 
     def _guard_size(self) -> None:
         if len(self._time_ns) - self._first_row + self._report.rejections.total >= self.task.limits.records:
-            raise PayloadError(
-                f"the request holds more than {self.task.limits.records} records",
-                status=413,
-                remedy="send smaller batches",
-            )
+            raise too_many_records(self.task.limits.records)
 
     def _add_attributes(self, row: int, attributes: Iterable[KeyValue]) -> None:
         for pair in attributes:
@@ -195,7 +167,7 @@ class RawColumnsBuilder:
                     self._features += 1
                 elif key not in self.task.wanted:
                     continue
-                cells = self._cells[key] = _Cells()
+                cells = self._cells[key] = Cells()
             cells.put(row, cell(pair.value))
 
     def _add_vector(self, row: int, numbers: list[float] | None) -> None:
@@ -214,10 +186,10 @@ class RawColumnsBuilder:
             raise CrowdedError
         self._report.ignored_values += values
 
-    def _columns_within_limits(self, n: int) -> list[tuple[str, _Cells]]:
+    def _columns_within_limits(self, n: int) -> list[tuple[str, Cells]]:
         """All attributes, less the features that would fill more cells than a request may."""
         room = self.task.limits.cells // max(n, 1)
-        kept: list[tuple[str, _Cells]] = []
+        kept: list[tuple[str, Cells]] = []
         for name, cells in self._cells.items():
             if name.startswith(FEATURE_ATTRIBUTE_PREFIX):
                 room -= 1
@@ -245,7 +217,7 @@ class RawColumnsBuilder:
 
 
 def _event_name(attributes: Iterable[KeyValue]) -> str:
-    return next((pair.value.string_value for pair in attributes if pair.key == _EVENT_NAME_ATTRIBUTE), "")
+    return next((pair.value.string_value for pair in attributes if pair.key == EVENT_NAME_ATTRIBUTE), "")
 
 
 def _ids(ids: list[bytes], width: int) -> NDArray[np.uint8]:

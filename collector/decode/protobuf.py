@@ -30,7 +30,9 @@ def decode_protobuf(bodies: Sequence[bytes], task: Task) -> RawColumns:
 
 def _add(builder: RawColumnsBuilder, body: bytes) -> None:
     for frame in frames(body):
-        builder.begin_resource(_resource(frame.resource), frame.resource)
+        resource = read_resource(frame.resource)
+        if frame.records:
+            builder.begin_resource(resource, frame.resource)
         for record in frame.records:
             try:
                 if builder.task.signal == "span":
@@ -41,7 +43,12 @@ def _add(builder: RawColumnsBuilder, body: bytes) -> None:
                 builder.reject("malformed")
 
 
-def _resource(body: bytes) -> Resource:
+def read_resource(body: bytes) -> Resource:
+    """The message in ``body``.
+
+    Raises:
+        PayloadError: it is broken, and with it the request (400).
+    """
     try:
         return Resource.FromString(body)
     except DecodeError as error:

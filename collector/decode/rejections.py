@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from telemetry.errors import PayloadError
+
 REASONS: Final[Mapping[str, str]] = {
     "bad_trace_id": "trace_id is not 16 bytes, or all zero",
     "bad_span_id": "span_id is not 8 bytes, or all zero",
@@ -47,3 +49,8 @@ class Rejections:
     def message(self) -> str:
         """One sentence for the sender; empty when nothing was refused."""
         return "; ".join(f"{count} refused: {REASONS[reason]}" for reason, count in self.reasons.most_common())
+
+
+def too_many_records(most: int) -> PayloadError:
+    """A request holds more than it may, see ``Limits.records``."""
+    return PayloadError(f"the request holds more than {most} records", status=413, remedy="send smaller batches")

@@ -11,6 +11,9 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 Cell = str | float | None
 
+EVENT_NAME_ATTRIBUTE: Final = "event.name"
+"""Where log records carried their event name before LogRecord.event_name (OTLP 1.5)."""
+
 _STRUCTURES: Final = frozenset({"array_value", "kvlist_value"})
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 

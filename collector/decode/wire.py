@@ -17,6 +17,10 @@ from telemetry.errors import PayloadError
 
 _VARINT, _FIXED64, _LENGTH, _GROUP_START, _GROUP_END, _FIXED32 = range(6)
 _MAX_TAG: Final = 0xFFFF_FFFF
+_MAX_LENGTH: Final = 0x7FFF_FFFF
+_SHORT: Final = 5
+"""Bytes that a tag or a length takes at most; any other number takes up to twice as many."""
+
 _MAX_GROUPS: Final = 100
 """Nesting at which protobuf libraries give up, too."""
 
@@ -61,14 +65,16 @@ def _fields(body: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int, in
     """Number, wire type, start and end of the value of each field within ``at`` and ``stop``."""
     while at < stop:
         number, wire_type, at = _tag(body, at, stop)
+        if number == 0:  # passes only inside of an unknown group, where nobody looks at it
+            raise broken(at)
         start, at = _value(body, at, stop, number, wire_type, depth=0)
         yield number, wire_type, start, at
 
 
 def _tag(body: bytes, at: int, stop: int) -> tuple[int, int, int]:
-    tag, at = _varint(body, at, stop)
-    if tag > _MAX_TAG or tag < 8:
-        raise _broken(at)
+    tag, at = _varint(body, at, stop, most=_SHORT)
+    if tag > _MAX_TAG:
+        raise broken(at)
     return tag >> 3, tag & 7, at
 
 
@@ -76,8 +82,10 @@ def _value(body: bytes, at: int, stop: int, number: int, wire_type: int, *, dept
     """Start and end of the value at ``at``."""
     start, end = at, at
     if wire_type == _LENGTH:
-        length, start = _varint(body, at, stop)
+        length, start = _varint(body, at, stop, most=_SHORT)
         end = start + length
+        if length > _MAX_LENGTH:
+            raise broken(at)
     elif wire_type == _VARINT:
         _, end = _varint(body, at, stop)
     elif wire_type == _FIXED64:
@@ -87,9 +95,9 @@ def _value(body: bytes, at: int, stop: int, number: int, wire_type: int, *, dept
     elif wire_type == _GROUP_START and depth < _MAX_GROUPS:
         end = _group_end(body, at, stop, number, depth=depth + 1)
     else:
-        raise _broken(at)
+        raise broken(at)
     if end > stop:
-        raise _broken(at)
+        raise broken(at)
     return start, end
 
 
@@ -101,13 +109,13 @@ def _group_end(body: bytes, at: int, stop: int, opened: int, *, depth: int) -> i
                 break
             return at
         _, at = _value(body, at, stop, number, wire_type, depth=depth)
-    raise _broken(at)
+    raise broken(at)
 
 
-def _varint(body: bytes, at: int, stop: int) -> tuple[int, int]:
+def _varint(body: bytes, at: int, stop: int, *, most: int = 2 * _SHORT) -> tuple[int, int]:
     """The number at ``at`` and the place after it."""
     value = 0
-    for shift in range(0, 70, 7):
+    for shift in range(0, 7 * most, 7):
         if at >= stop:
             break
         byte = body[at]
@@ -115,10 +123,11 @@ def _varint(body: bytes, at: int, stop: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-    raise _broken(at)
+    raise broken(at)
 
 
-def _broken(at: int) -> PayloadError:
+def broken(at: int) -> PayloadError:
+    """A body is no Export request, as is seen ``at`` bytes into it."""
     return PayloadError(
         f"the body is not protobuf: broken at byte {at}",
         status=400,

@@ -1,10 +1,12 @@
+"""What both decoders of protobuf, the library and the compiled one, make of requests; every test runs with each."""
+
 from __future__ import annotations
 
-import json
+import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,19 +15,31 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.decode import DECODERS, Encoding, RawColumns, Task
+from collector.decode import Decoder, RawColumns, Task
+from collector.decode.protobuf import decode_protobuf
 from collector.decode.rejections import REASONS
 from collector.limits import Limits
 from collector.normalise import FIELD_ATTRIBUTES
 from telemetry.errors import PayloadError
+from tests.collector.decode_cases import compiled
 from tests.collector.messages import NOW_NS, SECOND, log, logs, span, traces
 
 TRACES = Task("span", FIELD_ATTRIBUTES | {"custom"}, NOW_NS)
 LOGS = Task("log", FIELD_ATTRIBUTES | {"custom"}, NOW_NS)
 
 
-def decode_body(encoding: Encoding, body: bytes, task: Task) -> RawColumns:
-    raw = DECODERS[encoding]([body], task)
+_chosen: Decoder = decode_protobuf
+
+
+@pytest.fixture(params=["library", "compiled"], scope="module", autouse=True)
+def decoder(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules[__name__], "_chosen", compiled() if request.param == "compiled" else decode_protobuf)
+        yield
+
+
+def decode_body(body: bytes, task: Task) -> RawColumns:
+    raw = _chosen([body], task)
     (report,) = raw.reports
     if report.error is not None:
         raise report.error
@@ -34,7 +48,7 @@ def decode_body(encoding: Encoding, body: bytes, task: Task) -> RawColumns:
 
 def decode(request: ExportTraceServiceRequest | ExportLogsServiceRequest, task: Task | None = None) -> RawColumns:
     chosen = task or (TRACES if isinstance(request, ExportTraceServiceRequest) else LOGS)
-    return decode_body("protobuf", request.SerializeToString(), chosen)
+    return decode_body(request.SerializeToString(), chosen)
 
 
 def test_a_span_becomes_a_row_with_its_own_bytes() -> None:
@@ -78,7 +92,7 @@ def test_a_resource_after_its_spans_and_in_pieces_is_one_resource() -> None:
         return bytes([number << 3 | 2, len(body) & 0x7F | 0x80, len(body) >> 7]) + body
 
     frame = chunk(1, first.SerializeToString()) + chunk(2, scope) + chunk(1, second.SerializeToString())
-    raw = decode_body("protobuf", chunk(1, frame), TRACES)
+    raw = decode_body(chunk(1, frame), TRACES)
     assert raw.resource_attributes["service.name"].strings.tolist() == ["svc"]
     assert raw.resource_attributes["service.version"].strings.tolist() == ["v1"]
 
@@ -112,7 +126,7 @@ def test_one_bad_span_is_refused_alone_and_by_reason(change: dict[str, object], 
 def test_a_span_whose_own_bytes_are_broken_is_refused_alone() -> None:
     request = traces([span(1), span(2, name="breakme"), span(3)])
     body = request.SerializeToString().replace(b"breakme", b"brea\xffme")
-    raw = decode_body("protobuf", body, TRACES)
+    raw = decode_body(body, TRACES)
     assert len(raw) == 2
     assert raw.reports[0].rejections.reasons == {"malformed": 1}
 
@@ -140,13 +154,13 @@ def test_the_old_event_name_attribute_is_read() -> None:
 def test_spans_sent_as_logs_are_refused_not_swallowed() -> None:
     sent = span()
     sent.ClearField("attributes")
-    raw = decode_body("protobuf", traces([sent]).SerializeToString(), LOGS)
+    raw = decode_body(traces([sent]).SerializeToString(), LOGS)
     assert len(raw) == 0
     assert raw.reports[0].rejections.total == 1
 
 
 def test_logs_sent_as_spans_are_refused_not_swallowed() -> None:
-    raw = decode_body("protobuf", logs([log(), log(2)]).SerializeToString(), TRACES)
+    raw = decode_body(logs([log(), log(2)]).SerializeToString(), TRACES)
     assert len(raw) == 0
     assert raw.reports[0].rejections.total == 2
 
@@ -218,13 +232,12 @@ def test_too_many_records_are_413_whether_good_or_bad() -> None:
 
 
 def test_an_empty_request_is_no_records() -> None:
-    for encoding, body in (("protobuf", b""), ("json", b"{}")):
-        assert len(decode_body(encoding, body, TRACES)) == 0
+    assert len(decode_body(b"", TRACES)) == 0
 
 
-def attempt(encoding: Encoding, body: bytes) -> RawColumns | PayloadError:
+def attempt(body: bytes) -> RawColumns | PayloadError:
     try:
-        return decode_body(encoding, body, TRACES)
+        return decode_body(body, TRACES)
     except PayloadError as error:
         return error
 
@@ -274,7 +287,7 @@ def test_unknown_fields_are_skipped_as_the_protobuf_library_does(unknown: bytes,
     except DecodeError:
         accepted = False
     assert accepted is fine
-    raw = attempt("protobuf", body)
+    raw = attempt(body)
     assert isinstance(raw, RawColumns) is fine
     assert not fine or len(raw) == 1  # type: ignore[arg-type]
 
@@ -286,7 +299,7 @@ def test_hostile_bytes_decode_as_the_protobuf_library_says(body: bytes) -> None:
         expected = ExportTraceServiceRequest.FromString(body)
     except DecodeError:
         expected = None
-    raw = attempt("protobuf", body)
+    raw = attempt(body)
     if isinstance(raw, PayloadError):
         assert raw.status == 400
         assert expected is None
@@ -295,153 +308,3 @@ def test_hostile_bytes_decode_as_the_protobuf_library_says(body: bytes) -> None:
         records = [one for frame in expected.resource_spans for scope in frame.scope_spans for one in scope.spans]
         assert len(raw) + raw.reports[0].rejections.total == len(records)
         assert raw.reports[0].rejections.reasons["malformed"] == 0
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    document=st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["resourceSpans", "scopeSpans", "spans", "resource", "attributes", "key", "value", "traceId", "kind",
-                 "stringValue", "arrayValue", "values", "endTimeUnixNano", "status", "code", "links", "x"]
-            ),
-            inner,
-            max_size=4,
-        ),
-        max_leaves=20,
-    )
-)  # fmt: skip
-def test_hostile_json_is_records_or_400(document: object) -> None:
-    outcome = attempt("json", json.dumps(document).encode())
-    assert not isinstance(outcome, PayloadError) or outcome.status == 400
-
-
-@pytest.mark.parametrize(
-    "body", [b"[" * 200_000, b'{"resourceSpans":' * 5000, b"\xff\xfe", b"nonsense", b"[]", b"3", b'{"resourceSpans":3}']
-)
-def test_bodies_that_are_not_otlp_json_are_400(body: bytes) -> None:
-    with pytest.raises(PayloadError) as caught:
-        decode_body("json", body, TRACES)
-    assert caught.value.status == 400
-
-
-def test_json_that_is_all_brackets_is_refused_before_it_is_parsed() -> None:
-    with pytest.raises(PayloadError) as caught:
-        decode_body("json", b"[" + b"{}," * 4_100_000 + b"{}]", TRACES)
-    assert caught.value.status == 413
-
-
-def json_span(**changes: object) -> dict[str, object]:
-    return {
-        "traceId": "5B8EFFF798038103D269B633813FC60C",
-        "spanId": "eee19b7ec3c1b174",
-        "name": "chat",
-        "kind": 3,
-        "startTimeUnixNano": str(NOW_NS - SECOND),
-        "endTimeUnixNano": str(NOW_NS),
-        "attributes": [{"key": "custom", "value": {"intValue": "42"}}],
-        **changes,
-    }
-
-
-def decode_json_spans(*documents: object) -> RawColumns:
-    body = {"resourceSpans": [{"scopeSpans": [{"spans": list(documents)}]}]}
-    return decode_body("json", json.dumps(body).encode(), TRACES)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"traceId": "5b8efff798038103d269b633813fc60c"},
-        {"startTimeUnixNano": NOW_NS - SECOND, "endTimeUnixNano": NOW_NS},
-        {"kind": "SPAN_KIND_CLIENT"},
-        {"kind": None},
-        {"unknown": {"a": [1]}, "status": {"message": "m"}},
-        {"attributes": [{"key": "custom", "value": {"intValue": 42}}]},
-        {"attributes": [{"key": "custom", "value": {"doubleValue": 42}}]},
-        {"attributes": [{"key": "custom", "value": {"doubleValue": "42"}}]},
-        {"parentSpanId": ""},
-    ],
-)
-def test_json_spans_in_every_permitted_spelling(changes: dict[str, object]) -> None:
-    raw = decode_json_spans(json_span(**changes))
-    assert raw.reports[0].rejections.total == 0
-    assert raw.trace_id[0].tobytes().hex() == "5b8efff798038103d269b633813fc60c"
-    assert raw.span_id[0].tobytes().hex() == "eee19b7ec3c1b174"
-    assert (raw.start_ns[0], raw.time_ns[0]) == (NOW_NS - SECOND, NOW_NS)
-    assert raw.attributes["custom"].numbers.tolist() == [42.0]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"traceId": "xyz"},
-        {"traceId": 3},
-        {"name": 3},
-        {"kind": "NO_SUCH_KIND"},
-        {"kind": 2**40},
-        {"startTimeUnixNano": "soon"},
-        {"startTimeUnixNano": -1},
-        {"startTimeUnixNano": 1.5},
-        {"startTimeUnixNano": True},
-        {"endTimeUnixNano": "9" * 5000},
-        {"attributes": {"custom": 1}},
-        {"attributes": [3]},
-        {"attributes": [{"key": "custom", "value": {"stringValue": "\ud800"}}]},
-        {"name": "\ud800"},
-    ],
-)
-def test_a_malformed_json_span_is_refused_alone(changes: dict[str, object]) -> None:
-    raw = decode_json_spans(json_span(), json_span(**changes), 7)
-    assert len(raw) == 1
-    assert raw.reports[0].rejections.reasons == {"malformed": 2}
-
-
-def test_json_status_by_number_and_by_name() -> None:
-    spans = [json_span(status={"code": code}) for code in (2, "STATUS_CODE_ERROR", "2", 1, "STATUS_CODE_OK")]
-    assert decode_json_spans(*spans).status_error.tolist() == [True, True, True, False, False]
-
-
-def test_json_for_another_path_says_so() -> None:
-    with pytest.raises(PayloadError, match=r"resourceLogs belong to /v1/logs"):
-        decode_body("json", b'{"resourceLogs": []}', TRACES)
-
-
-def test_deeply_nested_json_values_are_refused() -> None:
-    value: dict[str, object] = {"stringValue": "x"}
-    for _ in range(150):
-        value = {"arrayValue": {"values": [value]}}
-    raw = decode_json_spans(json_span(attributes=[{"key": "custom", "value": value}]))
-    assert raw.reports[0].rejections.reasons == {"malformed": 1}
-
-
-ATTRIBUTE_VALUES = st.one_of(
-    st.text(max_size=10),
-    st.booleans(),
-    st.integers(-(2**63), 2**63 - 1),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.lists(st.text(max_size=5), max_size=3),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(values=st.lists(ATTRIBUTE_VALUES, min_size=1, max_size=5))
-def test_json_and_protobuf_mean_the_same(values: list[object]) -> None:
-    request = traces([span(number + 1, custom=value) for number, value in enumerate(values)])
-    one, other = decode(request), decode_body("json", to_json(request), TRACES)
-    assert other.raw.tolist() == one.raw.tolist()
-    assert other.trace_id.tobytes() == one.trace_id.tobytes()
-    assert other.attributes["custom"].strings.tolist() == one.attributes["custom"].strings.tolist()
-    np.testing.assert_array_equal(other.attributes["custom"].numbers, one.attributes["custom"].numbers)
-
-
-def to_json(request: ExportTraceServiceRequest) -> bytes:
-    """OTLP/JSON by protobuf's own mapping, its base64 ids turned into hex."""
-    document = MessageToDict(request)
-    for frame, sent in zip(document["resourceSpans"], request.resource_spans, strict=True):
-        for one, message in zip(frame["scopeSpans"][0]["spans"], sent.scope_spans[0].spans, strict=True):
-            one["traceId"], one["spanId"] = message.trace_id.hex(), message.span_id.hex()
-    return json.dumps(document).encode()
