@@ -8,11 +8,11 @@ bounded batches: writers wait for a batch at most, and readers see a range befor
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
 from storage.database import Database
 from storage.distributions import decode, encode
@@ -47,8 +47,17 @@ LEVELS: Final = 1 + max(fold.level for fold in FOLDS)
 BATCH_ROWS: Final = 10_000
 
 
-def compact(db: Database, now_ns: int, up_to: Position, batch_rows: int = BATCH_ROWS) -> int:
+def compact(
+    db: Database,
+    now_ns: int,
+    up_to: Position,
+    batch_rows: int = BATCH_ROWS,
+    split_hours: Callable[[int, int], Collection[int]] | None = None,
+) -> int:
     """Fold everything that is due and was read at ``up_to``; how many rows were folded away.
+
+    ``split_hours`` gives the starts (ns) of the hours within [start, end) that stay in buckets of 5 min, since a
+    period begins within them.
 
     Raises:
         StorageError: the database cannot be used; batches committed before it stay folded.
@@ -57,18 +66,35 @@ def compact(db: Database, now_ns: int, up_to: Position, batch_rows: int = BATCH_
     for fold in FOLDS:
         before_ns = bucket_start(now_ns - fold.age_ns, fold.width_ns)
         for table in DELTA_TABLES:
-            while batch := _fold_batch(db, table, fold, before_ns, up_to=up_to, limit=batch_rows):
+            spared = _spared(db, table, fold, before_ns, split_hours) if split_hours else ()
+            while batch := _fold_batch(db, table, fold, before_ns, up_to=up_to, limit=batch_rows, spared=spared):
                 removed += batch
     return removed
 
 
-def _fold_batch(db: Database, table: Table, fold: Fold, before_ns: int, *, up_to: Position, limit: int) -> int:
+def _spared(
+    db: Database, table: Table, fold: Fold, before_ns: int, split_hours: Callable[[int, int], Collection[int]]
+) -> Collection[int]:
+    """Starts of the wide buckets that a fold leaves alone."""
+    if fold is not FOLDS[-1]:
+        return ()
+    with db.read() as connection:
+        due = table.c.level == fold.level - 1, table.c.bucket_ns < before_ns
+        oldest_ns = connection.execute(select(func.min(table.c.bucket_ns)).where(*due)).scalar()
+    return () if oldest_ns is None else split_hours(bucket_start(oldest_ns, fold.width_ns), before_ns)
+
+
+def _fold_batch(
+    db: Database, table: Table, fold: Fold, before_ns: int, *, up_to: Position, limit: int, spared: Collection[int]
+) -> int:
     """Fold up to ``limit`` rows of buckets that start before ``before_ns``; how many there were."""
     with db.write() as connection:
         take_turn(connection, Lock.COMPACTION)
         due = [table.c.level == fold.level - 1, table.c.bucket_ns < before_ns]
         if fold.level == 1:
             due.append(already_read(connection, table, up_to))
+        if spared:
+            due.append((table.c.bucket_ns - table.c.bucket_ns % fold.width_ns).not_in(sorted(spared)))
         oldest = select(table.c.id).where(*due).order_by(table.c.bucket_ns).limit(limit)
         taken = _take(connection, table, table.c.id.in_(oldest.scalar_subquery()))
         if taken:

@@ -16,6 +16,8 @@ from telemetry.matchers import Matchers
 from telemetry.rules import Throttled
 from telemetry.windows import NANOS
 
+_HOUR_NS: Final = 3600 * NANOS
+
 LatencyMeasure = Literal["duration", "ttft", "tpot", "queue", "prefill", "decode"]
 CostMeasure = Literal["request", "per_1k_tokens"]
 
@@ -271,6 +273,13 @@ class SloSet:
 
     def __len__(self) -> int:
         return len(self.slos)
+
+    def split_hours(self, start_ns: int, end_ns: int) -> frozenset[int]:
+        """Starts (ns) of the hours in [start, end) within which some SLO's calendar period begins."""
+        calendars = {slo.calendar for slo in self.slos if slo.calendar is not None}
+        return frozenset(
+            at_ns - at_ns % _HOUR_NS for calendar in calendars for at_ns in calendar.splits(start_ns, end_ns)
+        )
 
     def named(self, name: str) -> Slo | None:
         """The SLO called ``name``."""

@@ -39,7 +39,7 @@ def read_window(reader: Reader, node: yaml.Node, field: str) -> tuple[int, Calen
     if not SHORTEST_WINDOW_NS <= window_ns <= LONGEST_WINDOW_NS or window_ns % BUCKET_NS:
         reader.note(
             node, field, f"{format_duration(window_ns)} is not a length that a window can have",
-            "write a multiple of 10s between 1m and 366d, or a calendar",
+            "write a multiple of 10s between 1m and 366d",
         )  # fmt: skip
         return DEFAULT_WINDOW_NS, None
     return window_ns, None

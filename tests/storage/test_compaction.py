@@ -97,6 +97,26 @@ def test_buckets_are_as_wide_as_their_age_allows(database: Database):
     assert _levels(database) == {0: 1, 1: 1, 2: 1, 3: 1}
 
 
+def test_hours_that_a_period_begins_within_stay_in_buckets_of_five_minutes(database: Database):
+    hour_ns = 3600 * NANOS
+    first, second = NOW - 100 * hour_ns, NOW - 99 * hour_ns
+    commit(database, [payload("a", *(sli(at + k * 600 * NANOS) for at in (first, second) for k in range(6)))], NOW)
+    asked = []
+
+    def split_hours(start_ns: int, end_ns: int) -> list[int]:
+        asked.append((start_ns, end_ns))
+        return [second]
+
+    before = _totals(database)
+    for _ in range(2):
+        compact(database, NOW, _position(database), batch_rows=4, split_hours=split_hours)
+        assert _levels(database) == {2: 6, 3: 1}
+    assert _totals(database) == before
+    assert asked[0][0] == first, "from the oldest bucket that is due"
+    assert asked[1][0] == second, "and not from what has been folded"
+    assert compact(database, NOW, _position(database)) == 6, "they fold once no period needs them"
+
+
 def test_many_increments_of_one_bucket_become_one_row(database: Database):
     for number in range(20):
         commit(database, [payload(f"p{number}", sli(NOW - 3600 * NANOS, 1, 2))], NOW)
