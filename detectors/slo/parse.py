@@ -30,6 +30,32 @@ def load_slos(paths: Sequence[Path]) -> SloSet:
     Raises:
         FileProblemsError: every problem of every file.
     """
+    texts, problems = _texts(paths)
+    try:
+        parsed = parse_slos(texts)
+    except FileProblemsError as error:
+        raise FileProblemsError([*problems, *error.problems]) from None
+    if problems:
+        raise FileProblemsError(problems)
+    return parsed
+
+
+def load_openslo(paths: Sequence[Path], strict: bool) -> SloSet:
+    """Read files that hold OpenSLO documents and nothing else; a folder stands for the YAML files in it.
+
+    Raises:
+        FileProblemsError: every problem of every file, and with them the warnings.
+    """
+    texts, problems = _texts(paths)
+    documents = read_openslo(texts, strict)
+    repeated = repeated_names(documents.slos)
+    if problems or documents.errors or repeated:
+        raise FileProblemsError([*problems, *documents.problems, *repeated])
+    return SloSet(documents.slos, documents.warnings)
+
+
+def _texts(paths: Sequence[Path]) -> tuple[list[tuple[str, str]], list[Problem]]:
+    """(file name, text) of the files, and a problem for each that cannot be read."""
     texts: list[tuple[str, str]] = []
     problems: list[Problem] = []
     for path in paths:
@@ -40,13 +66,7 @@ def load_slos(paths: Sequence[Path]) -> SloSet:
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
                 problems.append(Problem(str(file), 1, "", f"cannot be read: {reason}", "check the path and the file"))
-    try:
-        parsed = parse_slos(texts)
-    except FileProblemsError as error:
-        raise FileProblemsError([*problems, *error.problems]) from None
-    if problems:
-        raise FileProblemsError(problems)
-    return parsed
+    return texts, problems
 
 
 def parse_slos(texts: Sequence[tuple[str, str]]) -> SloSet:
