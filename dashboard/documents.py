@@ -80,8 +80,17 @@ class SloGroup(Document):
     detail: dict[str, Any] = Field(default_factory=dict)
 
 
+class SloPeriod(Document):
+    """The calendar period that the budgets of an SLO are for: from `start` to before `end`."""
+
+    calendar: str
+    timezone: str
+    start: float
+    end: float
+
+
 class Slo(Document):
-    """An SLO with all its budgets."""
+    """An SLO with all its budgets; `window_s` is nominal where there is a `period`."""
 
     name: str
     service: str = ""
@@ -90,6 +99,8 @@ class Slo(Document):
     kind: str = ""
     objective: float
     window_s: float | None = None
+    period: SloPeriod | None = None
+    budgeting: str = ""
     revision: str | int | None = None
     runbook: str | None = None
     where: list[str] = Field(default_factory=list)

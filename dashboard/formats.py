@@ -141,6 +141,21 @@ def window(window_s: float | None) -> str:
     return seconds(window_s)
 
 
+def calendar_window(unit: str, timezone: str) -> str:
+    """A calendar window: `calendar month, Europe/Berlin`."""
+    return f"calendar {unit}, {timezone}"
+
+
+def days(start: float, end: float, timezone: str) -> str:
+    """The days of a calendar period in its own zone, the last included: `1 Oct to 31 Oct 2026`."""
+    tz = zone(timezone)
+    first, last = datetime.fromtimestamp(start, tz), datetime.fromtimestamp(end - 1, tz)
+    if first.date() == last.date():
+        return f"{last.day} {last:%b %Y}"
+    year = "" if first.year == last.year else f" {first.year}"
+    return f"{first.day} {first:%b}{year} to {last.day} {last:%b %Y}"
+
+
 def ago(then: float | None, now: float) -> str:
     """How long ago: `just now`, `40 s ago`, `3 min ago`, `2 h 5 min ago`."""
     if then is None:

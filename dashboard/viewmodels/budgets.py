@@ -114,17 +114,29 @@ def tiles(slo: Slo, group: SloGroup, now: float) -> list[Tile]:
             f"{firing} since {formats.ago(since, now)}" if firing and since else firing or "no alert is firing",
             states.STATE_TONES[group.state],
         ),
-        Tile("Budget remaining", formats.percent(remaining), f"of {formats.window(slo.window_s)}", budget_tone),
+        Tile("Budget remaining", formats.percent(remaining), f"of {span(slo)}", budget_tone),
         Tile("SLI", formats.ratio(group.sli), f"objective {formats.ratio(slo.objective)}"),
-        Tile("Burn, 1 h", formats.burn(hour), _lasts(hour, remaining, slo.window_s), overview.burn_tone(hour)),
+        Tile("Burn, 1 h", formats.burn(hour), _lasts(hour, remaining, slo, now), overview.burn_tone(hour)),
         Tile("Bad events", formats.count(bad), f"{formats.count(allowed)} of {formats.count(group.total)} allowed"),
     ]
 
 
-def _lasts(rate: float | None, remaining: float | None, window_s: float | None) -> str:
-    if not rate or remaining is None or remaining <= 0 or window_s is None:
+def span(slo: Slo) -> str:
+    """The time that the budget is for: `30 d`, `1 Oct to 31 Oct 2026`."""
+    period = slo.period
+    return formats.window(slo.window_s) if period is None else formats.days(period.start, period.end, period.timezone)
+
+
+def _lasts(rate: float | None, remaining: float | None, slo: Slo, now: float) -> str:
+    if not rate or remaining is None or remaining <= 0 or slo.window_s is None:
         return "of the last hour"
-    return f"budget lasts {formats.seconds(remaining * window_s / rate)} at this rate"
+    if slo.period is None:
+        return f"budget lasts {formats.seconds(remaining * slo.window_s / rate)} at this rate"
+    # A period's budget grows with its events, so only the burn beyond 1 eats into what is left of it.
+    left_s = remaining * (now - slo.period.start) / (rate - 1) if rate > 1 else float("inf")
+    if now + left_s >= slo.period.end:
+        return f"budget lasts the {slo.period.calendar} at this rate"
+    return f"budget lasts {formats.seconds(left_s)} at this rate"
 
 
 def group_grid(slo: Slo) -> Grid:
@@ -144,7 +156,9 @@ def group_grid(slo: Slo) -> Grid:
 def definition(slo: Slo) -> list[tuple[str, str]]:
     """What the SLO demands, as (name, value)."""
     facts = [
-        ("Objective", f"{formats.ratio(slo.objective)} over {formats.window(slo.window_s)}"),
+        ("Objective", f"{formats.ratio(slo.objective)} over {overview.window(slo)}"),
+        ("Period", span(slo) if slo.period else ""),
+        ("Budgeting", formats.words(slo.budgeting)),
         ("Kind", formats.words(slo.kind)),
         ("Service", slo.service),
         ("Owner", slo.owner or ""),

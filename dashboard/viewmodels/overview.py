@@ -76,10 +76,16 @@ def slo_grid(slos: Sequence[Slo], wanted: str = "") -> Grid:
     return Grid("slos", SLO_COLUMNS, rows, empty)
 
 
+def window(slo: Slo) -> str:
+    """What the budget is for: `30 d`, `calendar month, Europe/Berlin`."""
+    period = slo.period
+    return formats.window(slo.window_s) if period is None else formats.calendar_window(period.calendar, period.timezone)
+
+
 def _slo_row(slo: Slo) -> Row:
     place = Place("slo", {"slo": slo.name})
     groups = states.worst_first(slo.groups)
-    about = " · ".join(filter(None, (slo.service, formats.words(slo.kind), formats.window(slo.window_s))))
+    about = " · ".join(filter(None, (slo.service, formats.words(slo.kind), window(slo))))
     if not groups:
         nothing = [Cell("No data", sort=0, tone="silent", kind="pill"), Cell(formats.ratio(slo.objective))]
         rest = [Cell(formats.ABSENT, sort=None) for _ in range(len(SLO_COLUMNS) - 3)]

@@ -74,7 +74,7 @@ def _live(name: str) -> None:
         _definition(slo, None)
         return
     mount.show_tiles(f"slo-{name}", budgets.tiles(slo, group, status.now))
-    span_s = _span_s(slo)
+    span_s = _span_s(slo, status.now)
     with page.sentences():
         shown = _history(slo, group, status.now)
         span_s = shown.end - shown.start
@@ -87,18 +87,19 @@ def _live(name: str) -> None:
     navigation.follow(opened)
 
 
-def _span_s(slo: Slo) -> float:
+def _span_s(slo: Slo, now: float) -> float:
     chosen = st.session_state.get("slo-range", WINDOW)
-    return periods.RANGES_S.get(chosen) or slo.window_s or periods.RANGES_S["7 d"]
+    window_s = slo.window_s if slo.period is None else max(now - slo.period.start, periods.STEPS_S[0])
+    return periods.RANGES_S.get(chosen) or window_s or periods.RANGES_S["7 d"]
 
 
 def _history(slo: Slo, group: SloGroup, now: float) -> periods.Period:
-    points, period = _points(slo, group, periods.last(_span_s(slo), now), now)
+    points, period = _points(slo, group, periods.last(_span_s(slo, now), now), now)
     frame = frames.history(points)
     of = f"of {formats.labels(group.group)}" if group.group else ""
     empty = frame["budget_remaining"].dropna().empty
     drawing = None if empty else charts.budget(frame)
-    page.chart("Budget remaining", drawing, "budget", f"{of} over {formats.window(slo.window_s)}".strip())
+    page.chart("Budget remaining", drawing, "budget", f"{of} over {budgets.span(slo)}".strip())
     left, right = st.columns(2)
     step = f"per {formats.seconds(period.step)}"
     with left:

@@ -259,6 +259,11 @@ class Slo:
         return None if isinstance(self.budgeting, Occurrences) else self.budgeting.slice_ns
 
     @property
+    def method(self) -> str:
+        """The budgeting method; kinds that judge slices of time have timeslices whatever is written."""
+        return Timeslices.method if isinstance(self.sli, Quantile | Drift) else self.budgeting.method
+
+    @property
     def unit(self) -> int:
         """How many parts an event or slice is counted in."""
         return RATIO_UNIT if isinstance(self.budgeting, RatioTimeslices) else 1

@@ -79,7 +79,7 @@ class SloStatus:
         return {
             "name": slo.name, "service": slo.service, "owner": slo.owner, "description": slo.description,
             "kind": slo.kind, "objective": slo.objective, "window_s": slo.window_s,
-            "period": self._period(), "budgeting": slo.budgeting.method, "revision": rule_id(slo),
+            "period": self._period(), "budgeting": slo.method, "revision": rule_id(slo),
             "runbook": slo.runbook, "where": [str(matcher) for matcher in slo.where.items], "per": list(slo.per),
             "groups": [group.to_json() for group in self.groups],
         }  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -105,6 +106,18 @@ def test_measures_have_their_units() -> None:
 
 def test_windows() -> None:
     assert [formats.window(s) for s in (2592000, 3600, 90, None)] == ["30 d", "1 h", "1 min 30 s", "calendar"]
+
+
+def test_the_days_of_a_calendar_period() -> None:
+    def days(start: str, end: str, name: str) -> str:
+        tz = ZoneInfo(name)
+        times = [datetime.fromisoformat(text).replace(tzinfo=tz).timestamp() for text in (start, end)]
+        return formats.days(*times, name)
+
+    assert days("2026-10-01", "2026-11-01", "Europe/Berlin") == "1 Oct to 31 Oct 2026"
+    assert days("2025-12-29", "2026-01-05", "Asia/Kathmandu") == "29 Dec 2025 to 4 Jan 2026"
+    assert days("2026-03-29", "2026-03-30", "Europe/Berlin") == "29 Mar 2026"
+    assert formats.calendar_window("month", "Europe/Berlin") == "calendar month, Europe/Berlin"
 
 
 def test_a_time_names_its_day_only_when_it_is_another() -> None:

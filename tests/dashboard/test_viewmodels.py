@@ -18,6 +18,7 @@ from dashboard.documents import (
     Service,
     Slo,
     SloGroup,
+    SloPeriod,
     Span,
     Status,
     Trace,
@@ -255,6 +256,20 @@ class TestBudgets:
         assert tiles["Burn, 1 h"].note == "budget lasts 16 h 24 min at this rate"
         assert tiles["State"].note == "page since 21 min ago"
         assert tiles["Bad events"].note == "48.2 of 48.2k allowed"
+
+    def test_a_calendar_budget_names_its_days_and_how_long_it_lasts_within_them(self) -> None:
+        day = 86400.0
+        period = SloPeriod(calendar="month", timezone="Europe/Berlin", start=NOW - 10 * day, end=NOW + 20 * day)
+        monthly = slo("classify-latency").model_copy(update={"period": period, "budgeting": "timeslices"})
+        tiles = {tile.label: tile for tile in budgets.tiles(monthly, monthly.groups[0], NOW)}
+        # 18 % of what ten days allowed, at 6.9 times beyond the sustainable rate, are 6.3 hours
+        assert tiles["Burn, 1 h"].note == "budget lasts 6 h 15 min at this rate"
+        near = monthly.model_copy(update={"period": period.model_copy(update={"end": NOW + 3600})})
+        tiles = {tile.label: tile for tile in budgets.tiles(near, near.groups[0], NOW)}
+        assert tiles["Burn, 1 h"].note == "budget lasts the month at this rate"
+        facts = dict(budgets.definition(monthly))
+        assert facts["Objective"] == "99.9 % over calendar month, Europe/Berlin"
+        assert (facts["Period"], facts["Budgeting"]) == (budgets.span(monthly), "timeslices")
 
     def test_definition_and_detail(self) -> None:
         facts = dict(budgets.definition(slo("classify-latency")))
