@@ -173,7 +173,7 @@ class Service:
         merge_blocks(self.database, now_ns)
         position = self.evaluator.position
         if position is not None:
-            compact(self.database, now_ns, position)
+            compact(self.database, now_ns, position, split_hours=self._store.catalogue.slos.split_hours)
 
     def _retain(self, now_ns: int) -> None:
         keeping = self.settings.keeping
