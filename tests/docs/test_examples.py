@@ -16,6 +16,7 @@ from alerting.runbooks.rendering import first_step, render
 from collector.price_file import parse_prices
 from collector.scrape.targets import load_targets, parse_targets
 from detectors.slo.lint import lint
+from detectors.slo.openslo.read import read_openslo
 from detectors.slo.parse import parse_slos
 from tailwatch.settings import Settings, load_settings
 from tests.docs.example import notification
@@ -26,6 +27,8 @@ RECIPE = next(block for block in blocks("python") if "def is_genuine" in block.t
 
 def kind_of(block: Block) -> str:
     document = yaml.safe_load(block.text)
+    if "apiVersion" in document:
+        return "openslo"
     if "prices" in document and "version" in document:
         return "prices"
     if "jobs" in document:
@@ -40,6 +43,12 @@ def test_slo_files_are_read_without_errors_or_warnings(block: Block) -> None:
     allowed = "the gate is off"
     problems = [str(problem) for problem in lint(slos, runbooks=None) if allowed not in problem.message]
     assert not problems
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if kind_of(block) == "openslo"], ids=str)
+def test_openslo_documents_are_strict_and_executed(block: Block) -> None:
+    found = read_openslo([("openslo.yaml", block.text)], strict=True)
+    assert (len(found.slos), found.problems) == (1, ())
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("yaml") if kind_of(block) == "prices"], ids=str)
@@ -69,7 +78,7 @@ def test_the_example_of_a_scrape_file_is_read_and_needs_no_secret() -> None:
 
 
 def test_every_kind_of_file_has_an_example() -> None:
-    assert {kind_of(block) for block in blocks("yaml")} == {"slos", "prices", "settings", "targets"}
+    assert {kind_of(block) for block in blocks("yaml")} == {"openslo", "slos", "prices", "settings", "targets"}
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_commands_exist_with_their_options(where: str, words: list[str]) -> None
 
 def test_a_wrong_option_would_be_found() -> None:
     with pytest.raises(click.UsageError):
-        parsed(["slo", "lint", "--strict", "slos.yaml"])
+        parsed(["slo", "lint", "--pedantic", "slos.yaml"])
     with pytest.raises(click.UsageError):
         parsed(["incidents"])
 

@@ -129,6 +129,7 @@ def _ratio_shape(reader: DocumentReader, node: yaml.Node, field: str, values: Va
         reader.note(values["bad"], f"{field}.bad", "stands beside good", "keep one of them")
     elif "good" not in values and "bad" not in values:
         reader.note(node, field, "has neither good nor bad", "add one of them beside total")
+    sound = len(reader.problems) == before
     if reader.strict and "counter" not in values:
         reader.note(node, f"{field}.counter", "is missing", "add counter: true or counter: false")
-    return len(reader.problems) == before
+    return sound

@@ -48,9 +48,13 @@ def read_openslo(texts: Sequence[tuple[str, str]], strict: bool = False) -> Open
         readers.extend(read)
         problems.extend(faults)
     objects = Objects(documents)
-    slos = tuple(slo for document in objects.slos for slo in compile_slo(document, objects))
+    slos: list[Slo] = []
+    for document in objects.slos:
+        # An erroneous document is compiled too, for the sake of its further errors.
+        compiled = list(compile_slo(document, objects))
+        slos.extend([] if document.document.reader.has_errors else compiled)
     problems.extend(problem for reader in readers for problem in reader.problems)
-    return OpenSlo(slos, _ordered(problems, [file for file, _ in texts]), len(readers))
+    return OpenSlo(tuple(slos), _ordered(problems, [file for file, _ in texts]), len(readers))
 
 
 def _ordered(problems: Iterable[Problem], files: Sequence[str]) -> tuple[Problem, ...]:

@@ -34,6 +34,11 @@ class DocumentReader(Reader):
         self.title = title
         self.strict = strict
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether some problem so far is more than a warning."""
+        return any(problem.severity == "error" for problem in self.problems)
+
     def note(self, at: yaml.Node, field: str, message: str, remedy: str) -> None:
         """Report an error in ``field`` of this document; at its own line where ``at`` is what holds it."""
         super().note(at, f"{self.title}: {field}" if field else self.title, message, remedy)

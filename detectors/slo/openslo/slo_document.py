@@ -36,7 +36,7 @@ class SloDocument:
 
 
 def read_slo(document: Document) -> SloDocument | None:
-    """The ``spec`` of an SLO, None when something keeps it from being compiled."""
+    """The ``spec`` of an SLO with those parts that are right, None when it lacks one that every other check needs."""
     reader, node, field = document.reader, document.spec, "spec"
     values = reader.entries(node, field, SLO)
     if values is None:
@@ -51,7 +51,7 @@ def read_slo(document: Document) -> SloDocument | None:
         objectives = read_objectives(reader, values["objectives"], f"{field}.objectives", method or OCCURRENCES)
     policies = _policies(reader, values["alertPolicies"], f"{field}.alertPolicies") if "alertPolicies" in values else []
     _one_place(reader, node, field, values, objectives)
-    if any(problem.severity == "error" for problem in reader.problems) or service is None or method is None:
+    if service is None or method is None:
         return None
     return SloDocument(
         document, description, service, values["service"], indicator, window, method,
