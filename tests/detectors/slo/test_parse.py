@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.slo.calendar import Calendar
 from detectors.slo.parse import load_slos, parse_slos
 from detectors.slo.spec import (
     BurnPair,
@@ -12,10 +13,13 @@ from detectors.slo.spec import (
     Errors,
     FirstReference,
     Latency,
+    Occurrences,
     Policy,
     Quantile,
+    RatioTimeslices,
     RecentReference,
     Sequential,
+    Timeslices,
 )
 from telemetry.errors import FileProblemsError
 from telemetry.windows import parse_duration as ns
@@ -240,3 +244,53 @@ def test_unreadable_files_are_problems_beside_the_others(tmp_path):
     assert texts[0] == "cannot be read: it is not UTF-8 text"
     assert texts[1].startswith("cannot be read: No such file")
     assert texts[2].startswith("2 is not between 0 and 1")
+
+
+def test_calendar_windows_and_budgeting_methods():
+    window = "window: {calendar: quarter, timezone: Asia/Kathmandu}"
+    (slo,) = parse_slos([("slos.yaml", slo_with(window))]).slos
+    assert slo.calendar == Calendar("quarter", "Asia/Kathmandu")
+    assert (slo.window_ns, slo.longest_window_ns) == (ns("90d"), ns("93d"))
+    assert [pair.factor for pair in slo.policy.pairs] == [21.6, 10.8, 4.5], "alerts scale by the nominal length"
+    (slo,) = parse_slos([("slos.yaml", slo_with("window: {calendar: day}"))]).slos
+    assert slo.calendar == Calendar("day", "UTC")
+    written = {
+        "occurrences": Occurrences(), "ratio-timeslices": RatioTimeslices(ns("1m")),
+        "{ratio-timeslices: {slice: 5m}}": RatioTimeslices(ns("5m")),
+        "{timeslices: {target: 99%}}": Timeslices(ns("1m"), 0.99),
+    }  # fmt: skip
+    for text, budgeting in written.items():
+        (slo,) = parse_slos([("slos.yaml", slo_with(f"budgeting: {text}"))]).slos
+        assert slo.budgeting == budgeting
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("window: {calendar: fortnight}", "window.calendar: 'fortnight' is not a choice"),
+        ("window: {timezone: UTC}", "window.calendar: is missing"),
+        (
+            "window: {calendar: day, timezone: Europe/Berln}",
+            "'Europe/Berln' is not a time zone (did you mean Europe/Berlin?)",
+        ),
+        ("window: {calendar: day, timezone: 1}", "window.timezone: a number where text is needed"),
+        ("window: {calendar: day, start: monday}", "window.start: unknown key"),
+        ("budgeting: timeslices", "says not when a slice is good (write timeslices: {slice: 1m, target: 99%})"),
+        ("budgeting: often", "'often' is not a choice"),
+        ("budgeting: {}", "has 0 methods"),
+        ("budgeting: {timeslices: {slice: 1m}}", "budgeting.timeslices.target: is missing"),
+        ("budgeting: {timeslices: {slice: 5s, target: 9%}}", "5s is not a length that a slice can have"),
+        ("budgeting: {timeslices: {target: 99}}", "99 is not between 0 and 1"),
+        ("budgeting: {ratio-timeslices: {target: 99%}}", "ratio-timeslices.target: unknown key"),
+    ],
+)
+def test_what_is_wrong_with_a_window_or_a_budget(line, problem):
+    found = problems_of(slo_with(line))
+    assert len(found) == 1
+    assert problem in found[0]
+
+
+def test_kinds_of_slices_take_no_budgeting_method():
+    sli = "sli: {quantile: {measure: ttft, quantile: p99, below: 1s}}"
+    (found,) = problems_of(slo_with(sli) + "    budgeting: ratio-timeslices\n")
+    assert "a budget of a quantile SLO is for slices of time already" in found

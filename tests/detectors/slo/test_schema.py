@@ -105,12 +105,23 @@ SLIS = st.one_of(
         }
     ),
 )  # fmt: skip
+WINDOWS = st.sampled_from(["30d", "soon", None, [], {}]) | st.fixed_dictionaries(
+    {},
+    optional={
+        "calendar": st.sampled_from(["day", "month", "era", None, 1]),
+        "timezone": st.sampled_from(["UTC", "Europe/Berlin", "", None, 1]), "start": st.just(1),
+    },
+)  # fmt: skip
+SLICES = st.fixed_dictionaries({}, optional={"slice": st.sampled_from(["1m", "soon", 30, 0]), "target": SHARES})
+BUDGETINGS = st.sampled_from(["occurrences", "ratio-timeslices", "timeslices", None, 1, [], {}]) | st.dictionaries(
+    st.sampled_from(["timeslices", "ratio-timeslices", "occurrences"]), SLICES, max_size=2
+)
 SLOS = st.fixed_dictionaries(
     {"name": st.sampled_from(["a", "a.b-c", "a b", "", 3]), "service": st.sampled_from(["chat", "", None])},
     optional={
         "sli": SLIS, "objective": SHARES, "alert": ALERTS, "owner": BAD, "description": BAD,
         "per": st.sampled_from([["model"], [], ["model", "model"], "model"]),
-        "where": st.sampled_from([['a="b"'], [], [3], "a=b"]), "window": st.sampled_from(["30d", "soon", None]),
+        "where": st.sampled_from([['a="b"'], [], [3], "a=b"]), "window": WINDOWS, "budgeting": BUDGETINGS,
         "labels": st.sampled_from([{}, {"team": "a"}, {"team": 1}, {"1": "a"}, []]), "extra": BAD,
     },
 )  # fmt: skip
@@ -119,6 +130,14 @@ SLOS = st.fixed_dictionaries(
 @settings(max_examples=120, deadline=None)
 @given(st.fixed_dictionaries({"version": st.sampled_from([1, 1, 1, 2, "1"]), "slos": st.lists(SLOS, max_size=1)}))
 def test_schema_and_parser_agree(content):
+    assert parses(yaml.safe_dump(content)) == VALIDATOR.is_valid(content)
+
+
+@settings(max_examples=120, deadline=None)
+@given(WINDOWS, BUDGETINGS)
+def test_schema_and_parser_agree_on_windows_and_budgeting(window, budgeting):
+    slo = {"name": "a", "service": "b", "objective": 0.9, "sli": {"errors": {}}}
+    content = {"version": 1, "slos": [{**slo, "window": window, "budgeting": budgeting}]}
     assert parses(yaml.safe_dump(content)) == VALIDATOR.is_valid(content)
 
 
