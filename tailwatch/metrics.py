@@ -30,6 +30,7 @@ class Sources:
     """Where the numbers are read when somebody scrapes."""
 
     counters: Callable[[], Counters]
+    decoder: Callable[[], str]
     overflowed: Callable[[], Mapping[str, int]]
     sources: Callable[[], Sequence[SourceClock]]
     slos: Callable[[], SloDocuments]
@@ -60,6 +61,10 @@ class _Tailwatch(Collector):
             "tailwatch_cardinality_overflow_events",
             "Events counted in the overflow group, because a rule had too many groups or a field too many texts.",
             "scope", self._sources.overflowed(),
+        )  # fmt: skip
+        yield GaugeMetricFamily(
+            "tailwatch_decoder_compiled", "1 once compiled code reads OTLP protobuf.",
+            value=float(self._sources.decoder() == "ready"),
         )  # fmt: skip
         yield from _clocks(self._sources.sources())
         yield from _evaluations(*self._sources.evaluations())

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.config import check_receivers
 from alerting.service import Alerting
+from collector.decode import PROTOBUF
 from collector.intake import Intake
 from collector.limits import MIB
 from collector.skew import SourceClock
@@ -91,6 +92,7 @@ class Service:
         self._sample(self.clock.now_ns())
         self._scheduler.start()
         self._scheduler.wake(_EVALUATION)
+        PROTOBUF.warm(self.settings.data_dir)
 
     def stop(self) -> None:
         """Commit what was accepted, evaluate and deliver once more, and end; what fails is logged and ends the rest."""
@@ -140,6 +142,7 @@ class Service:
         return registry_of(
             Sources(
                 counters=self.intake.counters,
+                decoder=lambda: PROTOBUF.state,
                 overflowed=self.overflowed,
                 sources=self.sources,
                 slos=lambda: list(self.evaluator.statuses().values()),

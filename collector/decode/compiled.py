@@ -1,16 +1,19 @@
 """The decoder of protobuf bodies: compiled code once it is ready, the protobuf library until then and without Numba.
 
-Numba takes a second of CPU to import and, on the first start, much longer to compile. Both happen in a thread of
-their own that ``warm`` starts; importing this module costs nothing.
+Numba takes half a second of CPU to import, which happens in a thread that ``warm`` starts; importing this module
+costs nothing. To compile, on the first start, takes much longer, hundreds of megabytes and the interpreter's lock,
+and cannot be broken off, so a process of its own does it and leaves the result in the cache.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib
 import logging
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import threading
@@ -40,6 +43,8 @@ class CompiledDecoder:
         self._decode: Decoder = decode_protobuf
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._compiler: subprocess.Popen[str] | None = None
+        self._closing = False
         self._state = "not warmed"
 
     @property
@@ -63,11 +68,22 @@ class CompiledDecoder:
         with self._lock:
             if self._thread is None:
                 self._state = "compiling"
+                # The interpreter must not end while LLVM is at work: that aborts the process.
+                atexit.register(self.close)
                 self._thread = threading.Thread(
                     target=self._warm, args=(directory,), name="compile-decoder", daemon=True
                 )
                 self._thread.start()
             return self._thread
+
+    def close(self) -> None:
+        """Break compiling off, and wait until nothing is being loaded any more."""
+        with self._lock:
+            self._closing = True
+            if self._compiler is not None:
+                self._compiler.terminate()
+        if self._thread is not None:
+            self._thread.join()
 
     def _warm(self, directory: Path | None) -> None:
         try:
@@ -77,9 +93,12 @@ class CompiledDecoder:
                 _log.info(
                     "compiling the OTLP decoder (first start, about %d s); the slower one serves until then", _SECONDS
                 )
+                self._compile(cache)
+                finished.touch()
             kernel = importlib.import_module("collector.decode.kernel.decoder")
             self._decode = kernel.compile_decoder(cache)
-            finished.touch()
+        except _ClosedError:
+            return
         except Exception as error:  # noqa: BLE001  # whatever it is, the other decoder goes on serving
             self._state = (
                 f"unavailable: {str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}"
@@ -88,6 +107,28 @@ class CompiledDecoder:
             return
         self._state = "ready"
         _log.info("the compiled OTLP decoder is ready")
+
+    def _compile(self, cache: Path) -> None:
+        with self._lock:
+            if self._closing:
+                raise _ClosedError
+            self._compiler = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+                [sys.executable, "-m", "collector.decode.kernel", str(cache)],
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for the server, which ends this one
+            )
+        with self._compiler:
+            _, said = self._compiler.communicate()
+        if self._closing:
+            raise _ClosedError
+        if self._compiler.returncode != 0:
+            last = said.strip().splitlines()[-1:] or [f"exit status {self._compiler.returncode}"]
+            raise RuntimeError(f"it could not be compiled: {last[0]}")
+
+
+class _ClosedError(Exception):
+    """Nobody waits for the decoder any more."""
 
 
 def cache_directory(fallback: Path | None) -> Path:

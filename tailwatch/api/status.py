@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends
 import tailwatch
 from alerting.outbox import ReceiverHealth
 from collector.counters import Counters
+from collector.decode import PROTOBUF
 from collector.decode.rejections import REASONS
 from collector.skew import SourceClock
 from storage.stats import database_size
@@ -27,6 +28,12 @@ from telemetry.windows import NANOS
 router = APIRouter(prefix="/api/v1", tags=["service"])
 
 T = TypeVar("T")
+
+_DECODER_TEXTS = {
+    "not warmed": "the protobuf library reads OTLP",
+    "compiling": "the protobuf library reads OTLP until compiled code is ready",
+    "ready": "compiled code reads OTLP protobuf",
+}
 
 
 @router.get("/status")
@@ -68,6 +75,7 @@ def _collector(ctx: Context) -> dict[str, Any]:
     return {
         "counters": _counters(counters),
         "rates": service.rates.document(),
+        "decoder": _decoder(),
         "queue": {"held_bytes": counters.held_bytes, "capacity_bytes": service.queue_bytes},
         "rejected": [
             {"reason": reason, "text": REASONS.get(reason, reason), "records": records}
@@ -77,6 +85,12 @@ def _collector(ctx: Context) -> dict[str, Any]:
         "sources": {"total": concerns.total(), "ahead": concerns["ahead"], "late": concerns["behind_or_late"]},
         "collectors": service.membership.collectors(),
     }
+
+
+def _decoder() -> dict[str, str]:
+    """The state of the decoder of protobuf bodies, a word, and what it means."""
+    state, _, why = PROTOBUF.state.partition(": ")
+    return {"state": state, "text": why or _DECODER_TEXTS.get(state, "")}
 
 
 def _read(call: Callable[[], T]) -> tuple[T | None, str | None]:
