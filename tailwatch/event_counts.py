@@ -86,7 +86,7 @@ class EventCounts:
                 for key in known - groups.keys():
                     groups[key] = _Group(now_ns)
                 if forget:
-                    idle_ns = now_ns - status.slo.window_ns
+                    idle_ns = now_ns - status.slo.longest_window_ns
                     for key in [key for key, one in groups.items() if key not in known and one.last_ns < idle_ns]:
                         del groups[key]
             if forget:

@@ -16,29 +16,36 @@ from telemetry.errors import ConfigError, DurationError
 from telemetry.windows import NANOS, parse_duration
 
 
-class _Interval(click.ParamType):
-    """A duration of whole seconds, at least one, as nanoseconds."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read the option."""
-        try:
-            duration_ns = parse_duration(str(value))
-        except DurationError as error:
-            self.fail(str(error), param, ctx)
-        if duration_ns < NANOS or duration_ns % NANOS:
-            self.fail(f"{value!r} is not a whole number of seconds. Write 15s or 1m", param, ctx)
-        return duration_ns
+def _interval(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """Nanoseconds in an option that is a duration of whole seconds, at least one."""
+    try:
+        duration_ns = parse_duration(value)
+    except DurationError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+    if duration_ns < NANOS or duration_ns % NANOS:
+        raise click.BadParameter(f"{value!r} is not a whole number of seconds. Write 15s or 1m", ctx, param)
+    return duration_ns
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "kind", type=click.Choice(["prometheus", "grafana"]), required=True, help="What to write.")
 @click.option("--output", type=click.Path(path_type=Path), help="The file to write, instead of standard output.")
-@click.option("--interval", type=_Interval(), default="30s", show_default=True, help="How often rules are evaluated.")
 @click.option(
-    "--scrape-interval", type=_Interval(), default="15s", show_default=True, help="How often Tailwatch is scraped."
+    "--interval",
+    metavar="DURATION",
+    callback=_interval,
+    default="30s",
+    show_default=True,
+    help="How often rules are evaluated.",
+)
+@click.option(
+    "--scrape-interval",
+    metavar="DURATION",
+    callback=_interval,
+    default="15s",
+    show_default=True,
+    help="How often Tailwatch is scraped.",
 )
 @click.option("--runbook-url", default="", help="Address below which runbooks are published as NAME.md.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when anything must be left out.")

@@ -37,7 +37,7 @@ def test_what_is_left_out_is_named_and_fails_only_when_strict(
     done = run("--format", "prometheus", slo_file(tmp_path, AVAILABILITY, TAIL), "--output", output, *more)
     assert done.exit_code == status
     assert done.stdout == ""
-    assert "warning: tail: SLO left out: a quantile SLO counts slices of time" in done.stderr
+    assert "warning: tail: SLO left out: its budget is for slices of time" in done.stderr
     assert 'slo="availability"' in output.read_text(encoding="utf-8")
     assert "tail" not in yaml.safe_load(output.read_text(encoding="utf-8"))["groups"][0]["name"].split("-")[2:]
 

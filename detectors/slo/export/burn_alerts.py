@@ -60,11 +60,12 @@ def _expression(slo: Slo, pair: BurnPair) -> str:
 def _annotations(slo: Slo, pair: BurnPair, runbooks: str) -> dict[str, str]:
     runbook = slo.runbook or UNDIAGNOSED
     of = "".join(f" {name}={{{{ $labels.{name} }}}}" for name in group_label_names(slo)[2:])
+    period = format_duration(slo.window_ns) if slo.calendar is None else f"a calendar {slo.calendar.unit}"
     long, short = format_duration(pair.long_ns), format_duration(pair.short_ns)
     annotations = {
         "summary": f"{slo.name}{of}: {{{{ $value | humanizePercentage }}}} of events are bad over {long}",
         "description": (
-            f"The error budget of {slo.name} ({number(100 * slo.objective)} % over {format_duration(slo.window_ns)}) "
+            f"The error budget of {slo.name} ({number(100 * slo.objective)} % over {period}) "
             f"burns faster than {number(pair.factor)}x over {long} and {short}."
         ),
         "runbook": verbatim(runbook),

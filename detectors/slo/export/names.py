@@ -25,7 +25,7 @@ _TAKEN: Final = {"instance": "service_instance", "job": "service_job"}
 
 def counts_events(slo: Slo) -> bool:
     """Whether good and valid events of the SLO are counters: slices of time are judged anew when late data come."""
-    return isinstance(slo.sli, Errors | Latency | Cost)
+    return isinstance(slo.sli, Errors | Latency | Cost) and slo.slice_ns is None
 
 
 def label_name(field: str) -> str:

@@ -41,6 +41,8 @@ def omissions(slo: Slo, scrape_ns: int = SCRAPE_NS) -> list[Omission]:
         )
         for pair in slo.policy.pairs if not expressible_pair(pair, scrape_ns)
     ]  # fmt: skip
+    if slo.calendar is not None:
+        found.append(Omission(slo.name, f"budget of the {slo.calendar.unit}", "PromQL has no calendar periods"))
     if slo.policy.sequential and not slo.policy.pairs:
         found.append(Omission(slo.name, "sequential alert", "PromQL has no sequential test, and there is no burn pair"))
     found += [
@@ -69,8 +71,8 @@ def judged_by_evidence(slo: Slo) -> bool:
 def _reason_against_all(slo: Slo) -> str:
     if not counts_events(slo):
         return (
-            f"a {slo.kind} SLO counts slices of time that Tailwatch judges, and judges anew when late data come, "
-            "which no counter can follow"
+            "its budget is for slices of time, which Tailwatch judges, and judges anew when late data come; "
+            "no counter can follow that"
         )
     names = Counter(group_label_names(slo))
     twice = [name for name, times in names.items() if times > 1]

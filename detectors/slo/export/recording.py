@@ -66,17 +66,20 @@ def ratio_rules(slo: Slo, scrape_ns: int = SCRAPE_NS) -> list[Recording]:
 
 
 def period_rules(slo: Slo, scrape_ns: int = SCRAPE_NS) -> list[Recording]:
-    """What holds for the SLO's window: objective, budget, its length, and what is burnt and left of the budget."""
+    """Objective, budget and length of the SLO's window; of a rolling one also what is burnt and left of the budget."""
     fixed = identity(slo)
-    burn = f"{_select(error_ratio(slo.window_ns), slo)} / {number(slo.error_budget)}"
-    return [
+    rules = [
         Recording(OBJECTIVE, f"vector({number(slo.objective)})", fixed),
         Recording(ERROR_BUDGET, f"vector({number(slo.error_budget)})", fixed),
         Recording(PERIOD_DAYS, f"vector({number(slo.window_ns / NANOS / _DAY_S)})", fixed),
-        *([] if slo.window_ns in alert_windows(slo, scrape_ns) else [_ratio_rule(slo, slo.window_ns)]),
-        Recording(PERIOD_BURN, burn, fixed),
-        Recording(BUDGET_REMAINING, f"1 - {_select(PERIOD_BURN, slo)}", fixed),
     ]
+    if slo.calendar is not None:
+        return rules
+    if slo.window_ns not in alert_windows(slo, scrape_ns):
+        rules.append(_ratio_rule(slo, slo.window_ns))
+    burn = f"{_select(error_ratio(slo.window_ns), slo)} / {number(slo.error_budget)}"
+    left = f"1 - {_select(PERIOD_BURN, slo)}"
+    return [*rules, Recording(PERIOD_BURN, burn, fixed), Recording(BUDGET_REMAINING, left, fixed)]
 
 
 def _ratio_rule(slo: Slo, window_ns: int) -> Recording:

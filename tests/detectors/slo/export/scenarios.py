@@ -27,11 +27,15 @@ EVENTS_PER_S = 1000
 
 
 def with_pairs(windows: tuple[str, ...]) -> SloSet:
-    """The SLO with the pairs of these long windows only: others would only cost time."""
+    """The SLO with the pairs of these long windows only, and a period no longer: more would only cost time.
+
+    Factors are those of 30 days all the same, so nothing that is compared depends on the period.
+    """
     (slo,) = SLOS.slos
     pairs = tuple(pair for pair in slo.policy.pairs if format_duration(pair.long_ns) in windows)
     assert len(pairs) == len(windows)
-    return SloSet((replace(slo, policy=replace(slo.policy, pairs=pairs)),))
+    longest_ns = max(pair.long_ns for pair in pairs)
+    return SloSet((replace(slo, window_ns=longest_ns, policy=replace(slo.policy, pairs=pairs)),))
 
 
 @dataclass(frozen=True)

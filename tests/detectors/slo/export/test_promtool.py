@@ -29,18 +29,18 @@ FAST = (
     Scenario("15 % for 10 min", P1H, 10, AFTER_1H, 0.15, 600, 600, {"1h": 5.76 * 60}, {"1h": 4.52 * 60}),
     Scenario("10 %", P1H, 10, AFTER_1H, 0.1, 1200, 0, {"1h": 8.64 * 60}),
     Scenario("2 %", P1H, 10, AFTER_1H, 0.02, HOUR, 0, {"1h": 43.2 * 60}),
-    Scenario("1 %", P1H, 10, AFTER_1H, 0.01, 2 * HOUR, 0, {"1h": None}),
+    Scenario("1 %", P1H, 10, AFTER_1H, 0.01, HOUR + 600, 0, {"1h": None}),
 )
 PAGES = (
-    Scenario("outage", P6H, 30, AFTER_6H, 1.0, 600, 2100, {"6h": 129.6}, {"6h": 1800 - 10.8}),
-    Scenario("10 %", P6H, 30, AFTER_6H, 0.1, HOUR, 0, {"6h": 21.6 * 60}),
-    Scenario("2 %", P6H, 30, AFTER_6H, 0.02, 2 * HOUR, 0, {"6h": 108 * 60}),
-    Scenario("1 %", P6H, 30, AFTER_6H, 0.01, 4 * HOUR, 0, {"6h": 216 * 60}),
+    Scenario("outage", P6H, 60, AFTER_6H, 1.0, 600, 2100, {"6h": 129.6}, {"6h": 1800 - 10.8}),
+    Scenario("10 %", P6H, 60, AFTER_6H, 0.1, HOUR, 0, {"6h": 21.6 * 60}),
+    Scenario("2 %", P6H, 60, AFTER_6H, 0.02, 2 * HOUR, 0, {"6h": 108 * 60}),
+    Scenario("1 %", P6H, 60, AFTER_6H, 0.01, 13_800, 0, {"6h": 216 * 60}),
 )
 TICKETS = (
-    Scenario("outage", P1D, 60, AFTER_1D, 1.0, 600, 7500, {"1d": 259.2}, {"1d": 7200 - 21.6}),
-    Scenario("10 %", P1D, 60, AFTER_1D, 0.1, HOUR, 0, {"1d": 43.2 * 60}),
-    Scenario("2 %", P1D, 60, AFTER_1D, 0.02, 4 * HOUR, 0, {"1d": 216 * 60}),
+    Scenario("outage", P1D, 120, AFTER_1D, 1.0, 600, 7500, {"1d": 259.2}, {"1d": 7200 - 21.6}),
+    Scenario("10 %", P1D, 120, AFTER_1D, 0.1, HOUR, 0, {"1d": 43.2 * 60}),
+    Scenario("2 %", P1D, 120, AFTER_1D, 0.02, 4 * HOUR, 0, {"1d": 216 * 60}),
 )
 DAYS = (
     Scenario("outage", P3D, 300, AFTER_3D, 1.0, 600, 7 * HOUR, {"3d": 259.2}, {"3d": 6 * HOUR - 21.6}),

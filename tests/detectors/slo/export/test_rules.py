@@ -142,6 +142,27 @@ def test_a_policy_of_the_sequential_alert_alone_and_labels_of_prometheus_are_nam
     assert judged_by_evidence(slo)
 
 
+def test_calendar_periods_have_alerts_but_no_budget_in_prometheus(tmp_path: Path) -> None:
+    slos = slos_of(
+        "{name: a, service: s, sli: {errors: {}}, objective: 99%, window: {calendar: month, timezone: Europe/Berlin}}"
+    )
+    (slo,) = slos.slos
+    assert [str(one) for one in omissions(slo)] == ["a: budget of the month left out: PromQL has no calendar periods"]
+    rules = rules_of(slos)
+    assert not [rule for rule in rules if rule.get("record", "").startswith("slo:period_")]
+    assert "slo:sli_error:ratio_rate30d" not in {rule.get("record") for rule in rules}
+    alerts = [rule for rule in rules if "alert" in rule]
+    assert len(alerts) == 4
+    assert "(99 % over a calendar month)" in alerts[0]["annotations"]["description"]
+    check(tmp_path, prometheus_rules(slos))
+
+
+def test_timeslices_of_events_are_slices() -> None:
+    slos = slos_of("{name: a, service: s, sli: {errors: {}}, objective: 99%, budgeting: {timeslices: {target: 95%}}}")
+    assert [one.what for one in omissions(slos.slos[0])] == ["SLO"]
+    assert not rules_of(slos)
+
+
 def test_the_gate_and_the_sequential_test_are_what_the_rules_lack() -> None:
     judged = {slo.name for slo in parsed(EVERY_KIND).slos if judged_by_evidence(slo)}
     assert judged == {"errors", "refused-apart"}
