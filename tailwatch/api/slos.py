@@ -54,6 +54,9 @@ def get_history(
         raise _unknown(name)
     start_ns, end_ns = _range(ctx, slo, start, end)
     step_ns = ctx.step_ns(step, start_ns, end_ns, least_ns=BUCKET_NS)
+    if start is None:
+        # Whole steps back from the end: the newest counts are what is looked for.
+        start_ns = end_ns - (end_ns - start_ns) // step_ns * step_ns
     points = ctx.service.evaluator.budget_curve(name, _labels(group), start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
     return {
         "points": [
