@@ -137,11 +137,8 @@ def _put(connection: Connection, table: Table, fold: Fold, rows: Sequence[Any]) 
         ]
     else:
         names = (*head, "field", "kind", "body")
+        merged = [merge_distributions([decode(row.kind, row.body) for row in same]) for same in groups.values()]
         folded = [
-            (
-                fold.level, fold.width_ns, 0, *key,
-                *encode(merge_distributions([decode(row.kind, row.body) for row in same])),
-            )
-            for key, same in groups.items()
-        ]  # fmt: skip
+            (fold.level, fold.width_ns, 0, *key, *stored) for key, stored in zip(groups, encode(merged), strict=True)
+        ]
     insert_rows(connection, table, names, folded)

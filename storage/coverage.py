@@ -14,11 +14,12 @@ from storage.statements import insert_into
 from storage.tables import settings
 
 _KEY: Final = "rows_complete_from_ns"
+_STORED: Final = select(settings.c.value).where(settings.c.key == _KEY)
 
 
 def complete_from(connection: Connection) -> int:
     """The time in ns; 0 while every row that ever came in is still there."""
-    value: str | None = connection.execute(select(settings.c.value).where(settings.c.key == _KEY)).scalar()
+    value: str | None = connection.execute(_STORED).scalar()
     return int(value or 0)
 
 

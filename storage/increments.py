@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,7 @@ from storage.distributions import encode
 from storage.statements import insert_rows, storable
 from storage.tables import distribution_deltas, sli_deltas
 from telemetry.deltas import Distribution, DistributionDelta, SliDelta, merge_distributions
+from telemetry.sketch_merge import merge_each
 from telemetry.sketches import DDSketch
 from telemetry.windows import BUCKET_NS
 
@@ -20,6 +21,9 @@ _READ_COLUMNS: Final = ("level", "transaction_id")
 _READ: Final = (1, 0)
 """What compaction leaves of 10 s increments that were read."""
 
+_Key: TypeAlias = tuple[str, str, int, str]
+"""Rule, group, bucket and field."""
+
 
 def insert_sli(connection: Connection, deltas: Iterable[SliDelta], *, read: bool = False) -> None:
     """Insert increments of good and total.
@@ -27,14 +31,16 @@ def insert_sli(connection: Connection, deltas: Iterable[SliDelta], *, read: bool
     ``read``: as increments that every reader has seen; for counters that are replaced, whose former increments
     readers took in.
     """
-    good: dict[tuple[str, str, int], int] = defaultdict(int)
-    total: dict[tuple[str, str, int], int] = defaultdict(int)
-    for delta in deltas:
-        key = storable(delta.rule), storable(delta.group), delta.bucket_ns
-        good[key] += delta.good
-        total[key] += delta.total
+    counters: dict[tuple[str, str, int], tuple[int, int]] = {}
+    for rule, group, bucket_ns, good, total in deltas:
+        key = rule, group, bucket_ns
+        before = counters.get(key, (0, 0))
+        counters[key] = before[0] + good, before[1] + total
     columns, more = _more_columns(("good", "total"), read=read)
-    rows = [(*key, BUCKET_NS, good[key], total[key], *more) for key in total]
+    rows = [
+        (storable(rule), storable(group), bucket_ns, BUCKET_NS, *counter, *more)
+        for (rule, group, bucket_ns), counter in counters.items()
+    ]
     insert_rows(connection, sli_deltas, columns, rows)
 
 
@@ -43,19 +49,23 @@ def insert_distributions(connection: Connection, deltas: Iterable[DistributionDe
 
     Numbers and texts under one key are two rows: which of them the field holds is known when all are read together.
     """
-    parts: dict[tuple[str, str, int, str, bool], list[Distribution]] = defaultdict(list)
-    for delta in deltas:
-        is_sketch = isinstance(delta.distribution, DDSketch)
-        key = storable(delta.rule), storable(delta.group), delta.bucket_ns, storable(delta.field), is_sketch
-        parts[key].append(delta.distribution)
+    sketches: dict[_Key, list[DDSketch]] = defaultdict(list)
+    texts: dict[_Key, list[Distribution]] = defaultdict(list)
+    for rule, group, bucket_ns, field, distribution in deltas:
+        key = rule, group, bucket_ns, field
+        if isinstance(distribution, DDSketch):
+            sketches[key].append(distribution)
+        else:
+            texts[key].append(distribution)
+    merged = [*merge_each([*sketches.values()]), *map(merge_distributions, texts.values())]
     columns, more = _more_columns(("field", "kind", "body"), read=read)
     insert_rows(
         connection,
         distribution_deltas,
         columns,
         [
-            (rule, group, bucket_ns, BUCKET_NS, field, *encode(merge_distributions(same)), *more)
-            for (rule, group, bucket_ns, field, _), same in parts.items()
+            (storable(rule), storable(group), bucket_ns, BUCKET_NS, storable(field), *stored, *more)
+            for (rule, group, bucket_ns, field), stored in zip((*sketches, *texts), encode(merged), strict=True)
         ],
     )
 

@@ -17,7 +17,7 @@ from storage.database import Database
 from storage.feedback import FeedbackRow, insert_feedback
 from storage.increments import insert_distributions, insert_sli
 from storage.metric_points import insert_points
-from storage.statements import chunks, insert_into
+from storage.statements import chunks, insert_new
 from storage.tables import payloads
 from telemetry.columns import Columns
 from telemetry.deltas import DistributionDelta, SliDelta
@@ -116,11 +116,8 @@ def _claim(connection: Connection, digests: Sequence[bytes], now_ns: int) -> Non
         raise ValueError("a digest occurs twice among the payloads of one commit")
     claimed: set[bytes] = set()
     for chunk in chunks(sorted(asked)):
-        statement = insert_into(connection, payloads).values(
-            [{"digest": digest, "received_ns": now_ns} for digest in chunk]
-        )
-        returned = connection.execute(statement.on_conflict_do_nothing().returning(payloads.c.digest))
-        claimed.update(bytes(digest) for digest in returned.scalars())
+        new = insert_new(connection, payloads, ("digest", "received_ns"), [(digest, now_ns) for digest in chunk])
+        claimed.update(map(bytes, new))
     if claimed != asked:
         raise RepeatedError(asked - claimed)
 

@@ -46,6 +46,23 @@ def storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
+def insert_new(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> Iterator[Any]:
+    """Insert those of ``rows`` that the table does not hold yet, and give their first columns back.
+
+    ``rows`` are tuples in the order of ``columns``, and few enough for one VALUES clause (:func:`chunks`). The text is
+    made here: Core would build and compile an expression for every value, which costs more than the insert.
+    """
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    row = f"({', '.join([mark] * len(columns))})"
+    target = _target(connection, table, columns)
+    first = connection.dialect.identifier_preparer.quote(columns[0])
+    values = ", ".join([row] * len(rows))
+    statement = f"INSERT INTO {target} VALUES {values} ON CONFLICT DO NOTHING RETURNING {first}"  # noqa: S608  # ours
+    yield from connection.exec_driver_sql(statement, tuple(chain.from_iterable(rows))).scalars()
+
+
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
     """Insert ``rows``, tuples in the order of ``columns``; columns that are not named keep their default.
 
@@ -56,8 +73,7 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
     if first is None:
         return
     rows = chain((first,), rows)
-    quote = connection.dialect.identifier_preparer.quote
-    target = f"{quote(table.name)} ({', '.join(quote(name) for name in columns)})"
+    target = _target(connection, table, columns)
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(columns))
@@ -67,3 +83,8 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
         copy.set_types([_COPY_TYPES[table.c[name].type.compile(dialect=connection.dialect)] for name in columns])
         for row in rows:
             copy.write_row(row)
+
+
+def _target(connection: Connection, table: Table, columns: Sequence[str]) -> str:
+    quote = connection.dialect.identifier_preparer.quote
+    return f"{quote(table.name)} ({', '.join(quote(name) for name in columns)})"

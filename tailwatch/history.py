@@ -85,12 +85,15 @@ def save_references(database: Database, references: Sequence[FixedReference]) ->
         StorageError: the database cannot be used.
     """
     for reference in references:
-        fields = {name: encode(distribution) for name, distribution in reference.distributions.items()}
+        stored = encode([*reference.distributions.values()])
         document = {
             "rule": reference.rule,
             "group": reference.group,
             "end_ns": reference.end_ns,
-            "fields": {name: [kind, base64.b64encode(body).decode()] for name, (kind, body) in fields.items()},
+            "fields": {
+                name: [kind, base64.b64encode(body).decode()]
+                for name, (kind, body) in zip(reference.distributions, stored, strict=True)
+            },
         }
         write_setting(database, f"{_REFERENCE}{reference.rule} {reference.group}", json.dumps(document))
 

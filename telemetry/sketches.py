@@ -10,7 +10,6 @@ larger magnitudes only.
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,8 +26,6 @@ MAX_BINS: Final = 2048
 MIN_MAGNITUDE: Final = 1e-12
 """Smaller magnitudes count as zero: a picosecond, a trillionth of a dollar."""
 
-_HEADER: Final = struct.Struct("<BqdddII")
-_FORMAT: Final = 1
 NO_KEYS: Final = np.zeros(0, dtype=np.int32)
 NO_COUNTS: Final = np.zeros(0, dtype=np.int64)
 
@@ -136,37 +133,6 @@ class DDSketch:
         """How many values are at most ``threshold``, exact up to the bin that holds it."""
         values, counts = self.histogram()
         return int(counts[values <= threshold].sum())
-
-    def to_bytes(self) -> bytes:
-        """Compact, versioned, little-endian."""
-        head = _HEADER.pack(
-            _FORMAT, self.zero_count, self.total, self.low, self.high, len(self.keys), len(self.negative_keys)
-        )
-        parts = (self.keys, self.negative_keys), (self.counts, self.negative_counts)
-        return head + b"".join(
-            [
-                *(keys.astype("<i4").tobytes() for keys in parts[0]),
-                *(n.astype("<i8").tobytes() for n in parts[1]),
-            ]
-        )
-
-    @classmethod
-    def from_bytes(cls, body: bytes) -> DDSketch:
-        """Read :meth:`to_bytes` back.
-
-        Raises:
-            TailwatchError: the bytes are not a sketch of a known format.
-        """
-        if len(body) < _HEADER.size or body[0] != _FORMAT:
-            raise TailwatchError(
-                "stored sketch has an unknown format", remedy="use the Tailwatch that wrote it, or newer"
-            )
-        _, zero_count, total, low, high, n, m = _HEADER.unpack_from(body)
-        if len(body) != _HEADER.size + 12 * (n + m):
-            raise TailwatchError("stored sketch is cut short", remedy="restore the database from a backup")
-        keys = np.frombuffer(body, "<i4", n + m, _HEADER.size)
-        counts = np.frombuffer(body, "<i8", n + m, _HEADER.size + 4 * (n + m))
-        return cls(keys[:n], counts[:n], keys[n:], counts[n:], zero_count, total, low, high)
 
 
 def merge(sketches: Iterable[DDSketch]) -> DDSketch:

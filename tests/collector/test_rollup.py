@@ -18,6 +18,7 @@ from telemetry.deltas import OVERFLOW_GROUP, DistributionDelta, count_of, group_
 from telemetry.matchers import parse_matchers
 from telemetry.rules import SERIES_RULE, Below, NoError, Present, RollupRule
 from telemetry.schema import THROTTLED_ERRORS, is_log_home
+from telemetry.sketch_bytes import to_bytes
 from telemetry.sketches import DDSketch
 from telemetry.windows import BUCKET_NS, NANOS
 
@@ -141,7 +142,7 @@ def distributed(deltas: Deltas, rule: RollupRule) -> dict[Any, DistributionDelta
 def assert_holds(delta: DistributionDelta, values: list[Any]) -> None:
     """``delta`` is the distribution of ``values``."""
     if isinstance(delta.distribution, DDSketch):
-        assert delta.distribution.to_bytes() == DDSketch.of(values).to_bytes()
+        assert to_bytes([delta.distribution]) == to_bytes([DDSketch.of(values)])
     else:
         assert delta.distribution == Counter(values)
 

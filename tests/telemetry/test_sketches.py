@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from telemetry.errors import TailwatchError
 from telemetry.sketch_batch import sketch_slots
+from telemetry.sketch_merge import merge_each
 from telemetry.sketches import (
     ALPHA,
     GAMMA,
@@ -84,6 +85,23 @@ def test_merging_is_associative(a: list[float], b: list[float], c: list[float]) 
     assert same(merge([merge([one, two]), three]), merge([one, merge([two, three])]))
 
 
+@settings(max_examples=100, deadline=None)
+@given(groups=st.lists(st.lists(VALUES, max_size=4), max_size=6))
+def test_merging_groups_at_once_equals_one_by_one(groups: list[list[list[float]]]) -> None:
+    sketches = [[DDSketch.of(part) for part in group] for group in groups]
+    merged = merge_each(sketches)
+    assert len(merged) == len(groups)
+    for found, group in zip(merged, sketches, strict=True):
+        assert same(found, merge(group))
+
+
+def test_merging_groups_at_once_keeps_to_the_largest_number_of_bins() -> None:
+    wide = [DDSketch.of(np.geomspace(1e-11, top, 40_000)) for top in (1e50, 1e60)]
+    plain = [DDSketch.of([1.0, 2.0]), DDSketch.of([2.0, 7.0])]
+    for found, group in zip(merge_each([wide, plain]), (wide, plain), strict=True):
+        assert same(found, merge(group))
+
+
 def same(one: DDSketch, other: DDSketch) -> bool:
     """Equal bins and bounds; sums up to float addition."""
     magnitude = sum(abs(value) * n for value, n in zip(*other.histogram(), strict=True))
@@ -113,22 +131,6 @@ def test_sketching_groups_at_once_equals_one_by_one(rows: list[tuple[int, float]
         alone = DDSketch.of(values[group == number])
         assert (sketch is None) == (alone.count == 0)
         assert sketch is None or same(sketch, alone)
-
-
-@settings(max_examples=100, deadline=None)
-@given(values=VALUES)
-def test_bytes_come_back(values: list[float]) -> None:
-    sketch = DDSketch.of(values)
-    again = DDSketch.from_bytes(sketch.to_bytes())
-    assert same(again, sketch)
-    assert again.to_bytes() == sketch.to_bytes()
-
-
-@pytest.mark.parametrize("change", [lambda body: b"", lambda body: b"\x02" + body[1:], lambda body: body[:-1]])
-def test_other_bytes_are_one_sentence(change: object) -> None:
-    body = DDSketch.of([1.0, 2.0]).to_bytes()
-    with pytest.raises(TailwatchError, match="stored sketch"):
-        DDSketch.from_bytes(change(body))  # type: ignore[operator]
 
 
 def test_an_empty_sketch_has_no_quantile_and_counts_nothing() -> None:
