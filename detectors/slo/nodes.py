@@ -178,14 +178,15 @@ class Reader:
 
     def duration(self, node: yaml.Node, field: str) -> int | None:
         """Nanoseconds above 0."""
+        stated: str | float | None
         if kind_of(node) in ("int", "float"):
-            seconds = self._positive(node, field, str(node.value))
-            return None if seconds is None else parse_duration(seconds)
-        text = self.text(node, field)
-        if text is None:
+            stated = self._positive(node, field, str(node.value))
+        else:
+            stated = self.text(node, field)
+        if stated is None:
             return None
         try:
-            duration_ns = parse_duration(text)
+            duration_ns = parse_duration(stated)
         except DurationError as error:
             self.note(node, field, error.what, _DURATION_REMEDY)
             return None

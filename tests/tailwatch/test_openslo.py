@@ -52,7 +52,7 @@ def test_the_strict_example_is_without_errors(tmp_path: Path) -> None:
 def test_a_foreign_file_is_valid_and_says_that_it_is_not_executed(tmp_path: Path) -> None:
     status, said = lint(tmp_path, "--openslo", ELSEWHERE)
     assert status == 0
-    assert "document 1 (SLO gateway-availability): spec: valid, and not executable here" in said
+    assert "document 1 (SLO gateway-availability): spec.indicator: valid, and not executable here" in said
     assert lint(tmp_path, ELSEWHERE) == (status, said)
 
 

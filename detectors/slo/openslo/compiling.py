@@ -8,6 +8,7 @@ from typing import Final
 
 from detectors.slo.keys import NAME_PATTERN, RESERVED_LABELS
 from detectors.slo.nodes import line_of, nearest, suggestion
+from detectors.slo.openslo import native
 from detectors.slo.openslo.budgets import budgeting_of, window_of
 from detectors.slo.openslo.burn_alerts import policy_of
 from detectors.slo.openslo.indicators import Indicator
@@ -33,7 +34,11 @@ def compile_slo(slo: SloDocument, objects: Objects) -> Iterator[Slo]:
     ours = []
     for objective in slo.objectives:
         indicator = objects.indicator(objective.indicator) if composite else shared
-        if indicator is None or not _comparison(slo, objective, indicator) or not _is_ours(slo, indicator, objects):
+        if (
+            indicator is None
+            or not _comparison(slo, objective, indicator)
+            or not _is_ours(slo, objective, indicator, objects)
+        ):
             continue
         measured = read_measured(indicator, reader, objective)
         if measured is not None:
@@ -46,6 +51,13 @@ def compile_slo(slo: SloDocument, objects: Objects) -> Iterator[Slo]:
         compiled = _compile(slo, objective, measured, names[objective.field], objects)
         if compiled is not None:
             yield compiled
+
+
+def check_unused(objects: Objects) -> None:
+    """Note the problems of the SLIs that no SLO refers to."""
+    for indicator in objects.unused_indicators():
+        if {objects.type_of(source) for source in sources_of(indicator)} == {TYPE}:
+            native.check_unused(indicator)
 
 
 def _compile(slo: SloDocument, objective: Objective, measured: Measured, name: str, objects: Objects) -> Slo | None:
@@ -107,7 +119,9 @@ def _has_below(indicator: Indicator) -> bool:
     return source is not None and source.spec is not None and says_below(source.spec)
 
 
-def _is_ours(slo: SloDocument, indicator: Indicator, objects: Objects) -> bool:
+def _is_ours(slo: SloDocument, objective: Objective, indicator: Indicator, objects: Objects) -> bool:
+    lines = slo.document.reader.lines
+    field = next((name for name in ("spec.indicator", "spec.indicatorRef") if name in lines), objective.field)
     types = {objects.type_of(source) for source in sources_of(indicator)}
     foreign = sorted(str(kind) for kind in types - {TYPE, None})
     if not foreign and None not in types:
@@ -116,10 +130,10 @@ def _is_ours(slo: SloDocument, indicator: Indicator, objects: Objects) -> bool:
     if foreign:
         found = suggestion(foreign[0], [TYPE]) if nearest(foreign[0].title(), [TYPE]) else remedy
         message = f"valid, and not executable here: its metric source is of type {', '.join(foreign)}"
-        slo.document.reader.warn(slo.document.spec, "spec", message, found)
+        slo.document.reader.warn(slo.document.spec, field, message, found)
     else:
         message = "not executable here: the given files do not say of which type its metric source is"
-        slo.document.reader.warn(slo.document.spec, "spec", message, "add the file with the DataSource")
+        slo.document.reader.warn(slo.document.spec, field, message, "add the file with the DataSource")
     return False
 
 
@@ -165,10 +179,10 @@ def _origin(slo: SloDocument, objective: Objective, measured: Measured) -> Origi
     """Lines by the fields of the native format, which lint speaks of."""
     reader, source = slo.document.reader, measured.source
     lines = {"name": line_of(slo.document.metadata.node), "objective": line_of(objective.target_node)}
-    for native, field in (("window", "spec.timeWindow"), ("alert", "spec.alertPolicies")):
-        lines[native] = reader.lines.get(field, line_of(slo.document.node))
+    for name, field in (("window", "spec.timeWindow"), ("alert", "spec.alertPolicies")):
+        lines[name] = reader.lines.get(field, line_of(slo.document.node))
     if source.reader.file == reader.file:
         prefix = f"{source.field}.spec."
         found = source.reader.lines.items()
-        lines |= {name.removeprefix(prefix): line for name, line in found if name.startswith(prefix)}
+        lines |= {place.removeprefix(prefix): line for place, line in found if place.startswith(prefix)}
     return Origin(reader.file, line_of(slo.document.node), lines)

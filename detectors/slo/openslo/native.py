@@ -41,6 +41,19 @@ def read_measured(indicator: Indicator, reader: DocumentReader, objective: Objec
     """What an SLI measures whose sources are all ours; problems go to the readers of SLI and objective."""
     if indicator.threshold is not None:
         return _threshold(indicator.threshold, reader, objective)
+    return _ratio(indicator)
+
+
+def check_unused(indicator: Indicator) -> None:
+    """Note the problems of an SLI of ours that no SLO refers to, as far as they show without an objective."""
+    source = indicator.threshold
+    if source is None:
+        _ratio(indicator)
+    elif source.spec is not None and says_below(source.spec):
+        _read(source, None)
+
+
+def _ratio(indicator: Indicator) -> Measured | None:
     counted = next(source for name, source in indicator.ratio.items() if name != "total")
     measured = _read(counted, None)
     total = indicator.ratio.get("total")

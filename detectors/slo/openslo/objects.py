@@ -29,7 +29,8 @@ class Objects:
         every = list(documents)
         self.index = Index(every)
         self.slos: list[SloDocument] = []
-        self.indicators: dict[str, Indicator] = {}
+        self._indicators: dict[str, Indicator] = {}
+        self._used: set[str] = set()
         self._policies: dict[str, AlertPolicy] = {}
         self._conditions: dict[str, Condition] = {}
         self._targets: dict[str, NotificationTarget] = {}
@@ -39,7 +40,14 @@ class Objects:
 
     def indicator(self, given: Indicator | Reference | None) -> Indicator | None:
         """The SLI that is written in place or referred to; None when there is none that is right."""
-        return self._resolve(given, self.indicators) if isinstance(given, Reference) else given
+        if not isinstance(given, Reference):
+            return given
+        self._used.add(given.name)
+        return self._resolve(given, self._indicators)
+
+    def unused_indicators(self) -> list[Indicator]:
+        """The SLIs that nothing has referred to so far."""
+        return [indicator for name, indicator in self._indicators.items() if name not in self._used]
 
     def policy(self, given: AlertPolicy | Reference) -> AlertPolicy | None:
         """The alert policy that is written in place or referred to."""
@@ -71,7 +79,7 @@ class Objects:
                 slo = read_slo(document)
                 self.slos.extend([slo] if slo else [])
             case "SLI":
-                _keep(self.indicators, name, read_indicator(reader, spec, "spec"))
+                _keep(self._indicators, name, read_indicator(reader, spec, "spec"))
             case "AlertPolicy":
                 _keep(self._policies, name, read_policy(reader, spec, "spec", name))
             case "AlertCondition":

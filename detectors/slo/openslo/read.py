@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from detectors.slo.openslo.compiling import compile_slo
+from detectors.slo.openslo.compiling import check_unused, compile_slo
 from detectors.slo.openslo.documents import Document, read_documents
 from detectors.slo.openslo.objects import Objects
 from detectors.slo.openslo.reader import DocumentReader
@@ -53,6 +53,7 @@ def read_openslo(texts: Sequence[tuple[str, str]], strict: bool = False) -> Open
         # An erroneous document is compiled too, for the sake of its further errors.
         compiled = list(compile_slo(document, objects))
         slos.extend([] if document.document.reader.has_errors else compiled)
+    check_unused(objects)
     problems.extend(problem for reader in readers for problem in reader.problems)
     return OpenSlo(tuple(slos), _ordered(problems, [file for file, _ in texts]), len(readers))
 

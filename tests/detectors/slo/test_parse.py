@@ -157,6 +157,7 @@ extra: 1
         ("sli: {latency: {measure: ttft}}", "sli.latency.below: is missing"),
         ("sli: {latency: {measure: ttft, below: 0}}", "0 is not a number above 0"),
         ("sli: {latency: {measure: ttft, below: 0s}}", "is no time at all"),
+        ("sli: {latency: {measure: ttft, below: 1.0e+30}}", "1e+30 is negative, too long or no number"),
         ("sli: {latency: {measure: ttft, below: .inf}}", ".inf is not a number above 0"),
         ("sli: {cost: {measure: request, below: 2 cents}}", "'2 cents' is not an amount"),
         ("sli: {quantile: {measure: ttft, quantile: p100, below: 1s}}", "'p100' is not a share"),

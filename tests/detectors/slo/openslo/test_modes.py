@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import random
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from detectors.slo.lint import lint
 from detectors.slo.openslo.read import read_openslo
@@ -77,3 +82,27 @@ def test_the_foreign_example_is_lenient_and_reported() -> None:
     assert not found.errors
     assert ["not executable here" in warning.message for warning in found.warnings] == [True]
     assert len(read_openslo([("elsewhere.yaml", text)], strict=True).errors) == 3
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Paths of everything within a YAML value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in inner:
+        yield (*at, key)
+        yield from places(child, (*at, key))
+
+
+@pytest.mark.parametrize("wrong", [None, 7, 10**30, "x", [], {"a": [1]}], ids=repr)
+def test_whatever_stands_in_a_document_strict_mode_refuses_all_that_lenient_mode_does(wrong: Any) -> None:
+    documents = list(yaml.safe_load_all((EXAMPLES / "chat.yaml").read_text(encoding="utf-8")))
+    every = list(places(documents))
+    for path in random.Random(4).sample(every, 10):
+        changed = copy.deepcopy(documents)
+        holder: Any = changed
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = wrong
+        text = yaml.safe_dump_all(changed)
+        lenient, strict = read(text), read(text, strict=True)
+        assert bool(strict.errors) >= bool(lenient.errors)
+        assert len(lenient.slos) <= 3

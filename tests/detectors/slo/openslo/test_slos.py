@@ -271,3 +271,11 @@ def test_a_source_and_its_data_source_agree() -> None:
     text = slo(OURS.replace("type: Tailwatch", "type: Tailwatch, metricSourceRef: p"))
     found = read(text + document("DataSource", "p", "{type: Prometheus}"))
     assert any("Tailwatch contradicts the type of its DataSource, Prometheus" in str(each) for each in found.errors)
+
+
+def test_an_sli_that_nothing_refers_to_is_checked_too() -> None:
+    assert not said(document("SLI", "i", f"\n{OURS}") + document("SLI", "j", f"\n{LATENCY}"))
+    wrong = document("SLI", "i", "\n" + OURS.replace("errors: {}", "errors: {throttled: maybe}"))
+    assert "good.metricSource.spec.sli.errors.throttled: 'maybe' is not a choice" in said(wrong)[0]
+    wrong = document("SLI", "j", "\n" + LATENCY.replace("ttft", "speed, below: 1s"))
+    assert "sli.latency.measure: 'speed' is not a choice" in said(wrong)[0]
