@@ -17,11 +17,14 @@ _FULL_SCOPES: Final = 100
 _IDLE_NS: Final = 24 * 3600 * NANOS
 """A group unseen for a day gives its place to a new one: model versions come and go."""
 
+PART: Final = ": "
+"""Stands in a scope between the rule and the part of it, such as a service, that has places of its own."""
+
 _log = logging.getLogger(__name__)
 
 
 class CardinalityGuard:
-    """Which groups have a place, per scope (a rule, or a rule's text distribution); safe to share between threads.
+    """Which groups have a place, per scope (a rule, a part or text distribution of it); safe to share between threads.
 
     There are at most ``limit`` places a scope, and ``total_limit`` in all, by default a hundred times as many. A place
     holds the hash of its group's key instead of the key, which may be long and is the sender's choice; Python keys
@@ -50,11 +53,14 @@ class CardinalityGuard:
         with self._lock:
             seen = self._seen_ns.setdefault(scope, {})
             verdicts = [self._has_place(seen, hash(key), now_ns) for key in keys]
+            if seen:
+                self._seen_ns[scope] = seen  # freeing idle groups forgets scopes without any, which it may have been
             if not all(verdicts):
                 refused = [index for index, verdict in enumerate(verdicts) if not verdict]
-                if not self._overflowed[scope]:
-                    _log.warning("%s has too many groups: further ones are counted as %s", scope, OVERFLOW_GROUP)
-                self._overflowed[scope] += sum(weights[index] if weights else 1 for index in refused)
+                told = self._told(scope)
+                if not self._overflowed[told]:
+                    _log.warning("%s has too many groups: further ones are counted as %s", told, OVERFLOW_GROUP)
+                self._overflowed[told] += sum(weights[index] if weights else 1 for index in refused)
             return verdicts
 
     def overflowed(self) -> Mapping[str, int]:
@@ -98,4 +104,13 @@ class CardinalityGuard:
                 pass
         oldest_ns = [next(iter(seen.values())) for seen in self._seen_ns.values() if seen]
         self._nothing_idle_before_ns = min(oldest_ns, default=now_ns) + _IDLE_NS
+        self._seen_ns = {scope: seen for scope, seen in self._seen_ns.items() if seen}
         return self._total < before
+
+    def _told(self, scope: str) -> str:
+        """The scope that overflow is told under: senders name the parts of rules, so a hundred are told apart."""
+        rule, is_part, _ = scope.partition(PART)
+        if not is_part or scope in self._overflowed:
+            return scope
+        parts = sum(PART in other for other in self._overflowed)
+        return scope if parts < _FULL_SCOPES else f"{rule}{PART}{OVERFLOW_GROUP}"

@@ -15,11 +15,12 @@ import numpy as np
 
 from collector.cardinality import CardinalityGuard
 from collector.cells import Batch, Cells, Mask, both
+from collector.series_places import admit_series
 from collector.sketch_queue import SketchQueue
 from telemetry.columns import Columns, StringColumn
 from telemetry.deltas import OVERFLOW_GROUP, DistributionDelta, SliDelta, group_key
 from telemetry.grouping import Numbers, occurrences
-from telemetry.rules import GoodWhen, Present, RollupRule
+from telemetry.rules import SERIES_RULE_ID, GoodWhen, Present, RollupRule
 from telemetry.schema import is_log_home
 
 
@@ -109,7 +110,10 @@ class _Count:
         for group, total in zip(cells.groups, totals, strict=True):
             if total:
                 events[group] = events.get(group, 0) + total
-        admitted = self.guard.admit(rule.id, [*events], self.now_ns, [*events.values()])
+        if rule.id == SERIES_RULE_ID:
+            admitted = admit_series(self.guard, events, self.now_ns)
+        else:
+            admitted = self.guard.admit(rule.id, [*events], self.now_ns, [*events.values()])
         if all(admitted):
             return _Places(cells.groups, cells.buckets_ns)
         refused = {group for group, verdict in zip(events, admitted, strict=True) if not verdict}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from collector.metrics.places import METRICS_SCOPE
+from collector.series_places import SERVICE_PREFIX, SERVICES_SCOPE
 from telemetry.deltas import OVERFLOW_GROUP
-from telemetry.rules import SERIES_RULE_ID
 
 _REMEDY = (
     "name labels with fewer values under per, have senders stop putting ids into them, or raise max_groups"
@@ -15,6 +15,10 @@ _REMEDY = (
 )
 
 
+_SERIES_REMEDY = (
+    "have senders stop putting ids into names of services, operations, models, versions, environments and input types,"
+    " or raise max_groups (TAILWATCH_MAX_GROUPS)"
+)
 _METRICS_REMEDY = (
     "have senders stop putting ids into names and attributes of metrics, or raise max_groups (TAILWATCH_MAX_GROUPS)"
 )
@@ -34,11 +38,13 @@ def overflow_documents(overflowed: Mapping[str, int], limit: int) -> list[dict[s
 
 
 def _document(scope: str, events: int, limit: int) -> dict[str, Any]:
+    if scope == SERVICES_SCOPE or scope.startswith(SERVICE_PREFIX):
+        return _series_document(scope, events, limit)
     rule, _, field = scope.partition("/")
     if rule == METRICS_SCOPE:
         return _metrics_document(scope, field, events, limit)
-    slo = None if rule == SERIES_RULE_ID else rule.partition("@")[0]
-    whose = "the service series" if slo is None else f"SLO {slo}"
+    slo = rule.partition("@")[0]
+    whose = f"SLO {slo}"
     what = f"the values of {field} of {whose}" if field else f"the groups of {whose}"
     return {
         "scope": scope,
@@ -48,6 +54,24 @@ def _document(scope: str, events: int, limit: int) -> dict[str, Any]:
         "limit": limit,
         "what": f"{events:,} events of {what} are counted as __overflow__, beyond the limit of {limit:,}",
         "remedy": _REMEDY,
+    }
+
+
+def _series_document(scope: str, events: int, limit: int) -> dict[str, Any]:
+    service = scope.removeprefix(SERVICE_PREFIX)
+    whose = f"the series of service {service}"
+    if scope == SERVICES_SCOPE:
+        whose = "further services"
+    elif service == OVERFLOW_GROUP:
+        whose = "the series of further services"
+    return {
+        "scope": scope,
+        "slo": None,
+        "field": None,
+        "events": events,
+        "limit": limit,
+        "what": f"{events:,} events of {whose} are counted as __overflow__, beyond the limit of {limit:,}",
+        "remedy": _SERIES_REMEDY,
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from collector.cardinality import CardinalityGuard
+from collector.series_places import SERVICE_PREFIX, SERVICES_SCOPE, service_of
 from storage.database import Database
 from storage.groups import LastSeen, counted_groups, counted_texts
 from tailwatch.overflow import is_overflow
@@ -29,11 +30,28 @@ def seed(guard: CardinalityGuard, database: Database, rules: Sequence[RollupRule
     """
     since_ns = now_ns - REMEMBERED_NS
     for rule, groups in counted_groups(database, [rule.id for rule in rules], since_ns).items():
-        _give(guard, rule, {key: seen_ns for key, seen_ns in groups.items() if not is_overflow(group_labels(key))})
+        own = {key: seen_ns for key, seen_ns in groups.items() if not is_overflow(group_labels(key))}
+        if rule == SERIES_RULE_ID:
+            _give_series(guard, own)
+        else:
+            _give(guard, rule, own)
     # The series rule has measures only, which are numbers, and more rows than all others.
     gathering = [rule.id for rule in rules if rule.distributions and rule.id != SERIES_RULE_ID]
     for (rule, field), texts in counted_texts(database, gathering, since_ns).items():
         _give(guard, f"{rule}/{field}", {text: seen_ns for text, seen_ns in texts.items() if text != OVERFLOW_GROUP})
+
+
+def _give_series(guard: CardinalityGuard, groups: LastSeen) -> None:
+    by_service: dict[str, dict[str, int]] = {}
+    for key, seen_ns in groups.items():
+        service = service_of(key)
+        # Put behind the others, so that services too are in the order in which they were seen last.
+        own = by_service[service] = by_service.pop(service, {})
+        own[key] = seen_ns
+    last_seen = {service: max(own.values()) for service, own in by_service.items()}
+    _give(guard, SERVICES_SCOPE, last_seen)
+    for service in list(by_service)[-guard.limit :]:
+        _give(guard, SERVICE_PREFIX + service, by_service[service])
 
 
 def _give(guard: CardinalityGuard, scope: str, seen: LastSeen) -> None:

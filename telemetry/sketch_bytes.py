@@ -19,7 +19,12 @@ from telemetry.sketches import DDSketch
 _FORMAT: Final = 2
 _HEADER: Final = struct.Struct("<BBBqdddIIii")
 """Format, bytes a step, bytes a count, zeros, total, low, high, bins, negative bins, first key, first negative key."""
-_WIDTHS: Final = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<u8")}
+_WIDTHS: Final[dict[int, np.dtype[Any]]] = {
+    1: np.dtype("<u1"),
+    2: np.dtype("<u2"),
+    4: np.dtype("<u4"),
+    8: np.dtype("<u8"),
+}
 _NARROW_LIMIT: Final = 256
 
 
@@ -30,7 +35,9 @@ def to_bytes(sketches: Sequence[DDSketch]) -> list[bytes]:
     runs = [keys for sketch in sketches for keys in (sketch.keys, sketch.negative_keys)]
     lengths = np.asarray([len(run) for run in runs])
     run_starts = lengths.cumsum() - lengths
-    steps = np.diff(np.concatenate(runs).astype(np.int64), prepend=0)
+    keys = np.concatenate(runs).astype(np.int64)
+    steps = keys.copy()
+    steps[1:] -= keys[:-1]
     steps[run_starts[lengths > 0]] = 0  # the header has the first key
     counts = np.concatenate([part for sketch in sketches for part in (sketch.counts, sketch.negative_counts)])
     edges = [*run_starts[::2].tolist(), len(steps)]

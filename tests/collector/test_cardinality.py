@@ -80,3 +80,21 @@ def test_the_first_overflow_of_a_scope_is_told(caplog: pytest.LogCaptureFixture)
     for key in ("a", "b", "c"):
         guard.admit("availability@1", [key], NOW_NS)
     assert caplog.messages == ["availability@1 has too many groups: further ones are counted as __overflow__"]
+
+
+def test_parts_of_a_rule_that_overflow_are_told_by_name_up_to_a_hundred() -> None:
+    guard = CardinalityGuard(limit=1, total_limit=1000)
+    for number in range(150):
+        guard.admit(f"series: s{number}", ["a", "b"], NOW_NS)
+    guard.admit("availability@1", ["a", "b"], NOW_NS)
+    told = guard.overflowed()
+    assert len(told) == 102
+    assert (told["series: s0"], told["series: __overflow__"], told["availability@1"]) == (1, 50, 1)
+
+
+def test_scopes_that_went_idle_are_forgotten() -> None:
+    guard = CardinalityGuard(limit=2, total_limit=2)
+    guard.admit("gone", ["a", "b"], NOW_NS)
+    assert guard.admit("here", ["a", "b"], NOW_NS + DAY_NS) == [True, True]
+    assert guard.places() == {"here": 2}
+    assert guard.admit("here", ["a"], NOW_NS + DAY_NS) == [True], "the place that made room is kept"

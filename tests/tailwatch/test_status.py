@@ -81,8 +81,9 @@ def test_groups_beyond_the_limit_are_told_wherever_one_looks(tmp_path: Path, mig
     assert set(by_slo) == {"availability", None}
     assert (by_slo["availability"]["events"], by_slo["availability"]["limit"]) == (2, 2)
     assert "SLO availability" in by_slo["availability"]["what"]
+    assert "of the series of service chat" in by_slo[None]["what"]
     assert "TAILWATCH_MAX_GROUPS" in by_slo["availability"]["remedy"]
-    assert metrics[key("tailwatch_cardinality_overflow_events_total", scope="series")] == 2
+    assert metrics[key("tailwatch_cardinality_overflow_events_total", scope="series: chat")] == 2
 
 
 def test_groups_keep_their_places_over_a_restart(tmp_path: Path, database_url: str) -> None:
