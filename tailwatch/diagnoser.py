@@ -22,7 +22,7 @@ from telemetry.windows import BUCKET_NS, NANOS
 
 BEFORE_NS: Final = 3600 * NANOS
 """How far back "before the onset" reaches: long enough for a stable picture, short enough to be the same day."""
-MAX_ROWS: Final = 100_000
+MAX_ROWS: Final = 50_000
 """Newest rows of each side: a diagnosis must not take longer than people wait for the page."""
 
 

@@ -94,8 +94,22 @@ class Server:
             before = now
             time.sleep(0.5)
 
+    def warm(self) -> None:
+        """Wait until its decoder is compiled: a first start is busy with that.
+
+        Raises:
+            ServerError: it will not be.
+        """
+        while (decoder := self._status()["decoder"])["state"] != "ready":
+            if decoder["state"] == "unavailable":
+                raise ServerError(f"{self.name} has no compiled decoder: {decoder['text']}")
+            time.sleep(0.2)
+
     def _held_bytes(self) -> int:
-        return int(self.running.get("/api/v1/status")["counters"]["held_bytes"])
+        return int(self._status()["counters"]["held_bytes"])
+
+    def _status(self) -> dict[str, Any]:
+        return self.running.get("/api/v1/status")
 
 
 @contextmanager
@@ -105,7 +119,7 @@ def tailwatch(
     """A server with the SLOs and prices of the benchmarks; ``rows`` keeps raw rows.
 
     Raises:
-        ServerError: it does not start.
+        ServerError: it does not start, or has no compiled decoder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     document: dict[str, Any] = {"slos": [str(SLOS)], "prices": str(PRICES), "raw_retention": "7d" if rows else 0}
@@ -117,7 +131,9 @@ def tailwatch(
             running = stack.enter_context(serving(config))
         except AssertionError as error:
             raise ServerError(f"{name} did not start: {str(error)[-800:]}") from None
-        yield Server(name, running, database_url or f"sqlite:///{folder / 'data' / 'tailwatch.db'}")
+        server = Server(name, running, database_url or f"sqlite:///{folder / 'data' / 'tailwatch.db'}")
+        server.warm()
+        yield server
 
 
 @contextmanager
