@@ -96,7 +96,7 @@ def limits() -> str:
                 "the record is rejected",
             ),
             (
-                "groups of an SLO, values of a text field",
+                "groups of an SLO, series of a service, values of a text field",
                 f"`max_groups`, {defaults['max_groups']:,}",
                 "counted as `__overflow__`; one unseen for a day gives its place up",
             ),
