@@ -99,11 +99,11 @@ class ByteColumn:
     """Byte strings in one buffer: row ``i`` is ``data[starts[i]:ends[i]]``, so a slice of a payload costs nothing.
 
     Attributes:
-        data: the buffer; it may hold bytes that belong to no row.
+        data: the buffer, of single bytes; it may hold some that belong to no row.
         starts, ends: (n,) int64.
     """
 
-    data: bytes = b""
+    data: bytes | memoryview = b""
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -118,11 +118,12 @@ class ByteColumn:
         return len(self.starts)
 
     def __getitem__(self, row: int) -> bytes:
-        return self.data[self.starts[row] : self.ends[row]]
+        return bytes(self.data[self.starts[row] : self.ends[row]])
 
     def tolist(self) -> list[bytes]:
         """The byte strings."""
-        return [self.data[start:end] for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)]
+        places = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        return [bytes(self.data[start:end]) for start, end in places]
 
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> ByteColumn:
         """The rows at ``index`` (positions or a mask), in the same buffer."""

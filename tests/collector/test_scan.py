@@ -37,7 +37,7 @@ def agrees(*bodies: bytes, chosen: Task = SPANS) -> None:
     agreement(compiled(), decode_protobuf)(bodies, chosen)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(seed=st.integers(0, 2**32), signal=SIGNALS)
 def test_batches_of_requests_whole_damaged_and_noise(seed: int, signal: Signal) -> None:
     rng = random.Random(seed)
@@ -141,6 +141,29 @@ def test_no_index_leaves_its_array() -> None:
         env={**os.environ, "NUMBA_BOUNDSCHECK": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+_SHORT = """
+from importlib import import_module
+import numpy as np
+from collector.decode.compiled import cache_directory
+
+program = import_module("collector.decode.kernel.program").compile_program(cache_directory(None))
+data, entries = np.zeros(9, dtype=np.uint8), np.asarray([[0, 0, 0, 9, 0]])
+try:
+    program.join_strings(data, entries, np.zeros(1, dtype=np.int64), np.zeros(3, dtype=np.uint8))
+except IndexError:
+    print("checked")
+"""
+
+
+def test_the_check_of_indices_does_check() -> None:
+    """The check above would find nothing otherwise."""
+    found = subprocess.run(
+        [sys.executable, "-c", _SHORT],
+        env={**os.environ, "NUMBA_BOUNDSCHECK": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.stdout == "checked\n", found.stderr
 
 
 def test_the_damage_that_is_tried_is_not_always_fatal() -> None:

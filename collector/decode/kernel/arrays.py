@@ -2,8 +2,7 @@
 
 They are few and plain, and passed one by one: Numba compiles a function of a structure of forty arrays in a minute.
 
-- ``data``: constant texts (see :mod:`collector.decode.kernel.keys`), all bodies, 8 bytes of padding.
-- ``words``: see :data:`collector.decode.kernel.jit.Words`.
+- ``data``: constant texts (see :mod:`collector.decode.kernel.keys`), the bodies, 8 bytes of padding.
 - ``rules``: see :func:`collector.decode.kernel.messages.rules`.
 - ``stack``: (levels, 3) scratch space: end, message and group of the enclosing levels.
 - ``state``: int64, ``STATE`` of them: limits, where the work stands, what was seen of the record at hand.
@@ -29,8 +28,8 @@ and from ``REFUSED`` on refused for the reason that follows."""
 NAME, RESOURCE, EVENT, EMBEDDING = constants(4)
 """Columns; the wanted attributes and after them the features follow. The first two have no attribute."""
 
-(SEED, OTHER_SEED, MOST_RECORDS, IS_SPAN, NOW, LATEST, ALL_COLUMNS, ALLOWED_COLUMNS, FIRST_FEATURE, KEEPS_EVENT,
- NEXT_BODY, FOUND, NEXT_RECORD, ACCEPTED, STRINGS, FEATURES, TEXTS, NUMBERS, VECTORS,
+(SEED, OTHER_SEED, MOST_RECORDS, IS_SPAN, NOW, LATEST, IS_ALONE, FIRST_FEATURE, KEEPS_EVENT,
+ BODIES, NEXT_BODY, FOUND, NEXT_RECORD, ACCEPTED, STRINGS, FEATURES, TEXTS, NUMBERS, VECTORS,
  FEATURES_BEFORE, TEXTS_BEFORE, NUMBERS_BEFORE, VECTORS_BEFORE,
  HAS_EVENT, EVENT_AT, EVENT_END, HAS_BODY, STATUS_CODE, IGNORED_HERE,
  TRACE_AT, TRACE_END, SPAN_AT, SPAN_END, PARENT_AT, PARENT_END, NAME_AT, NAME_END, STARTED, ENDED, OBSERVED,
@@ -38,26 +37,27 @@ NAME, RESOURCE, EVENT, EMBEDDING = constants(4)
 """``state``, in four parts.
 
 Limits: seeds of the hashes; records that a body may hold, whether they are spans, our time and the latest one that
-is believed; columns with all the features that a request may have, and with those that its cells allow, the first
-feature's column, whether the old event name is also wanted as an attribute.
+is believed; whether there is one body only, the first feature's column, whether the old event name is also wanted as
+an attribute.
 
-Where the work stands: bodies cut and records found, records read and accepted; strings, features, columns and
-embeddings in use, and in use before the record at hand.
+Where the work stands: bodies that are ready to be read, bodies cut and records found in those, records read, and
+accepted in all; strings, features, columns and embeddings in use, and in use before the record at hand.
 
 The record at hand: whether it has the old event name, and its place; whether it has a body; its status; how many of
 its values are ignored; places of its ids and its name; its times, in ns.
 
-128 roles, see :mod:`collector.decode.kernel.roles`."""
+``TAGS`` roles, see :mod:`collector.decode.kernel.roles`."""
 
 RECORD_PART = HAS_EVENT
-STATE = ROLES + 128
+TAGS = 256
+STATE = ROLES + TAGS
 
 ENTRY_HASH, ENTRY_LABEL, ENTRY_START, ENTRY_END, ENTRY_CODE, ENTRY = range(6)
 """``entries``: hash, column and form, place, and code within the column."""
 
-KEY_HASH, KEY_START, KEY_END, KEY_SLOT, TEXT_PLACE, NUMBER_PLACE, CODES, COLUMN = range(8)
+KEY_HASH, KEY_START, KEY_END, KEY_SLOT, TEXT_PLACE, NUMBER_PLACE, CODES, HAS_STRUCTURES, COLUMN = range(9)
 """``columns``: the key's hash, place and slot; which row of ``texts`` and of ``numbers`` is the column's, -1 while
-there is none; codes given so far."""
+there is none; codes given so far, and whether one is the text of an array or list."""
 
 BODY_START, BODY_END, FAULT, FAULT_START, FAULT_END, IGNORED, REASONS_FROM = range(7)
 """``bodies``: place; what is wrong with it, and where; values ignored; records refused by reason."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from collector.decode.kernel.arrays import (
-    ALL_COLUMNS,
-    ALLOWED_COLUMNS,
     DONE,
     EMBEDDING,
     EVENT,
@@ -21,6 +19,7 @@ from collector.decode.kernel.arrays import (
     HAND_OVER,
     HAS_EVENT,
     IGNORED_HERE,
+    IS_ALONE,
     KEEPS_EVENT,
     MALFORMED,
     PLAIN_CELL,
@@ -28,7 +27,7 @@ from collector.decode.kernel.arrays import (
 from collector.decode.kernel.cells import put, put_vector
 from collector.decode.kernel.check import is_message
 from collector.decode.kernel.interning import find_key, put_key
-from collector.decode.kernel.jit import Bytes, Codes, Floats, Ints, Words, helper, inlined, signed
+from collector.decode.kernel.jit import Bytes, Codes, Floats, Ints, helper, inlined, signed, word_at
 from collector.decode.kernel.messages import KEY_VALUE
 from collector.decode.kernel.text import are_equal, hash_of, is_utf8
 from collector.decode.kernel.values import BOOL, DOUBLE, INT, MERGED, NOTHING, TEXT, Value, pair_at
@@ -39,33 +38,32 @@ _UNWANTED, _BEYOND_LIMIT, _CROWDED, _BROKEN = -1, -2, -3, -4
 
 _FEATURE_WORDS = (int.from_bytes(b"tailwatc", "little"), int.from_bytes(b"h.featur", "little"))
 _FEATURE_REST = int.from_bytes(b"e.", "little")
+_ARRAY_TAG, _ITEM_TAG = 0x2A, 0x0A
 _FEATURE_LENGTH = len(b"tailwatch.feature.")
 
 
 @inlined
-def _is_feature(words: Words, start: int, end: int) -> bool:
+def _is_feature(data: Bytes, start: int, end: int) -> bool:
     return (
         end - start >= _FEATURE_LENGTH
-        and words[start] == np.uint64(_FEATURE_WORDS[0])
-        and words[start + 8] == np.uint64(_FEATURE_WORDS[1])
-        and words[start + 16] & np.uint64(0xFFFF) == np.uint64(_FEATURE_REST)
+        and word_at(data, start) == np.uint64(_FEATURE_WORDS[0])
+        and word_at(data, start + 8) == np.uint64(_FEATURE_WORDS[1])
+        and word_at(data, start + 16) & np.uint64(0xFFFF) == np.uint64(_FEATURE_REST)
     )
 
 
 @helper
-def _column(data: Bytes, words: Words, state: Ints, key_slots: Codes, columns: Ints, start: int, end: int) -> int:
+def _column(data: Bytes, state: Ints, key_slots: Codes, columns: Ints, start: int, end: int) -> int:
     """The column of a key; a new feature gets one while there is room."""
-    key_hash, is_ascii = hash_of(words, state, start, end)
-    if not is_ascii and not is_utf8(data, words, start, end):
+    key_hash, is_ascii = hash_of(data, state, start, end, 0)
+    if not is_ascii and not is_utf8(data, start, end):
         return _BROKEN
-    column, slot = find_key(words, key_slots, columns, start, end, key_hash)
-    if column >= 0 or not _is_feature(words, start, end):
+    column, slot = find_key(data, key_slots, columns, start, end, key_hash)
+    if column >= 0 or not _is_feature(data, start, end):
         return column
     feature: int = state[FIRST_FEATURE] + state[FEATURES]
-    if feature >= state[ALL_COLUMNS]:
-        return _BEYOND_LIMIT
-    if feature >= state[ALLOWED_COLUMNS]:
-        return _CROWDED
+    if feature >= len(columns):  # among several bodies it may be another that fills the limit
+        return _BEYOND_LIMIT if state[IS_ALONE] != 0 else _CROWDED
     state[FEATURES] += 1
     put_key(key_slots, columns, feature, slot, start, end, key_hash)
     return feature
@@ -74,7 +72,6 @@ def _column(data: Bytes, words: Words, state: Ints, key_slots: Codes, columns: I
 @inlined
 def _remembered_column(
     data: Bytes,
-    words: Words,
     state: Ints,
     key_slots: Codes,
     columns: Ints,
@@ -87,11 +84,11 @@ def _remembered_column(
     if (
         place < len(recent)
         and recent[place, 1] == end - start
-        and are_equal(words, recent[place, 0], start, end - start)
+        and are_equal(data, recent[place, 0], start, end - start)
     ):
         known: int = recent[place, 2]
         return known
-    column = _column(data, words, state, key_slots, columns, start, end)
+    column = _column(data, state, key_slots, columns, start, end)
     if place < len(recent) and column != _BROKEN:
         recent[place, 0], recent[place, 1], recent[place, 2] = start, end - start, column
     return column
@@ -117,18 +114,30 @@ def _common_value(data: Bytes, at: int, end: int) -> Value:
 
 
 @inlined
+def _only_item(data: Bytes, at: int, end: int) -> Value:
+    """The item of an array in ``data[at:end]`` that has one of the common shape; ``MERGED`` stands for any other."""
+    if at < end and data[at] == _ARRAY_TAG:
+        start, stop = read_length(data, at + 1, end)
+        if 0 <= start < stop and stop == end and data[start] == _ITEM_TAG:
+            start, stop = read_length(data, start + 1, end)
+            if stop == end:
+                return _common_value(data, start, stop)
+    return MERGED, at, at
+
+
+@inlined
 def _read_special(
-    data: Bytes, words: Words, rules: Codes, stack: Ints, state: Ints, rows: Ints, row: int, column: int, value: Value
+    data: Bytes, rules: Codes, stack: Ints, state: Ints, rows: Ints, row: int, column: int, value: Value
 ) -> int:
     """Read an attribute that is no plain cell: unwanted, a feature too many, the embedding, the old event name."""
-    if value[0] == TEXT and not is_utf8(data, words, value[1], value[2]):
+    if value[0] == TEXT and not is_utf8(data, value[1], value[2]):
         return MALFORMED
     if column == _BEYOND_LIMIT:
         state[IGNORED_HERE] += 1
     elif column == _CROWDED or (column != _UNWANTED and value[0] == MERGED):
         return HAND_OVER
     elif column == EMBEDDING:
-        put_vector(data, words, rules, stack, state, rows, row, value)
+        put_vector(data, rules, stack, state, rows, row, value)
     elif column == EVENT:
         if state[HAS_EVENT] == 0:
             state[HAS_EVENT] = 1
@@ -142,7 +151,6 @@ def _read_special(
 @inlined
 def read_attribute(
     data: Bytes,
-    words: Words,
     rules: Codes,
     stack: Ints,
     state: Ints,
@@ -162,23 +170,31 @@ def read_attribute(
     """Read the KeyValue in ``data[at:end]``, the attribute at ``place`` of its record, into the cells of ``row``."""
     key, key_end = at, at
     value = (MERGED, at, at)
+    is_item = False
     if at < end and data[at] == 0x0A:
         key, key_end = read_length(data, at + 1, end)
         if 0 <= key_end < end and data[key_end] == 0x12:
             start, stop = read_length(data, key_end + 1, end)
             if stop == end:
                 value = _common_value(data, start, stop)
+                if value[0] == MERGED:
+                    value = _only_item(data, start, stop)
+                    is_item = value[0] != MERGED
     if value[0] == MERGED:
-        if not is_message(data, words, rules, stack, KEY_VALUE, at, end, MAX_DEPTH - 1):
+        if not is_message(data, rules, stack, KEY_VALUE, at, end, MAX_DEPTH - 1):
             return MALFORMED
         key, key_end, value = pair_at(data, rules, stack, at, end)
-    column = _remembered_column(data, words, state, key_slots, columns, recent, place, key, key_end)
+    column = _remembered_column(data, state, key_slots, columns, recent, place, key, key_end)
     if column == _BROKEN:
         return MALFORMED
     if column <= EMBEDDING:
-        outcome = _read_special(data, words, rules, stack, state, rows, row, column, value)
+        if is_item and value[0] == TEXT and not is_utf8(data, value[1], value[2]):
+            return MALFORMED
+        if is_item and column >= 0:  # neither an embedding nor an event name is what its only item is
+            key, key_end, value = pair_at(data, rules, stack, at, end)
+        outcome = _read_special(data, rules, stack, state, rows, row, column, value)
         if outcome != PLAIN_CELL:
             return outcome
     if value[0] == MERGED:
         return HAND_OVER
-    return put(data, words, rules, stack, state, slots, entries, columns, texts, numbers, row, column, value)
+    return put(data, rules, stack, state, slots, entries, columns, texts, numbers, row, column, value)

@@ -7,6 +7,7 @@ import numpy as np
 from collector.decode.kernel.arrays import (
     DONE,
     HAND_OVER,
+    HAS_STRUCTURES,
     IGNORED_HERE,
     MALFORMED,
     MORE_NUMBERS,
@@ -21,8 +22,8 @@ from collector.decode.kernel.arrays import (
     VECTOR_START,
     VECTORS,
 )
-from collector.decode.kernel.interning import FULL, OF_ARRAY, OF_KVLIST, PLAIN, intern
-from collector.decode.kernel.jit import Bytes, Codes, Floats, Ints, Words, helper, inlined
+from collector.decode.kernel.interning import FORM_BITS, FULL, OF_ARRAY, OF_KVLIST, PLAIN, intern
+from collector.decode.kernel.jit import Bytes, Codes, Floats, Ints, helper, inlined
 from collector.decode.kernel.text import hash_of, is_utf8
 from collector.decode.kernel.values import ARRAY, BOOL, DOUBLE, INT, KVLIST, MERGED, TEXT, Value, next_item, number_of
 
@@ -34,9 +35,7 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @helper
-def put_vector(
-    data: Bytes, words: Words, rules: Codes, stack: Ints, state: Ints, rows: Ints, row: int, value: Value
-) -> None:
+def put_vector(data: Bytes, rules: Codes, stack: Ints, state: Ints, rows: Ints, row: int, value: Value) -> None:
     """Keep the place of an embedding: a non-empty array of numbers that fit float32; count any other value."""
     kind, start, end = value
     count = 0
@@ -46,7 +45,7 @@ def put_vector(
         if at < 0:
             break
         is_number = item[0] == INT or item[0] == DOUBLE
-        if not is_number or not abs(number_of(words, item)) <= _FLOAT32_MAX:
+        if not is_number or not abs(number_of(data, item)) <= _FLOAT32_MAX:
             count = 0
             break
         count += 1
@@ -78,7 +77,6 @@ def _put_number(state: Ints, columns: Ints, numbers: Floats, row: int, column: i
 @inlined
 def _put_text(
     data: Bytes,
-    words: Words,
     state: Ints,
     slots: Codes,
     entries: Ints,
@@ -95,10 +93,13 @@ def _put_text(
         if place >= 0:
             texts[place, row] = -1
         return DONE
-    text_hash, is_ascii = hash_of(words, state, start, end)
-    if form == PLAIN and not is_ascii and not is_utf8(data, words, start, end):
+    if form != PLAIN:
+        columns[column, HAS_STRUCTURES] = 1
+    label = column << FORM_BITS | form
+    text_hash, is_ascii = hash_of(data, state, start, end, label)
+    if form == PLAIN and not is_ascii and not is_utf8(data, start, end):
         return MALFORMED
-    code = intern(words, state, slots, entries, columns, column, form, start, end, text_hash)
+    code = intern(data, state, slots, entries, columns, label, start, end, text_hash)
     if code < 0:
         return MORE_STRINGS if code == FULL else HAND_OVER
     if place < 0:
@@ -115,7 +116,6 @@ def _put_text(
 @inlined
 def put(
     data: Bytes,
-    words: Words,
     rules: Codes,
     stack: Ints,
     state: Ints,
@@ -138,11 +138,11 @@ def put(
             value = item
     kind, start, end = value
     if kind == INT or kind == DOUBLE:
-        return _put_number(state, columns, numbers, row, column, number_of(words, value))
+        return _put_number(state, columns, numbers, row, column, number_of(data, value))
     if kind == BOOL:
         start, end = (0, _TRUE_END) if start != 0 else (_TRUE_END, _FALSE_END)
     elif kind == KVLIST:
         form = OF_KVLIST
     elif kind != TEXT and form == PLAIN:
         return DONE
-    return _put_text(data, words, state, slots, entries, columns, texts, row, column, form, start, end)
+    return _put_text(data, state, slots, entries, columns, texts, row, column, form, start, end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collector.decode.kernel.jit import Bytes, Codes, Ints, Words, helper
+from collector.decode.kernel.jit import Bytes, Codes, Ints, helper
 from collector.decode.kernel.messages import FIELDS, KIND, MESSAGE, SHIFT, STRING, UNKNOWN
 from collector.decode.kernel.text import is_utf8
 from collector.decode.kernel.wire import LENGTH, read_length, read_tag, skip
@@ -19,9 +19,7 @@ def rule_of(rules: Codes, message: int, tag: int) -> int:
 
 
 @helper
-def is_message(
-    data: Bytes, words: Words, rules: Codes, stack: Ints, message: int, at: int, end: int, depth: int
-) -> bool:
+def is_message(data: Bytes, rules: Codes, stack: Ints, message: int, at: int, end: int, depth: int) -> bool:
     """Whether ``data[at:end]`` is a ``message``, with at most ``depth`` levels of messages or groups below it."""
     level = 0
     while True:
@@ -52,15 +50,13 @@ def is_message(
             end = stop
             message = rule >> SHIFT
             continue
-        if rule & KIND == STRING and not is_utf8(data, words, at, stop):
+        if rule & KIND == STRING and not is_utf8(data, at, stop):
             return False
         at = stop
 
 
 @helper
-def field_end(
-    data: Bytes, words: Words, rules: Codes, stack: Ints, message: int, tag: int, at: int, end: int, depth: int
-) -> int:
+def field_end(data: Bytes, rules: Codes, stack: Ints, message: int, tag: int, at: int, end: int, depth: int) -> int:
     """The place after the value of one field of ``message``, -1 when it is not well formed."""
     rule = rule_of(rules, message, tag)
     if rule == UNKNOWN or tag & 7 != LENGTH:
@@ -68,8 +64,8 @@ def field_end(
     at, stop = read_length(data, at, end)
     if at < 0:
         return -1
-    if rule & KIND == STRING and not is_utf8(data, words, at, stop):
+    if rule & KIND == STRING and not is_utf8(data, at, stop):
         return -1
-    if rule & KIND == MESSAGE and not is_message(data, words, rules, stack, rule >> SHIFT, at, stop, depth - 1):
+    if rule & KIND == MESSAGE and not is_message(data, rules, stack, rule >> SHIFT, at, stop, depth - 1):
         return -1
     return stop

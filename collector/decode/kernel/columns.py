@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from collector.decode.kernel.arrays import (
     FAULT_END,
     FAULT_START,
     FEATURES,
+    HAS_STRUCTURES,
     IGNORED,
     KEY_END,
     KEY_START,
@@ -48,6 +49,7 @@ from collector.decode.kernel.arrays import (
 from collector.decode.kernel.frames import BAD_RESOURCE, BROKEN, FINE
 from collector.decode.kernel.interning import FORM_BITS, OF_ARRAY, PLAIN
 from collector.decode.kernel.jit import Ints
+from collector.decode.kernel.joining import SEPARATOR
 from collector.decode.kernel.keys import Keys
 from collector.decode.kernel.resources import ResourceReader
 from collector.decode.kernel.scan import Scan
@@ -81,7 +83,7 @@ def columns_of(scan: Scan, keys: Keys, read_resources: ResourceReader, task: Tas
     n = int(scan.state[ACCEPTED])
     rows = scan.rows[:, :n]
     texts = _Texts(scan)
-    resources = tuple(scan.buffer[start:end] for start, end in texts.places(RESOURCE))
+    resources = texts.opaque(RESOURCE)
     reports = tuple(_report(scan, row, task) for row in scan.bodies.tolist())
     return RawColumns(
         signal=task.signal,
@@ -92,13 +94,13 @@ def columns_of(scan: Scan, keys: Keys, read_resources: ResourceReader, task: Tas
         trace_id=_ids(rows[[TRACE_ID, TRACE_ID_REST]]),
         span_id=_ids(rows[[SPAN_ID]]),
         parent_span_id=_ids(rows[[PARENT_SPAN_ID]]),
-        name=StringColumn(rows[NAME_CODE].astype(np.int32), texts.values(NAME)),
+        name=texts.column(NAME, rows[NAME_CODE].astype(np.int32)),
         status_error=rows[STATUS_ERROR].astype(np.bool_),
         attributes=_attributes(scan, keys, texts, n),
         resource=rows[ROW_RESOURCE].astype(np.int32),
         resource_attributes=read_resources(resources),
         resources=resources,
-        raw=ByteColumn(scan.buffer, rows[RAW_START], rows[RAW_END]) if task.keep_raw else ByteColumn(),
+        raw=ByteColumn(scan.data.data, rows[RAW_START], rows[RAW_END]) if task.keep_raw else ByteColumn(),
         embeddings=_embeddings(scan, n, reports, task.limits.cells),
     )
 
@@ -107,43 +109,45 @@ class _Texts:
     """The distinct strings of each column, in the order of their codes."""
 
     def __init__(self, scan: Scan) -> None:
-        entries = scan.entries[: scan.state[STRINGS]]
-        column = entries[:, ENTRY_LABEL] >> FORM_BITS
-        order = np.argsort(column, kind="stable")
-        self._buffer = scan.buffer
-        self._bounds = np.searchsorted(column[order], np.arange(len(scan.columns) + 1)).tolist()
-        self._forms: list[int] = (entries[order, ENTRY_LABEL] & (1 << FORM_BITS) - 1).tolist()
-        self._starts: list[int] = entries[order, ENTRY_START].tolist()
-        self._ends: list[int] = entries[order, ENTRY_END].tolist()
+        used = int(scan.state[STRINGS])
+        order, bounds = np.empty(used, dtype=np.int64), np.empty(len(scan.columns) + 1, dtype=np.int64)
+        length = scan.program.sort_strings(scan.state, scan.entries, scan.columns, order, bounds)
+        joined = np.empty(length, dtype=np.uint8)
+        scan.program.join_strings(scan.data, scan.entries, order, joined)
+        self._scan = scan
+        self._order = order
+        self._bounds: list[int] = bounds.tolist()
+        self._texts = joined.tobytes().decode().split(SEPARATOR)[:-1]
+        if len(self._texts) != used:
+            self._texts = [value.decode() if form == PLAIN else "" for form, value in self._strings(slice(None))]
 
-    def places(self, column: int) -> list[tuple[int, int]]:
-        """Where the strings of ``column`` lie."""
-        chosen = slice(self._bounds[column], self._bounds[column + 1])
-        return list(zip(self._starts[chosen], self._ends[chosen], strict=True))
+    def opaque(self, column: int) -> tuple[bytes, ...]:
+        """The byte strings of a ``column`` that holds no texts."""
+        return tuple([value for _, value in self._strings(self._of(column))])
 
-    def values(self, column: int) -> tuple[str, ...]:
-        """The strings of ``column``; those that are the JSON text of a structure may be equal to others."""
-        places = self.places(column)
-        if not self._has_structures(column):
-            return tuple([self._buffer[start:end].decode() for start, end in places])
-        forms = self._forms[self._bounds[column] : self._bounds[column + 1]]
-        return tuple(_text(self._buffer[start:end], form) for (start, end), form in zip(places, forms, strict=True))
-
-    def column(self, column: int, codes: NDArray[np.int32]) -> StringColumn:
+    def column(self, column: int, codes: NDArray[np.int32], *, has_structures: bool = False) -> StringColumn:
         """The column of ``codes``, every value once."""
-        values = self.values(column)
-        if not self._has_structures(column):
+        values = tuple(self._texts[self._of(column)])
+        if not has_structures:
             return StringColumn(codes, values)
-        return StringColumn(codes, tuple(map(str, range(len(values))))).map(lambda code: values[int(code)])
+        table = StringColumn.of(
+            text if form == PLAIN else _structure(value, form)
+            for text, (form, value) in zip(values, self._strings(self._of(column)), strict=True)
+        )
+        return StringColumn(np.append(table.codes, np.int32(-1))[codes], table.values)
 
-    def _has_structures(self, column: int) -> bool:
-        return any(self._forms[self._bounds[column] : self._bounds[column + 1]])
+    def _of(self, column: int) -> slice:
+        return slice(self._bounds[column], self._bounds[column + 1])
+
+    def _strings(self, chosen: slice) -> Iterator[tuple[int, bytes]]:
+        """Form and bytes of the strings that are ``chosen`` by their place in the order."""
+        entries = self._scan.entries[self._order[chosen]]
+        for label, start, end in entries[:, [ENTRY_LABEL, ENTRY_START, ENTRY_END]].tolist():
+            yield label & ((1 << FORM_BITS) - 1), self._scan.data[start:end].tobytes()
 
 
-def _text(value: bytes, form: int) -> str:
-    """The text of an interned value: itself, or the cell of the array or list that it is."""
-    if form == PLAIN:
-        return value.decode()
+def _structure(value: bytes, form: int) -> str:
+    """The cell of an interned array or list."""
     message = AnyValue()
     structure = message.array_value if form == OF_ARRAY else message.kvlist_value
     structure.SetInParent()
@@ -163,7 +167,7 @@ def _error(scan: Scan, body: list[int], task: Task) -> PayloadError:
         return broken(body[FAULT_START] - body[BODY_START])
     if body[FAULT] == BAD_RESOURCE:
         try:
-            read_resource(scan.buffer[body[FAULT_START] : body[FAULT_END]])
+            read_resource(scan.data[body[FAULT_START] : body[FAULT_END]].tobytes())
         except PayloadError as error:
             return error
     return too_many_records(task.limits.records)
@@ -178,11 +182,12 @@ def _attributes(scan: Scan, keys: Keys, texts: _Texts, n: int) -> Mapping[str, A
     """The columns that hold anything; those without a text, and those without a number, share one empty column."""
     no_text, no_number = StringColumn.missing(n), np.full(n, np.nan)
     result: dict[str, AttributeColumn] = {}
-    used = len(keys.names) + int(scan.state[FEATURES])
-    for column in np.flatnonzero((scan.columns[:used, [TEXT_PLACE, NUMBER_PLACE]] >= 0).any(axis=1)).tolist():
-        text, number = scan.columns[column, [TEXT_PLACE, NUMBER_PLACE]].tolist()
+    places = scan.columns[: len(keys.names) + int(scan.state[FEATURES])][:, [TEXT_PLACE, NUMBER_PLACE]]
+    for column in np.flatnonzero((places >= 0).any(axis=1)).tolist():
+        text, number = places[column].tolist()
+        has_structures = scan.columns[column, HAS_STRUCTURES] != 0
         result[_name(scan, keys, column)] = AttributeColumn(
-            no_text if text < 0 else texts.column(column, scan.texts[text, :n]),
+            no_text if text < 0 else texts.column(column, scan.texts[text, :n], has_structures=has_structures),
             no_number if number < 0 else scan.numbers[number, :n],
         )
     return result
@@ -191,7 +196,7 @@ def _attributes(scan: Scan, keys: Keys, texts: _Texts, n: int) -> Mapping[str, A
 def _name(scan: Scan, keys: Keys, column: int) -> str:
     if column < len(keys.names):
         return keys.names[column]
-    return scan.buffer[scan.columns[column, KEY_START] : scan.columns[column, KEY_END]].decode()
+    return scan.data[scan.columns[column, KEY_START] : scan.columns[column, KEY_END]].tobytes().decode()
 
 
 def _embeddings(scan: Scan, n: int, reports: Sequence[BodyReport], most_cells: int) -> NDArray[np.float32] | None:

@@ -35,7 +35,7 @@ def decoder_of(program: Program) -> Decoder:
     def decode(bodies: Sequence[bytes], task: Task) -> RawColumns:
         names = keys(task.wanted, task.limits.features)
         scan = Scan(program, names, bodies, task)
-        if scan.run(task.limits.cells):
+        if scan.run():
             return columns_of(scan, names, resources(task.wanted), task)
         if len(bodies) > 1:
             raise CrowdedError

@@ -27,7 +27,7 @@ from collector.decode.kernel.arrays import (
     TRACE_AT,
     TRACE_END,
 )
-from collector.decode.kernel.jit import Bytes, Ints, Words, helper, inlined, signed
+from collector.decode.kernel.jit import Bytes, Ints, helper, inlined, signed, word_at
 from collector.decode.kernel.wire import MAX_DEPTH, VARINT, read_tag, read_varint, skip
 
 _CODE_TAG = 3 << 3 | VARINT
@@ -47,14 +47,16 @@ def status_code(data: Bytes, stack: Ints, at: int, end: int, code: int) -> int:
 
 
 @inlined
-def span_fault(words: Words, state: Ints) -> int:
+def span_fault(data: Bytes, state: Ints) -> int:
     """Why the span at hand is refused; ``REASONS`` when it is fine."""
     trace, span = state[TRACE_AT], state[SPAN_AT]
     parent_length = state[PARENT_END] - state[PARENT_AT]
     start, end = np.uint64(state[STARTED]), np.uint64(state[ENDED])
-    if state[TRACE_END] - trace != 16 or (words[trace] == np.uint64(0) and words[trace + 8] == np.uint64(0)):
+    if state[TRACE_END] - trace != 16 or (
+        word_at(data, trace) == np.uint64(0) and word_at(data, trace + 8) == np.uint64(0)
+    ):
         return BAD_TRACE_ID
-    if state[SPAN_END] - span != 8 or words[span] == np.uint64(0):
+    if state[SPAN_END] - span != 8 or word_at(data, span) == np.uint64(0):
         return BAD_SPAN_ID
     if parent_length != 0 and parent_length != 8:
         return BAD_PARENT_SPAN_ID

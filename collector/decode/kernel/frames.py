@@ -6,6 +6,7 @@ It checks resources and never looks inside a record. A body ends at its first fa
 from __future__ import annotations
 
 from collector.decode.kernel.arrays import (
+    BODIES,
     BODY_END,
     BODY_START,
     DONE,
@@ -25,8 +26,8 @@ from collector.decode.kernel.arrays import (
     RESOURCE,
 )
 from collector.decode.kernel.check import is_message
-from collector.decode.kernel.interning import FULL, PLAIN, intern
-from collector.decode.kernel.jit import Bytes, Codes, Ints, Words, helper, inlined
+from collector.decode.kernel.interning import FORM_BITS, FULL, OPAQUE, intern
+from collector.decode.kernel.jit import Bytes, Codes, Ints, helper, inlined
 from collector.decode.kernel.messages import RESOURCE as RESOURCE_MESSAGE
 from collector.decode.kernel.text import hash_of
 from collector.decode.kernel.wire import LENGTH, MAX_DEPTH, read_length, read_tag, skip
@@ -95,7 +96,6 @@ def _frame(
 
 def find_records(
     data: Bytes,
-    words: Words,
     rules: Codes,
     stack: Ints,
     state: Ints,
@@ -105,10 +105,10 @@ def find_records(
     bodies: Ints,
     records: Ints,
 ) -> int:
-    """Fill ``records``."""
+    """Fill ``records`` with those of the bodies up to ``BODIES``."""
     limit = state[MOST_RECORDS]
     room = records.shape[1]
-    for body in range(state[NEXT_BODY], len(bodies)):
+    for body in range(state[NEXT_BODY], state[BODIES]):
         state[NEXT_BODY] = body
         first = count = state[FOUND]
         at, end = bodies[body, BODY_START], bodies[body, BODY_END]
@@ -130,7 +130,7 @@ def find_records(
             if resource < 0:
                 return HAND_OVER
             if resource_end > resource and not is_message(
-                data, words, rules, stack, RESOURCE_MESSAGE, resource, resource_end, MAX_DEPTH
+                data, rules, stack, RESOURCE_MESSAGE, resource, resource_end, MAX_DEPTH
             ):
                 bodies[body, FAULT] = BAD_RESOURCE
                 bodies[body, FAULT_START], bodies[body, FAULT_END] = resource, resource_end
@@ -141,13 +141,14 @@ def find_records(
             if found > room:
                 return MORE_RECORDS
             if found > count:
-                text_hash, _ = hash_of(words, state, resource, resource_end)
-                code = intern(words, state, slots, entries, columns, RESOURCE, PLAIN, resource, resource_end, text_hash)
+                label = RESOURCE << FORM_BITS | OPAQUE
+                text_hash, _ = hash_of(data, state, resource, resource_end, label)
+                code = intern(data, state, slots, entries, columns, label, resource, resource_end, text_hash)
                 if code < 0:
                     return MORE_STRINGS if code == FULL else HAND_OVER
                 records[RECORD_RESOURCE, count:found] = code
             count = found
         if bodies[body, FAULT] == FINE:
             state[FOUND] = count
-    state[NEXT_BODY] = len(bodies)
+    state[NEXT_BODY] = state[BODIES]
     return DONE

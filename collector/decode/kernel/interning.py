@@ -15,38 +15,36 @@ from collector.decode.kernel.arrays import (
     KEY_HASH,
     KEY_SLOT,
     KEY_START,
-    SEED,
     STRINGS,
 )
-from collector.decode.kernel.jit import Codes, Ints, Words, constants, fold, helper, inlined, signed
+from collector.decode.kernel.jit import Bytes, Codes, Ints, constants, inlined, signed
 from collector.decode.kernel.text import are_equal, hash_of
 
 FULL, TOO_MANY_PROBES = -1, -2
 MAX_PROBES = 512
 """With half of the slots free, the longest search among a million honest strings takes about 70 probes."""
 
-PLAIN, OF_ARRAY, OF_KVLIST = constants(3)
-"""Forms of a string: itself, or the JSON text of the array or list whose bytes it is."""
+PLAIN, OF_ARRAY, OF_KVLIST, OPAQUE = constants(4)
+"""Forms of a string: a text, the JSON text of the array or list whose bytes it is, or bytes that are no text."""
 
 FORM_BITS = 2
+"""A label is a column, and in its last bits the form."""
 
 
-@helper
+@inlined
 def intern(
-    words: Words,
+    data: Bytes,
     state: Ints,
     slots: Codes,
     entries: Ints,
     columns: Ints,
-    column: int,
-    form: int,
+    label: int,
     start: int,
     end: int,
     text_hash: np.uint64,
 ) -> int:
-    """The code of a byte string in ``column``; ``FULL`` or ``TOO_MANY_PROBES`` when it gets none."""
-    label = column << FORM_BITS | form
-    full_hash = signed(fold(text_hash ^ np.uint64(label), np.uint64(state[SEED])))
+    """The code of a byte string in the column that ``label`` names; ``FULL`` or ``TOO_MANY_PROBES`` for none."""
+    full_hash = signed(text_hash)
     mask = len(slots) - 1
     slot = full_hash & mask
     for _ in range(MAX_PROBES):
@@ -57,8 +55,8 @@ def intern(
                 return FULL
             state[STRINGS] = used + 1
             slots[slot] = used
-            code: int = columns[column, CODES]
-            columns[column, CODES] = code + 1
+            code: int = columns[label >> FORM_BITS, CODES]
+            columns[label >> FORM_BITS, CODES] = code + 1
             entries[used, ENTRY_HASH] = full_hash
             entries[used, ENTRY_LABEL] = label
             entries[used, ENTRY_START] = start
@@ -69,7 +67,7 @@ def intern(
             entries[index, ENTRY_HASH] == full_hash
             and entries[index, ENTRY_LABEL] == label
             and entries[index, ENTRY_END] - entries[index, ENTRY_START] == end - start
-            and are_equal(words, entries[index, ENTRY_START], start, end - start)
+            and are_equal(data, entries[index, ENTRY_START], start, end - start)
         ):
             known: int = entries[index, ENTRY_CODE]
             return known
@@ -89,7 +87,7 @@ def fill_slots(slots: Codes, entries: Ints) -> None:
 
 @inlined
 def find_key(
-    words: Words, key_slots: Codes, columns: Ints, start: int, end: int, key_hash: np.uint64
+    data: Bytes, key_slots: Codes, columns: Ints, start: int, end: int, key_hash: np.uint64
 ) -> tuple[int, int]:
     """The column of a key, and its slot; column -1 and a free slot when it has none."""
     mask = len(key_slots) - 1
@@ -101,7 +99,7 @@ def find_key(
         if (
             columns[column, KEY_HASH] == signed(key_hash)
             and columns[column, KEY_END] - columns[column, KEY_START] == end - start
-            and are_equal(words, columns[column, KEY_START], start, end - start)
+            and are_equal(data, columns[column, KEY_START], start, end - start)
         ):
             return column, slot
         slot = (slot + 1) & mask
@@ -117,10 +115,10 @@ def put_key(key_slots: Codes, columns: Ints, column: int, slot: int, start: int,
     columns[column, KEY_SLOT] = slot
 
 
-def index_keys(words: Words, state: Ints, key_slots: Codes, columns: Ints, keys: Ints) -> None:
-    """Put the ``keys`` (m, 3: column, start and end in ``words``) into the table."""
+def index_keys(data: Bytes, state: Ints, key_slots: Codes, columns: Ints, keys: Ints) -> None:
+    """Put the ``keys`` (m, 3: column, start and end in ``data``) into the table."""
     for index in range(len(keys)):
         start, end = keys[index, 1], keys[index, 2]
-        key_hash, _ = hash_of(words, state, start, end)
-        _, slot = find_key(words, key_slots, columns, start, end, key_hash)
+        key_hash, _ = hash_of(data, state, start, end, 0)
+        _, slot = find_key(data, key_slots, columns, start, end, key_hash)
         put_key(key_slots, columns, keys[index, 0], slot, start, end, key_hash)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -13,9 +14,6 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
-Words = NDArray[np.uint64]
-"""The same buffer seen as 8-byte words that begin at every byte: ``words[i]`` is ``data[i : i + 8]``, little-endian."""
-
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -23,6 +21,7 @@ Floats = NDArray[np.float64]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
+_config: Any = numba.config  # its names are made at run time
 _njit: Any = numba.njit  # ``_nrt`` is not among its typed options
 _OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 """Without reference counts (``_nrt``): they would take four fifths of the time. No function allocates, and whoever
@@ -37,6 +36,11 @@ def helper(function: _F) -> _F:
 def inlined(function: _F) -> _F:
     """A function that compiled code takes in, for the innermost loops."""
     return cast("_F", _njit(**_OPTIONS, forceinline=True)(function))
+
+
+def keep_compiled_in(directory: Path) -> None:
+    """Let ``compiled`` look there first."""
+    _config.CACHE_DIR = str(directory)  # made at run time; it cannot be passed
 
 
 def compiled(function: _F, *example: object) -> _F:
@@ -54,6 +58,33 @@ def constants(count: int) -> tuple[int, ...]:
 def signed(number: np.uint64) -> int:
     """The number as int64."""
     return np.int64(number)  # type: ignore[return-value]  # to compiled code they are one type
+
+
+def _load(_context: Any, data: Any, _at: Any) -> Any:
+    """The 8 bytes of ``data`` from ``at`` on, as one little-endian number, wherever they lie."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(64).as_pointer())
+        return builder.load(place, align=1)
+
+    return types.uint64(data, types.int64), generate
+
+
+_load_word: Any = intrinsic(_load)
+
+
+@inlined
+def _checked_word(data: Bytes, at: int) -> np.uint64:
+    word = np.uint64(0)
+    for place in range(8):
+        word |= np.uint64(data[at + place]) << np.uint64(8 * place)
+    return word
+
+
+word_at: Callable[[Bytes, int], np.uint64] = _checked_word if _config.BOUNDSCHECK else _load_word
+"""``word_at(data, at)``: the 8 bytes from ``at`` on as one little-endian number. Callers stay before the padding;
+NUMBA_BOUNDSCHECK=1 makes sure of it, in tests."""
 
 
 def _fold(_context: Any, left: Any, right: Any) -> Any:

@@ -18,7 +18,7 @@ from collector.decode.kernel.arrays import (
 )
 from collector.decode.kernel.cells import FALSE, TRUE
 from collector.decode.kernel.jit import Codes, Ints
-from collector.decode.kernel.program import PADDING, Program, words_of
+from collector.decode.kernel.program import PADDING, Program
 from collector.decode.values import EVENT_NAME_ATTRIBUTE
 from telemetry.schema import EMBEDDING_ATTRIBUTE, FEATURE_ATTRIBUTE_PREFIX
 
@@ -59,6 +59,6 @@ def keys_of(program: Program, wanted: frozenset[str], features: int) -> Keys:
     slots = np.full(4 << len(columns).bit_length(), -1, dtype=np.int32)
     state = np.zeros(STATE, dtype=np.int64)
     state[SEED], state[OTHER_SEED] = program.seeds
-    words = words_of(bytes(constants) + PADDING)
-    program.index_keys(words, state, slots, columns, np.asarray(places, dtype=np.int64))
+    data = np.frombuffer(constants + PADDING, dtype=np.uint8)
+    program.index_keys(data, state, slots, columns, np.asarray(places, dtype=np.int64))
     return Keys(bytes(constants), names, EVENT_NAME_ATTRIBUTE in wanted, slots, columns)

@@ -60,6 +60,7 @@ from collector.decode.kernel.arrays import (
     STARTED,
     STATUS_CODE,
     STATUS_ERROR,
+    TAGS,
     TEXT_PLACE,
     TEXTS,
     TEXTS_BEFORE,
@@ -75,13 +76,13 @@ from collector.decode.kernel.arrays import (
 from collector.decode.kernel.attributes import read_attribute
 from collector.decode.kernel.check import field_end, is_message
 from collector.decode.kernel.faults import log_fault, span_fault, status_code
-from collector.decode.kernel.interning import FULL, PLAIN, intern
-from collector.decode.kernel.jit import Bytes, Codes, Floats, Ints, Words, inlined, signed
+from collector.decode.kernel.interning import FORM_BITS, FULL, PLAIN, intern
+from collector.decode.kernel.jit import Bytes, Codes, Floats, Ints, inlined, signed, word_at
 from collector.decode.kernel.messages import LOG, SPAN
 from collector.decode.kernel.messages import STATUS as STATUS_MESSAGE
-from collector.decode.kernel.roles import ATTRIBUTE, BODY, NO_ROLE, STATUS, TIMES
+from collector.decode.kernel.roles import ATTRIBUTE, BODY, FIXED32_FIELD, NO_ROLE, STATUS, TIMES, VARINT_FIELD
 from collector.decode.kernel.text import hash_of, is_utf8
-from collector.decode.kernel.wire import MAX_DEPTH, read_length, read_tag
+from collector.decode.kernel.wire import MAX_DEPTH, read_length, read_tag, read_varint
 
 _ERROR = 2
 """Status.STATUS_CODE_ERROR."""
@@ -90,7 +91,6 @@ _ERROR = 2
 @inlined
 def _read_fields(
     data: Bytes,
-    words: Words,
     rules: Codes,
     stack: Ints,
     state: Ints,
@@ -113,15 +113,25 @@ def _read_fields(
         tag, at = read_tag(data, at, stop)
         if at < 0 or tag < 8:
             return MALFORMED
-        role = state[ROLES + tag] if tag < 128 else NO_ROLE
+        role = state[ROLES + tag] if tag < TAGS else NO_ROLE
         if role >= TIMES:
             if at + 8 > stop:
                 return MALFORMED
-            state[role] = signed(words[at])
+            state[role] = signed(word_at(data, at))
             at += 8
             continue
+        if role == VARINT_FIELD:
+            _, at = read_varint(data, at, stop)
+            if at < 0:
+                return MALFORMED
+            continue
+        if role == FIXED32_FIELD:
+            at += 4
+            if at > stop:
+                return MALFORMED
+            continue
         if role == NO_ROLE or role == BODY:
-            at = field_end(data, words, rules, stack, message, tag, at, stop, MAX_DEPTH)
+            at = field_end(data, rules, stack, message, tag, at, stop, MAX_DEPTH)
             if at < 0:
                 return MALFORMED
             state[HAS_BODY] |= role
@@ -131,28 +141,30 @@ def _read_fields(
             return MALFORMED
         if role == ATTRIBUTE:
             outcome = read_attribute(
-                data, words, rules, stack, state, slots, entries, key_slots, columns, recent, rows, texts, numbers,
+                data, rules, stack, state, slots, entries, key_slots, columns, recent, rows, texts, numbers,
                 row, place, start, at,
             )  # fmt: skip
             if outcome != DONE:
                 return outcome
             place += 1
         elif role == STATUS:
-            if not is_message(data, words, rules, stack, STATUS_MESSAGE, start, at, MAX_DEPTH - 1):
+            if start == at:
+                continue
+            if not is_message(data, rules, stack, STATUS_MESSAGE, start, at, MAX_DEPTH - 1):
                 return MALFORMED
             state[STATUS_CODE] = status_code(data, stack, start, at, state[STATUS_CODE])
         else:
             state[role], state[role + 1] = start, at
-            if role == NAME_AT and not is_utf8(data, words, start, at):
+            if role == NAME_AT and not is_utf8(data, start, at):
                 return MALFORMED
     return DONE
 
 
 @inlined
-def _accept(words: Words, state: Ints, slots: Codes, entries: Ints, columns: Ints, rows: Ints, row: int) -> int:
+def _accept(data: Bytes, state: Ints, slots: Codes, entries: Ints, columns: Ints, rows: Ints, row: int) -> int:
     """Make the record at hand the ``row``, unless it is to be refused."""
     if state[IS_SPAN] != 0:
-        fault = span_fault(words, state)
+        fault = span_fault(data, state)
     else:
         fault = log_fault(state)
         if state[ENDED] == 0:
@@ -164,17 +176,18 @@ def _accept(words: Words, state: Ints, slots: Codes, entries: Ints, columns: Int
         return REFUSED + fault
     code = -1
     if state[NAME_END] > state[NAME_AT]:
-        text_hash, _ = hash_of(words, state, state[NAME_AT], state[NAME_END])
-        code = intern(words, state, slots, entries, columns, NAME, PLAIN, state[NAME_AT], state[NAME_END], text_hash)
+        label = NAME << FORM_BITS | PLAIN
+        text_hash, _ = hash_of(data, state, state[NAME_AT], state[NAME_END], label)
+        code = intern(data, state, slots, entries, columns, label, state[NAME_AT], state[NAME_END], text_hash)
         if code < 0:
             return MORE_STRINGS if code == FULL else HAND_OVER
     trace, span, parent = state[TRACE_AT], state[SPAN_AT], state[PARENT_AT]
     rows[TIME, row] = state[ENDED]
     rows[START, row] = state[STARTED]
-    rows[TRACE_ID, row] = signed(words[trace]) if state[TRACE_END] > trace else 0
-    rows[TRACE_ID_REST, row] = signed(words[trace + 8]) if state[TRACE_END] > trace else 0
-    rows[SPAN_ID, row] = signed(words[span]) if state[SPAN_END] > span else 0
-    rows[PARENT_SPAN_ID, row] = signed(words[parent]) if state[PARENT_END] > parent else 0
+    rows[TRACE_ID, row] = signed(word_at(data, trace)) if state[TRACE_END] > trace else 0
+    rows[TRACE_ID_REST, row] = signed(word_at(data, trace + 8)) if state[TRACE_END] > trace else 0
+    rows[SPAN_ID, row] = signed(word_at(data, span)) if state[SPAN_END] > span else 0
+    rows[PARENT_SPAN_ID, row] = signed(word_at(data, parent)) if state[PARENT_END] > parent else 0
     rows[NAME_CODE, row] = code
     rows[STATUS_ERROR, row] = 1 if state[STATUS_CODE] == _ERROR else 0
     return DONE
@@ -206,7 +219,6 @@ def _undo(state: Ints, key_slots: Codes, columns: Ints, recent: Ints, texts: Cod
 
 def read_records(
     data: Bytes,
-    words: Words,
     rules: Codes,
     stack: Ints,
     state: Ints,
@@ -234,11 +246,11 @@ def read_records(
         rows[VECTOR_LENGTH, row] = 0
         begin, stop, body = records[RECORD_START, index], records[RECORD_END, index], records[RECORD_BODY, index]
         result = _read_fields(
-            data, words, rules, stack, state, slots, entries, key_slots, columns, recent, rows, texts, numbers,
+            data, rules, stack, state, slots, entries, key_slots, columns, recent, rows, texts, numbers,
             begin, stop, row,
         )  # fmt: skip
         if result == DONE:
-            result = _accept(words, state, slots, entries, columns, rows, row)
+            result = _accept(data, state, slots, entries, columns, rows, row)
         if result == DONE:
             rows[ROW_BODY, row] = body
             rows[ROW_RESOURCE, row] = records[RECORD_RESOURCE, index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from collector.decode.cells import Cells
@@ -13,9 +14,9 @@ from collector.decode.values import Cell, cell
 
 _KEPT: Final = 1024
 _LARGEST: Final = 4096
-"""Bytes of a resource whose attributes are kept for the next batch."""
+"""Bytes of a resource, or of all in a batch, whose attributes are kept for the next one."""
 
-ResourceReader = Callable[[Sequence[bytes]], Mapping[str, AttributeColumn]]
+ResourceReader = Callable[[tuple[bytes, ...]], Mapping[str, AttributeColumn]]
 
 
 def resource_reader(wanted: frozenset[str]) -> ResourceReader:
@@ -31,6 +32,11 @@ def resource_reader(wanted: frozenset[str]) -> ResourceReader:
         for row, resource in enumerate(resources):
             for name, value in (read_again if len(resource) <= _LARGEST else read)(resource):
                 found.setdefault(name, Cells()).put(row, value)
-        return {name: cells.column(len(resources)) for name, cells in found.items()}
+        return MappingProxyType({name: cells.column(len(resources)) for name, cells in found.items()})
 
-    return columns
+    columns_again = lru_cache(_KEPT)(columns)
+
+    def columns_of_few(resources: tuple[bytes, ...]) -> Mapping[str, AttributeColumn]:
+        return (columns_again if sum(map(len, resources)) <= _LARGEST else columns)(resources)
+
+    return columns_of_few

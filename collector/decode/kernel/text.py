@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from collector.decode.kernel.arrays import OTHER_SEED, SEED
-from collector.decode.kernel.jit import Bytes, Ints, Words, fold, helper, inlined
+from collector.decode.kernel.jit import Bytes, Ints, fold, helper, inlined, word_at
 
 _HIGH_BITS = np.uint64(0x8080_8080_8080_8080)
 _ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
@@ -48,47 +48,47 @@ def _is_long_utf8(data: Bytes, at: int, end: int) -> bool:
 
 
 @inlined
-def is_utf8(data: Bytes, words: Words, at: int, end: int) -> bool:
+def is_utf8(data: Bytes, at: int, end: int) -> bool:
     """Whether ``data[at:end]`` is UTF-8."""
     seen = np.uint64(0)
     place = at
     while end - place >= 8:
-        seen |= words[place]
+        seen |= word_at(data, place)
         place += 8
     if place < end:
-        seen |= _tail(words[place], end - place)
+        seen |= _tail(word_at(data, place), end - place)
     return seen & _HIGH_BITS == np.uint64(0) or _is_long_utf8(data, at, end)
 
 
 @inlined
-def are_equal(words: Words, one: int, other: int, length: int) -> bool:
+def are_equal(data: Bytes, one: int, other: int, length: int) -> bool:
     """Whether ``length`` bytes at ``one`` and at ``other`` are the same."""
     while length >= 8:
-        if words[one] != words[other]:
+        if word_at(data, one) != word_at(data, other):
             return False
         one += 8
         other += 8
         length -= 8
-    return length == 0 or _tail(words[one] ^ words[other], length) == np.uint64(0)
+    return length == 0 or _tail(word_at(data, one) ^ word_at(data, other), length) == np.uint64(0)
 
 
 @inlined
-def hash_of(words: Words, state: Ints, at: int, end: int) -> tuple[np.uint64, bool]:
-    """The hash of a byte string, and whether it is ASCII.
+def hash_of(data: Bytes, state: Ints, at: int, end: int, label: int) -> tuple[np.uint64, bool]:
+    """The hash of a byte string under a ``label``, and whether the string is ASCII.
 
     Multiply and fold, as in wyhash (https://github.com/wangyi-fudan/wyhash): who does not know the two secret
     seeds in ``state`` cannot choose strings that collide; should one succeed, the bounded probes of the tables end it.
     """
     seed = np.uint64(state[OTHER_SEED])
-    result = np.uint64(state[SEED]) ^ np.uint64(end - at)
+    result = np.uint64(state[SEED]) ^ np.uint64(label << 32 | (end - at))
     seen = np.uint64(0)
     while end - at >= 8:
-        word = words[at]
+        word = word_at(data, at)
         seen |= word
         result = fold(result ^ word, seed)
         at += 8
     if at < end:
-        word = _tail(words[at], end - at)
+        word = _tail(word_at(data, at), end - at)
         seen |= word
         result = fold(result ^ word, seed)
     return fold(result ^ seed, np.uint64(state[SEED])), seen & _HIGH_BITS == np.uint64(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from collector.decode.kernel.check import rule_of
-from collector.decode.kernel.jit import Bytes, Codes, Ints, Words, constants, helper, signed
+from collector.decode.kernel.jit import Bytes, Codes, Ints, constants, helper, signed, word_at
 from collector.decode.kernel.messages import ANY_VALUE, UNKNOWN
 from collector.decode.kernel.wire import MAX_DEPTH, read_length, read_tag, read_varint, skip
 
@@ -82,8 +82,8 @@ def next_item(data: Bytes, rules: Codes, stack: Ints, at: int, end: int) -> tupl
 
 
 @helper
-def number_of(words: Words, value: Value) -> float:
+def number_of(data: Bytes, value: Value) -> float:
     """The number of an INT or DOUBLE."""
     if value[0] == INT:
         return float(value[1])
-    return np.uint64(words[value[1]]).view(np.float64)
+    return np.uint64(word_at(data, value[1])).view(np.float64)

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.decode.kernel.arrays import VECTOR_END, VECTOR_LENGTH, VECTOR_START
-from collector.decode.kernel.jit import Bytes, Codes, Ints, Words
+from collector.decode.kernel.jit import Bytes, Codes, Ints
 from collector.decode.kernel.values import next_item, number_of
 
 
-def read_vectors(data: Bytes, words: Words, rules: Codes, stack: Ints, rows: Ints, matrix: NDArray[np.float32]) -> None:
+def read_vectors(data: Bytes, rules: Codes, stack: Ints, rows: Ints, matrix: NDArray[np.float32]) -> None:
     """Fill the rows of ``matrix`` (n, d) that have an embedding of length d; the others stay as they are."""
     for row in range(len(matrix)):
         if rows[VECTOR_LENGTH, row] != matrix.shape[1]:
@@ -18,4 +18,4 @@ def read_vectors(data: Bytes, words: Words, rules: Codes, stack: Ints, rows: Int
         at, end = rows[VECTOR_START, row], rows[VECTOR_END, row]
         for place in range(matrix.shape[1]):
             at, item = next_item(data, rules, stack, at, end)
-            matrix[row, place] = np.float32(number_of(words, item))
+            matrix[row, place] = np.float32(number_of(data, item))
