@@ -16,9 +16,18 @@ BATCH_REQUESTS: Final = 16
 BATCH_BYTES: Final = 8 * MIB
 """Bytes that are prepared together; a larger body makes a batch of its own."""
 
+_LINGER_S: Final = 0.01
+"""How long requests are waited for of which there were several a moment ago; about as long as a transaction takes."""
+
 
 class WaitingRoom:
-    """Requests in line, a line for each kind, served in turn; its methods may be called from any thread."""
+    """Requests in line, a line for each kind, served in turn; its methods may be called from any thread.
+
+    What a batch and its transaction cost hardly depends on their size. So while batches are on their way to the disk
+    only full ones follow them: others would have to wait for the same disk, and meanwhile they grow. Senders who
+    were answered together come again together, so after a batch of several its like is waited for, a little. A lone
+    request finds nothing on its way and goes at once.
+    """
 
     def __init__(self) -> None:
         lock = threading.Lock()
@@ -27,6 +36,8 @@ class WaitingRoom:
         self._untouched_since_s = 0.0
         self._lines: dict[Kind, deque[Job]] = {}
         self._again: deque[list[Job]] = deque()
+        self._on_their_way = 0
+        self._last = 1
         self._closed = False
 
     def enter(self, job: Job) -> None:
@@ -43,11 +54,24 @@ class WaitingRoom:
             self._again.append(jobs)
             self._changed.notify()
 
-    def take(self) -> list[Job]:
-        """The next batch, of one kind, as soon as there is any; nothing once the room is closed and empty."""
+    def depart(self) -> None:
+        """A batch is on its way to the disk; ``arrive`` must follow."""
         with self._changed:
-            while not (self._again or self._lines or self._closed):
+            self._on_their_way += 1
+
+    def arrive(self) -> None:
+        """What became of that batch is known."""
+        with self._changed:
+            self._on_their_way -= 1
+            self._changed.notify()
+
+    def take(self) -> list[Job]:
+        """The next batch, of one kind, as soon as its time has come; nothing once the room is closed and empty."""
+        with self._changed:
+            while not (self._is_any_due() or self._closed):
                 self._changed.wait()
+            expected = self._last
+            self._changed.wait_for(lambda: self._is_one_full() or self._waiting() >= expected, timeout=_LINGER_S)
             return self._next()
 
     def take_overdue(self, patience_s: float) -> list[Job]:
@@ -63,9 +87,9 @@ class WaitingRoom:
             return []
 
     def take_if_any(self) -> list[Job]:
-        """The next batch, of one kind; nothing when nobody is in line."""
+        """The next batch, of one kind; nothing when none is due."""
         with self._changed:
-            return self._next()
+            return self._next() if self._is_any_due() else []
 
     def close(self) -> None:
         """Let the workers go when nobody is in line any more."""
@@ -74,6 +98,15 @@ class WaitingRoom:
             self._changed.notify_all()
             self._helpers.notify_all()
 
+    def _is_any_due(self) -> bool:
+        return (bool(self._lines) and not self._on_their_way) or self._is_one_full()
+
+    def _is_one_full(self) -> bool:
+        return self._closed or bool(self._again) or any(map(_is_full, self._lines.values()))
+
+    def _waiting(self) -> int:
+        return sum(len(line) for line in self._lines.values())
+
     def _next(self) -> list[Job]:
         self._untouched_since_s = time.monotonic()
         if self._again:
@@ -81,8 +114,11 @@ class WaitingRoom:
         return self._next_of_line() if self._lines else []
 
     def _next_of_line(self) -> list[Job]:
-        kind, line = next(iter(self._lines.items()))
-        del self._lines[kind]
+        """From the first line; from the first full one while only those may leave."""
+        kind = next(iter(self._lines))
+        if self._on_their_way:
+            kind = next((kind for kind, line in self._lines.items() if _is_full(line)), kind)
+        line = self._lines.pop(kind)
         batch = [line.popleft()]
         size = batch[0].size
         while line and len(batch) < BATCH_REQUESTS and size + line[0].size <= BATCH_BYTES:
@@ -91,4 +127,9 @@ class WaitingRoom:
         if line:
             self._lines[kind] = line
             self._changed.notify()
+        self._last = len(batch)
         return batch
+
+
+def _is_full(line: deque[Job]) -> bool:
+    return len(line) >= BATCH_REQUESTS or sum(job.size for job in line) >= BATCH_BYTES

@@ -137,10 +137,12 @@ class Workshop:
                 self._ledger.acknowledge([job], [tally], {})
         if prepared.payload is not None:
             waiting.unpriced = prepared.unpriced
+            self._room.depart()
             self._committer.offer(Pending(prepared.payload, partial(self._decided, waiting)))
 
     def _decided(self, batch: _Batch, error: Exception | None) -> None:
         """What became of a payload; runs in the committer's thread."""
+        self._room.arrive()
         jobs = batch.jobs
         if error is None:
             self._ledger.acknowledge(jobs, batch.tallies, batch.unpriced)

@@ -32,6 +32,7 @@ _SECONDS: Final = 20
 """CPU time of the first compilation, roughly, on a machine of 2025."""
 
 _PACKAGE: Final = Path(__file__).parent
+_OWN: Final = _PACKAGE / "__pycache__"
 _FINISHED: Final = "finished"
 """File that marks a cache as complete."""
 
@@ -148,7 +149,7 @@ def cache_directory(fallback: Path | None) -> Path:
 def _places(fallback: Path | None) -> Iterator[Path]:
     if "NUMBA_CACHE_DIR" in os.environ:
         yield Path(os.environ["NUMBA_CACHE_DIR"])
-    yield _PACKAGE / "__pycache__"
+    yield _OWN
     yield Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tailwatch"
     if fallback is not None:
         yield fallback / "compiled"

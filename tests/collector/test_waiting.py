@@ -86,3 +86,29 @@ def test_closing_lets_every_waiting_worker_go() -> None:
     for worker in workers:
         worker.join(30)
     assert taken == [[], [], []]
+
+
+def test_while_batches_are_on_their_way_only_full_ones_follow() -> None:
+    room = WaitingRoom()
+    room.depart()
+    room.enter(job(b"l", "log"))
+    for number in range(BATCH_REQUESTS - 1):
+        room.enter(job(b"%d" % number))
+    assert room.take_if_any() == []
+    room.enter(job(b"last"))
+    assert len(room.take_if_any()) == BATCH_REQUESTS
+    assert room.take_if_any() == []
+    room.arrive()
+    assert names(room.take_if_any()) == [b"l"]
+
+
+def test_a_worker_that_waits_goes_on_when_a_batch_arrives() -> None:
+    room = WaitingRoom()
+    room.depart()
+    room.enter(job(b"0"))
+    taken: list[list[bytes]] = []
+    worker = threading.Thread(target=lambda: taken.append(names(room.take())))
+    worker.start()
+    room.arrive()
+    worker.join(10)
+    assert taken == [[b"0"]]
