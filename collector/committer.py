@@ -15,7 +15,7 @@ from collector.outages import OutageLog
 from storage.ingest import PreparedPayload, RepeatedError
 from telemetry.errors import StorageError
 
-GROUP: Final = 4
+GROUP: Final = 2
 """Payloads in one transaction, and as many may wait for the next: beyond that, whoever prepares has to wait."""
 
 _log = logging.getLogger(__name__)

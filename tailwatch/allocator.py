@@ -15,6 +15,7 @@ from collector.limits import MIB
 _M_TRIM_THRESHOLD: Final = -1
 _M_TOP_PAD: Final = -2
 _M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
 """Numbers of mallopt(3), the same on every platform of glibc."""
 
 _KEPT: Final = 64 * MIB
@@ -27,6 +28,10 @@ _LARGE: Final = 32 * MIB
 """Blocks beyond this are the system's own business; glibc takes no larger value."""
 
 
+_ARENAS: Final = 2
+"""Heaps that threads share: few of them allocate at the same time, and what one heap keeps no other can use."""
+
+
 def keep_freed_memory() -> bool:
     """Set it for the whole process; False where the C library is not glibc, which is left as it is."""
     if not sys.platform.startswith("linux"):
@@ -34,6 +39,6 @@ def keep_freed_memory() -> bool:
     library = ctypes.CDLL(None)
     if not hasattr(library, "gnu_get_libc_version"):
         return False
-    options = ((_M_MMAP_THRESHOLD, _LARGE), (_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, _STEP))
+    options = ((_M_ARENA_MAX, _ARENAS), (_M_MMAP_THRESHOLD, _LARGE), (_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, _STEP))
     accepted = [library.mallopt(option, value) == 1 for option, value in options]
     return all(accepted)
