@@ -47,6 +47,11 @@ class Admission:
         share.grow(REQUEST_OVERHEAD)
         return share
 
+    @property
+    def is_scarce(self) -> bool:
+        """Whether more than half is taken: the collector is busy."""
+        return self._held > self.capacity_bytes // 2
+
     def take(self, size: int) -> None:
         """Take ``size`` bytes.
 
@@ -80,6 +85,18 @@ class Lease:
         """
         self._admission.take(size)
         self._size += size
+
+    def check_patience(self) -> None:
+        """Whose body does not arrive in time may be too slow, or held up because the collector is busy.
+
+        Raises:
+            OverloadedError: it is busy.
+        """
+        if self._admission.is_scarce:
+            raise OverloadedError(
+                "the body did not arrive in time, and the collector is busy",
+                retry_after_s=self._admission.retry_after_s,
+            )
 
     def release(self) -> None:
         """Give everything back; a second time does nothing."""

@@ -34,6 +34,7 @@ class Connection(HttpToolsProtocol):
     request_s: ClassVar[float] = 75.0
 
     _arriving_since_s: float | None = None
+    _has_begun = False
     _has_head = False
     _watch: asyncio.TimerHandle | None = None
 
@@ -58,6 +59,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins to arrive."""
         super().on_message_begin()
+        self._has_begun = True
         self._has_head = False
         self._arriving_since_s = self.loop.time()
 
@@ -97,7 +99,8 @@ class Connection(HttpToolsProtocol):
         if self._arriving_since_s is not None:
             arriving_s = self.loop.time() - self._arriving_since_s
             if arriving_s >= (self.request_s if self._has_head else self.head_s):
-                if not self._has_head:
+                # Who has not begun yet gets no answer: it might take it for the one to a request on its way.
+                if self._has_begun and not self._has_head:
                     self.transport.write(_TOO_SLOW)
                     self._tell(408, "the head of a request came too slowly")
                 self.transport.close()

@@ -52,7 +52,8 @@ class BodyReader:
 
         Raises:
             PayloadError: it is too large (413), or comes too slowly (408).
-            OverloadedError: there is no room for it.
+            OverloadedError: there is no room for it, or it comes slowly while the collector is busy: the sender, who
+                may not be at fault, shall come again.
         """
         if self._announced is not None and self._announced > self._limit:
             raise self._too_large()
@@ -74,6 +75,7 @@ class BodyReader:
                     timeout.reschedule(started_s + self._patience.allowed_s(self._received))
         except TimeoutError:
             self._is_late = True
+            lease.check_patience()
             raise PayloadError("the body came too slowly", status=408, remedy="send smaller batches") from None
 
     def rest_is_short(self) -> bool:

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         3600 * NANOS,
         description="How far ahead of the clock a record's time may be; beyond it the record is rejected and counted.",
     )
-    queue_mib: int = Field(96, ge=1, description="Bytes that may wait to be committed, in MiB; beyond it: 503.")
+    queue_mib: int = Field(72, ge=1, description="Bytes that may wait to be committed, in MiB; beyond it: 503.")
     max_groups: int = Field(
         2000, ge=1, description="Groups an SLO may have before further ones are counted as __overflow__."
     )

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from collector.connections import Connection
 from collector.http_body import Patience
-from collector.intake import Intake
+from collector.intake import DEFAULT_CAPACITY, Intake
 from collector.limits import Limits
 from collector.pipeline import Pipeline
 from telemetry.clock import SystemClock
@@ -172,12 +172,26 @@ def test_a_body_that_comes_too_slowly_is_408_and_gives_its_room_back(url: str, i
     assert released(intake)
 
 
-@pytest.mark.parametrize("sent", [b"", b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-"])
-def test_a_head_that_comes_too_slowly_is_408(url: str, sent: bytes) -> None:
+def test_a_body_that_does_not_come_while_the_collector_is_busy_shall_come_again(url: str, intake: Intake) -> None:
+    with connected(url) as connection, intake.lease() as others:
+        others.grow(DEFAULT_CAPACITY * 2 // 3)
+        connection.sendall(head(1000) + b"x" * 10)
+        status, headers, content = parsed(read_to_end(connection))
+    assert (status, headers["connection"]) == (503, "close")
+    assert int(headers["retry-after"]) >= 1
+    assert "busy" in Status.FromString(content).message
+
+
+def test_a_head_that_comes_too_slowly_is_408(url: str) -> None:
     with connected(url) as connection:
-        connection.sendall(sent)
+        connection.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-")
         status, headers, _ = parsed(read_to_end(connection))
     assert (status, headers["connection"]) == (408, "close")
+
+
+def test_a_connection_on_which_nothing_comes_is_closed_without_a_word(url: str) -> None:
+    with connected(url) as connection:
+        assert read_to_end(connection) == b""
 
 
 def test_the_head_of_a_later_request_has_to_come_as_well(url: str) -> None:

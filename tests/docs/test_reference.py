@@ -135,7 +135,10 @@ def test_the_architecture_states_the_ages_of_compaction() -> None:
 
 
 def test_metrics_that_the_pages_name_exist() -> None:
-    source = (ROOT / "tailwatch" / "metrics.py").read_text(encoding="utf-8")
+    sources = [ROOT / "tailwatch" / name for name in ("metrics.py",)] + [
+        ROOT / "detectors" / "slo" / "export" / "names.py"
+    ]
+    source = "".join(path.read_text(encoding="utf-8") for path in sources)
     named = {name for page in DOCS.glob("*.md") for name in re.findall(r"`(tailwatch_[a-z_]+)`", read(page))}
     assert named - {"tailwatch_sdk"} <= set(re.findall(r'"(tailwatch_[a-z_]+)"', source))
 
