@@ -12,6 +12,7 @@ import itertools
 import random
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 from collector.decode.compiled import CompiledDecoder
@@ -33,7 +34,9 @@ def main() -> int:
     check = agreement(decoder, decode_protobuf)
     end = time.monotonic() + (chosen.seconds or float("inf"))
     rng = random.Random(chosen.seed)
+    scan = import_module("collector.decode.kernel.scan")
     for number in itertools.count(1):
+        scan._PIECE = rng.choice((1, 300, 1 << 19))
         signal = rng.choice(("span", "log"))
         bodies, wanted = batch(rng, signal), task(rng, signal)
         try:

@@ -116,6 +116,16 @@ def test_what_a_body_yields_does_not_depend_on_its_companions() -> None:
     assert len(compiled()(bodies[:2], chosen)) == 2
 
 
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), signal=SIGNALS, piece=st.sampled_from([1, 300]))
+def test_batches_that_are_read_in_pieces(seed: int, signal: Signal, piece: int) -> None:
+    rng = random.Random(seed)
+    compiled()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("collector.decode.kernel.scan._PIECE", piece)
+        agrees(*(body(rng, signal) for _ in range(6)), chosen=task(rng, signal))
+
+
 def test_a_failed_body_leaves_the_others_as_they_are() -> None:
     good, broken = traces([span(custom="x")]).SerializeToString(), b"\x0a\xff"
     resource = chunk(1, chunk(1, chunk(1, b"\xff")))

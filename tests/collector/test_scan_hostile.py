@@ -173,6 +173,15 @@ def test_many_short_records() -> None:
     )
 
 
+def test_columns_that_only_refused_records_brought() -> None:
+    chosen = Task("span", frozenset(f"name.{number}" for number in range(40)), NOW_NS)
+    bad = [span(1, values={f"name.{number}": "x", f"name.{39 - number}": 1.5}) for number in range(40)]
+    for record in bad:
+        record.span_id = b""
+    good = span(2, values={"name.3": "y", "name.7": 2})
+    agreement(compiled(), decode_protobuf)([traces([*bad, good, *bad, span(3), good]).SerializeToString()], chosen)
+
+
 def test_the_embedding_is_read_wherever_it_stands() -> None:
     vector = attributes({"tailwatch.embedding": [1.0, 2, 3.5]})[0]
     vector.value.array_value.values.add(double_value=3.5e38)

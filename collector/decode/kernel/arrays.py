@@ -30,10 +30,10 @@ NAME, RESOURCE, EVENT, EMBEDDING = constants(4)
 
 (SEED, OTHER_SEED, MOST_RECORDS, IS_SPAN, NOW, LATEST, IS_ALONE, FIRST_FEATURE, KEEPS_EVENT,
  BODIES, NEXT_BODY, FOUND, NEXT_RECORD, ACCEPTED, STRINGS, FEATURES, TEXTS, NUMBERS, VECTORS,
- FEATURES_BEFORE, TEXTS_BEFORE, NUMBERS_BEFORE, VECTORS_BEFORE,
+ TEXTS_CLEARED, NUMBERS_CLEARED, FEATURES_BEFORE, TEXTS_BEFORE, NUMBERS_BEFORE, VECTORS_BEFORE,
  HAS_EVENT, EVENT_AT, EVENT_END, HAS_BODY, STATUS_CODE, IGNORED_HERE,
  TRACE_AT, TRACE_END, SPAN_AT, SPAN_END, PARENT_AT, PARENT_END, NAME_AT, NAME_END, STARTED, ENDED, OBSERVED,
- ROLES) = range(41)  # fmt: skip
+ ROLES) = range(43)  # fmt: skip
 """``state``, in four parts.
 
 Limits: seeds of the hashes; records that a body may hold, whether they are spans, our time and the latest one that
@@ -41,7 +41,8 @@ is believed; whether there is one body only, the first feature's column, whether
 an attribute.
 
 Where the work stands: bodies that are ready to be read, bodies cut and records found in those, records read, and
-accepted in all; strings, features, columns and embeddings in use, and in use before the record at hand.
+accepted in all; strings, features, columns and embeddings in use; columns that were ever cleared; and again what was
+in use before the record at hand.
 
 The record at hand: whether it has the old event name, and its place; whether it has a body; its status; how many of
 its values are ignored; places of its ids and its name; its times, in ns.

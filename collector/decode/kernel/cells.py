@@ -15,8 +15,10 @@ from collector.decode.kernel.arrays import (
     MORE_TEXTS,
     NUMBER_PLACE,
     NUMBERS,
+    NUMBERS_CLEARED,
     TEXT_PLACE,
     TEXTS,
+    TEXTS_CLEARED,
     VECTOR_END,
     VECTOR_LENGTH,
     VECTOR_START,
@@ -69,7 +71,9 @@ def _put_number(state: Ints, columns: Ints, numbers: Floats, row: int, column: i
             return MORE_NUMBERS
         state[NUMBERS] += 1
         columns[column, NUMBER_PLACE] = place
-        numbers[place] = np.nan
+        if place == state[NUMBERS_CLEARED]:  # else an undone record left it as clear as it was
+            state[NUMBERS_CLEARED] += 1
+            numbers[place] = np.nan
     numbers[place, row] = number
     return DONE
 
@@ -108,7 +112,9 @@ def _put_text(
             return MORE_TEXTS
         state[TEXTS] += 1
         columns[column, TEXT_PLACE] = place
-        texts[place] = -1
+        if place == state[TEXTS_CLEARED]:
+            state[TEXTS_CLEARED] += 1
+            texts[place] = -1
     texts[place, row] = code
     return DONE
 

@@ -54,6 +54,9 @@ _RECORDS: Final = 64
 _REMEMBERED_KEYS: Final = 64
 """Room at the start; ordinary requests need little more."""
 
+_SHORT_RECORD: Final = 128
+"""Bytes; a body that begins with shorter records gets no room in advance for more of them."""
+
 _Number = TypeVar("_Number", bound=np.generic)
 
 
@@ -157,7 +160,9 @@ class Scan:
         """
         rows = int(self.state[ACCEPTED]) + found
         if rows > self.rows.shape[1]:
-            rows += rows * (self._size - read) // max(read, 1) * 9 // 8
+            rest = self._size - read
+            probable = rows + min(rows * rest // max(read, 1) * 9 // 8, rest // _SHORT_RECORD)
+            rows = max(probable, self.rows.shape[1] * 3 // 2)
             self.rows = _widened(self.rows, rows, 0)
             self.texts = _widened(self.texts, rows, -1)
             self.numbers = _widened(self.numbers, rows, np.nan)
