@@ -32,7 +32,7 @@ class Mailbox:
         return await answer
 
     def _post(self, answer: asyncio.Future[Receipt], outcome: Outcome) -> None:
-        """Called in any thread. The letter is left before the look at whether the loop is called: none is overlooked."""
+        """Called in any thread. The letter is left before the look at whether the loop is called."""
         self._letters.append((answer, outcome))
         if not self._is_called:
             self._is_called = True
