@@ -63,7 +63,7 @@ def ways(compiled: Decoder) -> dict[str, Way]:
     bodies = [trace_body(seed) for seed in range(16)]
     found = {
         f"compiled, {count:2} x {SPANS} spans, raw bytes {kept}": Way(
-            compiled, bodies[:count], task, count * SPANS, times=16 // count
+            compiled, bodies[:count], task, count * SPANS, times=64 // count
         )
         for count in (1, 4, 16)
         for kept, task in (("left out", RAW_LEFT), ("kept", RAW_KEPT))
