@@ -24,6 +24,7 @@ from collector.decode import CompiledDecoder, Decoder, Task
 from collector.decode.otlp_json import decode_json
 from collector.decode.protobuf import decode_protobuf
 from collector.normalise import FIELD_ATTRIBUTES
+from tailwatch.allocator import keep_freed_memory
 
 RAW_KEPT = Task("span", FIELD_ATTRIBUTES, NOW_NS)
 RAW_LEFT = replace(RAW_KEPT, keep_raw=False)
@@ -105,6 +106,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", type=Path, help="also write the result here")
     chosen = parser.parse_args()
+    keep_freed_memory()  # as the server does
     compiled = CompiledDecoder()
     compiled.warm().join()
     if compiled.state != "ready":
