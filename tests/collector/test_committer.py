@@ -74,10 +74,10 @@ def test_payloads_that_are_ready_together_share_a_transaction(opened: Open, trie
     groups: list[list[int]] = []
     committer, verdicts = opened(lambda payloads: groups.append(numbers(payloads))), Verdicts()
     with committer.preparing():
-        for number in range(3):
+        for number in range(GROUP):
             committer.offer(verdicts.pending(number))
-    assert verdicts.kinds() == {0: None, 1: None, 2: None}
-    assert groups == [[0, 1, 2]]
+    assert verdicts.kinds() == dict.fromkeys(range(GROUP))
+    assert groups == [list(range(GROUP))]
     assert tries.committed == [True]
 
 
@@ -143,10 +143,10 @@ def test_when_the_storage_is_at_fault_nothing_is_tried_again(opened: Open, tries
 
     committer, verdicts = opened(store), Verdicts()
     with committer.preparing():
-        for number in range(3):
+        for number in range(GROUP):
             committer.offer(verdicts.pending(number))
     assert set(verdicts.kinds().values()) == {StorageError}
-    assert tried == [[0, 1, 2]]
+    assert tried == [list(range(GROUP))]
     assert tries.committed == [False]
 
 
