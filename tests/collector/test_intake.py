@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -23,14 +22,6 @@ from telemetry.rules import SERIES_RULE_ID, NoError, RollupRule
 from tests.collector.messages import NOW_NS, SECOND, span, traces
 
 MINUTE = 60 * SECOND
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    database.upgrade()
-    yield database
-    database.close()
 
 
 @pytest.fixture

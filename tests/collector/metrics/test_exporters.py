@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,18 +28,12 @@ from telemetry.histograms import Histogram as Counted
 from telemetry.points import Total
 from tests.collector.messages import NOW_NS
 from tests.collector.metrics.messages import gauge, number, request
-from tests.collector.serving import collecting, open_database, storing
+from tests.collector.serving import collecting, storing
 
 DELTA = {
     Counter: AggregationTemporality.DELTA,
     Histogram: AggregationTemporality.DELTA,
 }
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    with open_database(tmp_path) as database:
-        yield database
 
 
 def measure(exporter: MetricExporter) -> None:

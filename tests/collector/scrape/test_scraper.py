@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import prometheus_client
@@ -27,13 +26,6 @@ from telemetry.errors import StorageError
 from telemetry.histograms import Histogram
 from telemetry.points import Total
 from tests.collector.messages import NOW_NS, SECOND
-from tests.collector.serving import open_database
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    with open_database(tmp_path) as database:
-        yield database
 
 
 @contextmanager
