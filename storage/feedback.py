@@ -1,18 +1,15 @@
-"""Labels that arrive after the request that they judge: kept, and joined with what the request predicted."""
+"""Labels that arrive after the request that they judge, kept and read back as they came; it joins nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
 from sqlalchemy import Connection, select
 
 from storage.database import Database
-from storage.requests import RequestKey, find_requests
 from storage.statements import insert_rows, storable
 from storage.tables import feedback
-from telemetry.columns import Columns, Signal, StringColumn
 
 _COLUMNS = ("time_ns", "trace_id", "span_id", "label", "correct", "score")
 
@@ -70,46 +67,3 @@ def load_feedback(db: Database, start_ns: int, end_ns: int) -> list[FeedbackRow]
     )
     with db.read() as connection:
         return [FeedbackRow(*row) for row in connection.execute(query)]
-
-
-def load_labelled(db: Database, start_ns: int, end_ns: int) -> tuple[Columns, Columns]:
-    """The requests judged within [start, end): those that have an inference log, and those that have only a span.
-
-    Beside the canonical fields each has the string ``feedback.label`` and the numbers ``feedback.correct``
-    (1 or 0; where not said, label and prediction are compared) and ``feedback.score``. Of several judgements
-    the last counts. Judgements of requests that are not stored are left out.
-
-    Raises:
-        StorageError: the database cannot be used.
-    """
-    latest = {(row.trace_id, row.span_id): row for row in load_feedback(db, start_ns, end_ns)}
-    logs, rest = _judged(db, "log", latest)
-    spans, _ = _judged(db, "span", rest)
-    return logs, spans
-
-
-def _judged(
-    db: Database, signal: Signal, judgements: Mapping[RequestKey, FeedbackRow]
-) -> tuple[Columns, dict[RequestKey, FeedbackRow]]:
-    """The records of ``signal`` that are judged, one a request, and the judgements that found none."""
-    columns, keys = find_requests(db, signal, judgements.keys())
-    found = frozenset(keys)
-    rest = {key: row for key, row in judgements.items() if key not in found}
-    return _with_judgements(columns, [judgements[key] for key in keys]), rest
-
-
-def _with_judgements(columns: Columns, rows: Sequence[FeedbackRow]) -> Columns:
-    predictions = columns.string("prediction").optional()
-    correct = [
-        row.label == prediction if row.correct is None and row.label and prediction else row.correct
-        for row, prediction in zip(rows, predictions, strict=True)
-    ]
-    return replace(
-        columns,
-        strings={**columns.strings, "feedback.label": StringColumn.of(row.label for row in rows)},
-        numbers={
-            **columns.numbers,
-            "feedback.correct": np.asarray(correct, dtype=np.float64),
-            "feedback.score": np.asarray([row.score for row in rows], dtype=np.float64),
-        },
-    )

@@ -21,11 +21,13 @@ RequestKey: TypeAlias = tuple[bytes, bytes]
 _IDS = frozenset({"trace_id", "span_id"})
 
 
-def find_requests(db: Database, signal: Signal, keys: Collection[RequestKey]) -> tuple[Columns, Sequence[RequestKey]]:
+def find_requests(
+    db: Database, signal: Signal, keys: Collection[RequestKey], fields: frozenset[str] | None = None
+) -> tuple[Columns, Sequence[RequestKey]]:
     """The records of those of the requests that are stored, one a request, and which request each is.
 
     Of several records of a request the one that came in last is taken. Blocks are looked through from the newest on,
-    until every request is found.
+    until every request is found. ``fields`` names what is read beside ids and times (None: everything).
 
     Raises:
         StorageError: the database cannot be used.
@@ -40,7 +42,7 @@ def find_requests(db: Database, signal: Signal, keys: Collection[RequestKey]) ->
                 here = _latest(decode_table(body, _IDS.__contains__), missing)
                 if here:
                     missing -= here.keys()
-                    table = decode_table(body, names_to_read(None))
+                    table = decode_table(body, names_to_read(fields))
                     tables.append(table.take(pa.array(list(here.values()))))
                     found += here
                 if not missing:

@@ -80,10 +80,15 @@ feedback: Final = Table(
     Column("label", Text),
     Column("correct", Boolean),
     Column("score", Double),
+    Column("outcome", Text),
     Index("ix_feedback_trace_id", "trace_id"),
     Index("ix_feedback_time_ns", "time_ns"),
-)
-"""Labels that arrive after the request that they judge."""
+    Index(
+        "ix_feedback_waiting", "id",
+        sqlite_where=text("outcome IS NULL"), postgresql_where=text("outcome IS NULL"),
+    ),
+)  # fmt: skip
+"""Labels that arrive after the request that they judge; ``outcome`` is NULL until that is found or given up."""
 
 
 def _delta_columns() -> list[Column[Any]]:
@@ -142,7 +147,7 @@ slo_revisions: Final = Table(
     Column("backfilled_ns", BigInteger),
     PrimaryKeyConstraint("name", "revision"),
 )
-"""Every meaning that an SLO ever had, and when its counters were filled from stored rows; NULL while nobody counts."""
+"""Every meaning that an SLO ever had, and when its counters were filled from stored rows; NULL while they lack some."""
 
 slo_statuses: Final = Table(
     "slo_statuses",

@@ -39,6 +39,9 @@ def derived_numbers(
         derived["tokens_total"] = known[0] if len(known) == 1 else tokens_total(*known)
         if "cost" in numbers:
             derived["cost_per_1k_tokens"] = cost_per_1k_tokens(numbers["cost"], derived["tokens_total"])
+    if "confidence" in numbers:
+        # A sketch of it tells 0.99 from 0.999, which one of the confidence itself, within 1 %, does not.
+        derived["doubt"] = 1.0 - numbers["confidence"]
     if embeddings is not None:
         derived["embedding_norm"] = embedding_norm(embeddings)
     return derived

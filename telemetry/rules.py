@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from telemetry.columns import Columns
 from telemetry.matchers import Matchers
-from telemetry.schema import THROTTLED_ERRORS
+from telemetry.schema import LABEL_CORRECT, THROTTLED_ERRORS
 
 Throttled = Literal["bad", "ignore", "separate"]
 
@@ -85,7 +85,67 @@ class Present:
         return frozenset(self.fields)
 
 
-GoodWhen = NoError | Below | Present
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """Good: the prediction was right. Valid: a judgement says so or the contrary; records as they come in have none."""
+
+    def masks(self, columns: Columns) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(n,) bool each: the valid events, and those of them that are good."""
+        correct = columns.number(LABEL_CORRECT)
+        return ~np.isnan(correct), correct == 1
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Nothing that a sender's record could carry."""
+        return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Nothing is good; the total is not of events but of what they cost, in :data:`MONEY_UNIT` parts of a dollar.
+
+    Each event's cost is rounded by itself, so that sums do not depend on the batches in which events came.
+    """
+
+    field: str = "cost"
+
+    def masks(self, columns: Columns) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(n,) bool each: the events that cost something known, and none."""
+        return ~np.isnan(columns.number(self.field)), np.zeros(len(columns), dtype=np.bool_)
+
+    def amounts(self, columns: Columns) -> NDArray[np.int64]:
+        """(n,) what each event cost in parts, 0 where unknown, and at most :data:`DEAREST_USD` dollars."""
+        usd = np.clip(np.nan_to_num(columns.number(self.field), nan=0.0), 0.0, DEAREST_USD)
+        return np.asarray(np.rint(usd * MONEY_UNIT), dtype=np.int64)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The fields that it reads."""
+        return frozenset({self.field})
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """Good: what the event cost is known. Every event is valid."""
+
+    field: str = "cost"
+
+    def masks(self, columns: Columns) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(n,) bool each: the valid events, and those of them that are good."""
+        return np.ones(len(columns), dtype=np.bool_), ~np.isnan(columns.number(self.field))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The fields that it reads."""
+        return frozenset({self.field})
+
+
+MONEY_UNIT: Final = 1_000_000_000
+"""Parts of a US dollar in which money is counted: ten tokens at $0.02 a million are 200 of them."""
+DEAREST_USD: Final = 1e6
+"""What a single request can cost at most: more is a sender's mistake, which must not overflow the sum of a month."""
+
+GoodWhen = NoError | Below | Present | Correct | Spent | Priced
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("cost_per_1k_tokens", "number", unit="USD", stored=False),
     Field("tokens_total", "number", unit="1", stored=False),
     Field("embedding_norm", "number", unit="1", stored=False),
+    Field("doubt", "number", unit="1", stored=False),
 )  # fmt: skip
 
 FIELD_BY_NAME: Final = {field.name: field for field in FIELDS}
@@ -111,7 +112,14 @@ FEEDBACK_EVENT: Final = "tailwatch.feedback"
 FEEDBACK_ATTRIBUTES: Final = ("tailwatch.feedback.label", "tailwatch.feedback.correct", "tailwatch.feedback.score")
 """Attributes of a feedback record: the true answer, whether the prediction was right, a rating."""
 
-LOG_HOME: Final = frozenset({"prediction", "confidence", "embedding_norm"})
+LABEL_CORRECT: Final = "feedback.correct"
+"""On requests with judgements: 1 where the prediction was right, 0 where wrong, NaN where the judgement leaves open."""
+
+DOUBT_RIGHT: Final = "doubt.right"
+DOUBT_WRONG: Final = "doubt.wrong"
+"""On requests with judgements: ``doubt`` of the predictions that were right, and of those that were wrong."""
+
+LOG_HOME: Final = frozenset({"prediction", "confidence", "doubt", "embedding_norm"})
 """Fields that inference logs feed (with every ``feature.*``); all others are fed by spans alone, so that a
 request seen as span and as log counts once. A span that carries one of these feeds it too."""
 
