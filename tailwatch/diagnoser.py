@@ -10,7 +10,9 @@ from detectors.diagnosis import diagnose
 from detectors.drift.compare import DriftResult, compare
 from detectors.drift.distributions import distributions
 from detectors.slo.compile import compile_rules
-from detectors.slo.spec import Drift, Quantile, Slo, SloSet
+from detectors.slo.kinds.drift import Drift
+from detectors.slo.kinds.quantile import Quantile
+from detectors.slo.spec import Slo, SloSet
 from storage import logs, spans
 from storage.database import Database
 from telemetry.columns import Columns
@@ -53,12 +55,11 @@ class Diagnoser:
         onset_ns = min(finding.since_ns, now_ns - BUCKET_NS)
         own_spans, own_logs = self.records(slo, onset_ns, now_ns)
         rule = compile_rules(slo)[0]
-        sliced = isinstance(slo.sli, Quantile | Drift)
         return diagnose(
             slo.kind,
             own_spans.before,
             own_spans.after,
-            good=None if sliced else rule.good,
+            good=None if slo.sli.slice_ns else rule.good,
             measure=slo.sli.measure if isinstance(slo.sli, Quantile) else None,
             logs_before=own_logs.before if len(own_logs.after) else None,
             logs_after=own_logs.after if len(own_logs.after) else None,

@@ -10,10 +10,12 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
-from detectors.slo.compile import rule_id, slices_rule_id
+from detectors.slo.compile import compile_rules, slices_rule_id
 from detectors.slo.engine import Engine
+from detectors.slo.kinds.drift import Drift
+from detectors.slo.reference import FirstReference
 from detectors.slo.slices import FixedReference
-from detectors.slo.spec import Drift, FirstReference, Quantile, Slo
+from detectors.slo.spec import Slo
 from storage.database import Database
 from storage.distributions import decode, encode
 from storage.positions import Position
@@ -110,8 +112,8 @@ def _reference(document: dict[str, object]) -> FixedReference:
 
 
 def _sliced(engine: Engine) -> dict[str, Slo]:
-    """SLOs that count slices of time, by the rule that gathers their distributions."""
-    return {rule_id(slo): slo for slo in engine.slos.slos if isinstance(slo.sli, Quantile | Drift)}
+    """SLOs whose slices of time are judged by distributions, by the rule that gathers them."""
+    return {rule.id: slo for slo in engine.slos.slos for rule in compile_rules(slo) if rule.distributions}
 
 
 def _unjudged(

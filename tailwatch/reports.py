@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from alerting.service import Alerting
-from detectors.slo.spec import Drift, Slo, SloSet
+from detectors.slo.kinds.drift import Drift
+from detectors.slo.spec import Slo, SloSet
 from telemetry.windows import NANOS
 
 _TIME_LIMIT_S: Final = 300

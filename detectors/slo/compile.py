@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from typing import Any, assert_never
+from typing import Any
 
-from detectors.slo.spec import COST_FIELDS, Cost, Drift, Errors, Latency, Occurrences, Quantile, Sli, Slo
+from detectors.slo.kinds.errors import throttled_of
+from detectors.slo.spec import Occurrences, Slo
 from telemetry.matchers import Matcher, Matchers
-from telemetry.rules import Below, GoodWhen, NoError, Present, RollupRule
-from telemetry.schema import THROTTLED_ERRORS
+from telemetry.rules import RollupRule
 
 
 def rule_id(slo: Slo) -> str:
@@ -36,7 +36,7 @@ def rule_id(slo: Slo) -> str:
 
 def throttled_rule_id(slo: Slo) -> str:
     """Id of the rule that counts refused requests of an SLO with ``throttled: separate``."""
-    return f"{rule_id(slo)}:throttled"
+    return throttled_of(rule_id(slo))
 
 
 def slices_rule_id(slo: Slo) -> str:
@@ -50,27 +50,6 @@ def verdicts_of(rule: str) -> str:
 
 
 def compile_rules(slo: Slo) -> tuple[RollupRule, ...]:
-    """The rule of the SLI; after it, for ``throttled: separate``, the rule that counts what was refused."""
+    """The rules of the SLI, see :meth:`detectors.slo.kinds.protocol.Sli.rules`."""
     where = Matchers((Matcher("service", "=", slo.service), *slo.where.items))
-    good, distributions = _good_when(slo.sli)
-    rules = [RollupRule(rule_id(slo), where, slo.per, good, distributions)]
-    if isinstance(slo.sli, Errors) and slo.sli.throttled == "separate":
-        refused = Matcher("error_type", "=~", "|".join(sorted(THROTTLED_ERRORS)))
-        rules.append(RollupRule(throttled_rule_id(slo), Matchers((*where.items, refused)), slo.per, NoError("bad")))
-    return tuple(rules)
-
-
-def _good_when(sli: Sli) -> tuple[GoodWhen, tuple[str, ...]]:
-    match sli:
-        case Errors():
-            return NoError(sli.throttled), ()
-        case Latency():
-            return Below(sli.measure, sli.below_s), ()
-        case Cost():
-            return Below(COST_FIELDS[sli.measure], sli.below_usd), ()
-        case Quantile():
-            return Present((sli.measure,)), (sli.measure,)
-        case Drift():
-            return Present(sli.fields), sli.fields
-        case _:
-            assert_never(sli)
+    return slo.sli.rules(rule_id(slo), where, slo.per)

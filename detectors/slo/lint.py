@@ -9,15 +9,11 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from detectors.slo.nodes import nearest
-from detectors.slo.spec import Cost, Drift, FirstReference, Latency, Quantile, RecentReference, Slo, SloSet
+from detectors.slo.spec import Slo, SloSet
 from telemetry.errors import Problem
 from telemetry.schema import FIELD_BY_NAME
-from telemetry.windows import NANOS, format_duration
+from telemetry.windows import format_duration
 
-PLAUSIBLE_LATENCY_S: Final = 600.0
-"""A threshold beyond ten minutes is more likely milliseconds written without their unit."""
-PLAUSIBLE_COST_USD: Final = 20.0
-"""A request that may cost more is more likely cents, or a price per million tokens."""
 MOST_GROUPS: Final = ("user", "session", "prompt_hash", "instance")
 """Fields with so many values that a budget for each of them is hardly ever meant."""
 
@@ -59,8 +55,7 @@ class _Linter:
         yield from self._objective()
         yield from self._alert()
         yield from self._conditions()
-        yield from self._thresholds()
-        yield from self._slices()
+        yield from self._sli()
         if runbooks is not None and self.slo.runbook is not None and self.slo.runbook not in runbooks:
             found = nearest(self.slo.runbook, runbooks)
             remedy = f"did you mean {found}?" if found else f"write {self.slo.runbook}.md, or leave the key out"
@@ -129,44 +124,12 @@ class _Linter:
             remedy = f"did you mean {found}?"
             yield self._warning(field, f"{name} is no canonical field, so it is looked up as an attribute", remedy)
 
-    def _thresholds(self) -> Iterator[Problem]:
-        sli = self.slo.sli
-        if isinstance(sli, Latency | Quantile):
-            field = f"sli.{sli.kind}.below"
-            if sli.below_s > PLAUSIBLE_LATENCY_S:
-                remedy = f"did you mean {sli.below_s:g}ms? A bare number is seconds."
-                yield self._warning(field, f"{sli.below_s:g} s is a long time for {sli.measure}", remedy)
-            elif sli.below_s < 0.0001:
-                yield self._warning(field, f"{sli.below_s:g} s is hardly measurable", "check the unit")
-        if isinstance(sli, Cost) and sli.below_usd > PLAUSIBLE_COST_USD:
-            remedy = "thresholds are US dollars: 0.002 for a fifth of a cent"
-            yield self._warning("sli.cost.below", f"{sli.below_usd:g} US dollars is much for one request", remedy)
-
-    def _slices(self) -> Iterator[Problem]:
-        sli, slice_ns = self.slo.sli, self.slo.slice_ns
-        if slice_ns is None:
-            return
-        field = f"sli.{sli.kind}"
-        slices = self.slo.window_ns / slice_ns
-        if slices * self.slo.error_budget < 1:
+    def _sli(self) -> Iterator[Problem]:
+        slice_ns = self.slo.slice_ns
+        if slice_ns is not None and self.slo.window_ns / slice_ns * self.slo.error_budget < 1:
+            slices = self.slo.window_ns / slice_ns
             message = f"a window of {slices:.0f} slices allows less than one bad slice at this objective"
             yield self._warning("objective", message, "lower the objective, or shorten the slice")
-        if isinstance(sli, Quantile) and sli.min_events < round(1 / (1 - sli.q), 6):
-            message = f"{sli.min_events} events do not reach into the tail beyond quantile {sli.q:g}"
-            yield self._warning(f"{field}.min_events", message, f"use at least {1 / (1 - sli.q):.0f}")
-        if isinstance(sli, Drift):
-            if sli.alpha > self.slo.error_budget / 2:
-                message = f"alpha {sli.alpha:g} alone takes most of the {self.slo.error_budget:g} bad slices allowed"
-                yield self._warning(f"{field}.alpha", message, f"use at most {self.slo.error_budget / 10:g}")
-            yield from self._reference(sli, f"{field}.reference")
-
-    def _reference(self, sli: Drift, field: str) -> Iterator[Problem]:
-        match sli.reference:
-            case RecentReference(window_ns) if window_ns < 3 * sli.slice_ns:
-                message = f"{window_ns / NANOS:g} s holds fewer than three slices"
-                yield self._warning(field, message, "use a longer reference or a shorter slice")
-            case FirstReference(events) if events < sli.min_events:
-                message = f"{events} events are fewer than the {sli.min_events} that a field needs to be judged"
-                yield self._error(field, message, f"use at least {max(500, sli.min_events)} events")
-            case _:
-                return
+        for remark in self.slo.sli.lint(self.slo.error_budget):
+            field = f"sli.{self.slo.kind}.{remark.key}".rstrip(".")
+            yield _problem(self.slo, field, remark.severity, remark.message, remark.remedy)

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import yaml
 
-from detectors.slo.keys import Key
+from detectors.slo.shapes import Key
 from telemetry.errors import DurationError, Problem
 from telemetry.windows import parse_duration
 

@@ -14,11 +14,11 @@ import yaml
 from detectors.slo.alerts import read_alert
 from detectors.slo.conditions import read_per, read_where
 from detectors.slo.keys import FILE_KEYS, LABEL_PATTERN, NAME_PATTERN, RESERVED_LABELS, SLO_KEYS
+from detectors.slo.kinds.registry import read_sli
 from detectors.slo.nodes import Reader, compose, kind_of, line_of
 from detectors.slo.openslo.documents import is_openslo
 from detectors.slo.openslo.read import read_openslo
 from detectors.slo.policy import DEFAULT_POLICY, named_policy
-from detectors.slo.slis import SliReader
 from detectors.slo.spec import OCCURRENCES, Origin, Policy, Slo, SloSet
 from detectors.slo.windows import DEFAULT_WINDOW_NS, read_budgeting, read_window
 from telemetry.errors import FileProblemsError, Problem
@@ -148,7 +148,7 @@ class _SloReader:
             key: self.reader.text(values[key], self._at(key)) if key in values else None
             for key in ("service", "owner", "description", "runbook")
         }
-        sli = SliReader(self.reader).read(values["sli"], self._at("sli")) if "sli" in values else None
+        sli = read_sli(self.reader, values["sli"], self._at("sli")) if "sli" in values else None
         where = read_where(self.reader, values.get("where"), self._at("where"))
         per = read_per(self.reader, values.get("per"), self._at("per"))
         objective = self._objective(values.get("objective"))

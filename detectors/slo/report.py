@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, assert_never
 
 import numpy as np
 
-from detectors.slo.counted import CountedSlices
-from detectors.slo.slices import SliceBook
-from detectors.slo.spec import (
-    COST_FIELDS,
-    Cost,
-    Drift,
-    Errors,
-    Latency,
-    Occurrences,
-    Quantile,
-    RatioTimeslices,
-    Slo,
-    Timeslices,
-)
+from detectors.slo.slices import Slices
+from detectors.slo.spec import Occurrences, RatioTimeslices, Slo, Timeslices
 from detectors.slo.states import state_of
 from detectors.slo.status import AlertStatus, GroupStatus, SloStatus, json_safe
 from detectors.slo.tracker import Alert, Observation, Tracker
@@ -108,7 +95,7 @@ class Report:
         }  # fmt: skip
 
     def _detail(self, group: int) -> dict[str, Any]:
-        detail = dict(_kind_facts(self.slo)) | _budgeting_facts(self.slo)
+        detail = dict(self.slo.sli.facts()) | _budgeting_facts(self.slo)
         if self.seen.refused is not None:
             detail["throttled"] = int(self.seen.refused[group])
         if self.tracker.slices is not None:
@@ -127,7 +114,7 @@ class Report:
                 "good": _whole(int(seen.good[own, group]), unit), "total": _whole(int(seen.total[own, group]), unit),
             },
             "burn": self._pair_facts(group),
-            "sli": {**_kind_facts(self.slo), **_budgeting_facts(self.slo)},
+            "sli": {**self.slo.sli.facts(), **_budgeting_facts(self.slo)},
         }  # fmt: skip
         test = self.tracker.evidence
         if test is not None:
@@ -169,11 +156,9 @@ class Report:
     def _summary(self, alert: Alert, group: int) -> str:
         total = int(self.seen.run_total[group])
         bad = total - int(self.seen.run_good[group])
-        share = f"{100 * bad / total:.2g} %" if total else "some"
-        if bad == total:
-            share = "all"
+        share = "all" if bad == total else f"{100 * bad / total:.2g} % of"
         named = ", ".join(f"{name}={value}" for name, value in self._labels[group].items() if value)
-        head = f"{self.slo.name}: {_budget_complaint(self.slo, share, f' of {named}' if named else '')}"
+        head = f"{self.slo.name}: {_complaint(self.slo, share, f' of {named}' if named else '')}"
         if alert.pair is not None:
             burn = float(self.seen.burn[self.seen.windows.index(alert.pair.long_ns), group])
             return f"{head}, the budget burns at {burn:.3g}x ({alert.window})"
@@ -196,59 +181,18 @@ def _whole(count: int, unit: int) -> float:
     return count if unit == 1 else count / unit
 
 
-def _budget_complaint(slo: Slo, share: str, slice_text: str) -> str:
+def _complaint(slo: Slo, share: str, whose: str) -> str:
     budgeting = slo.budgeting
     match budgeting:
         case Occurrences():
-            return _complaint(slo, share, slice_text)
+            return slo.sli.complaint(share, whose)
         case Timeslices(slice_ns=slice_ns, target=target):
-            of = "of " if share != "all" else ""
-            slices = f"{share} {of}slices of {format_duration(slice_ns)}"
-            return f"fewer than {100 * target:g} % of requests{slice_text} are good in {slices}"
+            slices = f"{share} slices of {format_duration(slice_ns)}"
+            return f"fewer than {100 * target:g} % of requests{whose} are good in {slices}"
         case RatioTimeslices(slice_ns=slice_ns):
-            return f"{_complaint(slo, share, slice_text)}, on average over slices of {format_duration(slice_ns)}"
+            return f"{slo.sli.complaint(share, whose)}, on average over slices of {format_duration(slice_ns)}"
         case _:
             assert_never(budgeting)
-
-
-def _complaint(slo: Slo, share: str, slice_text: str) -> str:
-    of = "of " if share != "all" else ""
-    sli = slo.sli
-    match sli:
-        case Errors():
-            return f"{share} {of}requests{slice_text} fail"
-        case Latency():
-            return f"{share} {of}requests{slice_text} have a {sli.measure} of {sli.below_s:g} s or more"
-        case Cost():
-            per = " per 1k tokens" if sli.measure == "per_1k_tokens" else ""
-            return f"{share} {of}requests{slice_text} cost {sli.below_usd:g} USD or more{per}"
-        case Quantile():
-            slices = f"{share} {of}slices of {format_duration(sli.slice_ns)}"
-            return f"p{100 * sli.q:g} of {sli.measure}{slice_text} is {sli.below_s:g} s or more in {slices}"
-        case Drift():
-            slices = f"{share} {of}slices of {format_duration(sli.slice_ns)}"
-            return f"{', '.join(sli.fields)}{slice_text} drifted from the reference in {slices}"
-        case _:
-            assert_never(sli)
-
-
-def _kind_facts(slo: Slo) -> Mapping[str, Any]:
-    sli = slo.sli
-    match sli:
-        case Errors():
-            return {"measure": "error_type", "throttled_is": sli.throttled}
-        case Latency():
-            return {"measure": sli.measure, "below": sli.below_s, "unit": "s"}
-        case Cost():
-            return {"measure": COST_FIELDS[sli.measure], "below": sli.below_usd, "unit": "USD"}
-        case Quantile():
-            slice_s = sli.slice_ns / NANOS
-            return {"measure": sli.measure, "quantile": sli.q, "below": sli.below_s, "unit": "s", "slice_s": slice_s}
-        case Drift():
-            slice_s = sli.slice_ns / NANOS
-            return {"fields": [*sli.fields], "alpha": sli.alpha, "min_effect": sli.min_effect, "slice_s": slice_s}
-        case _:
-            assert_never(sli)
 
 
 def _budgeting_facts(slo: Slo) -> dict[str, Any]:
@@ -261,7 +205,7 @@ def _budgeting_facts(slo: Slo) -> dict[str, Any]:
             return {}
 
 
-def _slice_facts(book: SliceBook | CountedSlices, group: str, *, bad_only: bool) -> dict[str, Any] | None:
+def _slice_facts(book: Slices, group: str, *, bad_only: bool) -> dict[str, Any] | None:
     found = book.latest_bad(group) if bad_only else book.latest(group)
     if found is None:
         return None

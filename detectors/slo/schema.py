@@ -9,7 +9,10 @@ import json
 import sys
 from typing import Any, Final
 
-from detectors.slo.keys import FILE_KEYS, SLI_KEYS, SLO_KEYS, Key, mapping_schema
+from detectors.slo.keys import FILE_KEYS, SLO_KEYS
+from detectors.slo.kinds.protocol import Sli
+from detectors.slo.kinds.registry import KINDS, may_be_empty
+from detectors.slo.shapes import Key, mapping_schema
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -18,7 +21,7 @@ def document() -> dict[str, Any]:
     """The schema (draft 2020-12) of one SLO file."""
     sli = {
         "type": "object",
-        "properties": {kind: _kind(kind, keys) for kind, keys in SLI_KEYS.items()},
+        "properties": {name: _kind(kind) for name, kind in KINDS.items()},
         "additionalProperties": False,
         "minProperties": 1,
         "maxProperties": 1,
@@ -38,10 +41,10 @@ def text() -> str:
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _kind(kind: str, keys: tuple[Key, ...]) -> dict[str, Any]:
-    schema = mapping_schema(keys)
+def _kind(kind: type[Sli]) -> dict[str, Any]:
+    schema = mapping_schema(kind.keys)
     # `errors:` with nothing after it is YAML's null, and all that most error SLOs need.
-    return {"anyOf": [schema, {"type": "null"}]} if kind == "errors" else schema
+    return {"anyOf": [schema, {"type": "null"}]} if may_be_empty(kind) else schema
 
 
 if __name__ == "__main__":

@@ -12,11 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from detectors.drift.compare import compare
 from detectors.slo.ledger import HOUR_NS
-from detectors.slo.spec import Drift, FirstReference, Quantile, RecentReference, SliceSli
+from detectors.slo.reference import FirstReference, RecentReference, Reference
 from telemetry.deltas import Distribution, DistributionDelta, SliDelta, count_of, merge_distributions
-from telemetry.sketches import DDSketch
 from telemetry.windows import NANOS, bucket_start
 
 GRACE_NS: Final = 10 * NANOS
@@ -46,48 +44,45 @@ class FixedReference:
 
 
 class Judge(Protocol):
-    """Decides about one slice; ``reference`` is empty for kinds that need none."""
+    """Decides about slices by the distributions of their events."""
+
+    @property
+    def slice_ns(self) -> int:
+        """Length of a slice."""
+        ...
+
+    @property
+    def reference(self) -> Reference | None:
+        """What slices are compared with; None for judges that compare nothing."""
+        ...
 
     def judge(self, current: Distributions, reference: Distributions) -> Verdict:
-        """The verdict over one slice."""
+        """The verdict over one slice; ``reference`` is empty where there is none."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class QuantileJudge:
-    """Good: the quantile, within the sketch's 1 %, is below the threshold."""
+class Slices(Protocol):
+    """A book of the slices of one SLO by group, whatever judges them."""
 
-    sli: Quantile
+    def restore(self, rows: Iterable[SliDelta]) -> None:
+        """Know verdicts that were counted before a restart, so that judging again counts only the difference."""
+        ...
 
-    def judge(self, current: Distributions, reference: Distributions) -> Verdict:  # noqa: ARG002  # part of the protocol
-        """The verdict over one slice."""
-        sketch = current.get(self.sli.measure)
-        n = records(sketch)
-        if not isinstance(sketch, DDSketch) or n < self.sli.min_events:
-            return Verdict(None, {"events": n, "min_events": self.sli.min_events})
-        value = sketch.quantile(self.sli.q)
-        return Verdict(value < self.sli.below_s, {"events": n, f"p{100 * self.sli.q:g}": value})
+    def judge(self, now_ns: int) -> list[SliDelta]:
+        """The verdicts that are new or have changed at ``now_ns``, as differences to what was counted."""
+        ...
 
+    def latest(self, group: str) -> tuple[int, Verdict] | None:
+        """Start and verdict of the group's newest judged slice."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class DriftJudge:
-    """Good: no field differs from the reference, by evidence and by effect."""
+    def latest_bad(self, group: str) -> tuple[int, Verdict] | None:
+        """Start and verdict of the group's newest bad slice."""
+        ...
 
-    sli: Drift
-
-    def judge(self, current: Distributions, reference: Distributions) -> Verdict:
-        """The verdict over one slice."""
-        counts = {
-            "events": max(map(records, current.values()), default=0),
-            "reference_events": max(map(records, reference.values()), default=0),
-        }
-        result = compare(
-            reference, current,
-            alpha=self.sli.alpha, min_effect=self.sli.min_effect, min_records=self.sli.min_events,
-        )  # fmt: skip
-        if not result.enough_data:
-            return Verdict(None, {**counts, "min_events": self.sli.min_events})
-        return Verdict(not result.drifted, {**counts, "drift": result.evidence()})
+    def keep(self, groups: Iterable[str]) -> None:
+        """Forget every other group."""
+        ...
 
 
 @dataclass(slots=True)
@@ -123,14 +118,14 @@ class _Group:
 class SliceBook:
     """The slices of one SLO, by group."""
 
-    def __init__(self, sli: SliceSli, rule: str) -> None:
-        """Judge slices by ``sli``; verdicts are deltas of ``rule``."""
+    def __init__(self, judge: Judge, rule: str) -> None:
+        """Judge slices by ``judge``; verdicts are deltas of ``rule``."""
         self._rule = rule
-        self._slice_ns = sli.slice_ns
-        self._judge: Judge = QuantileJudge(sli) if isinstance(sli, Quantile) else DriftJudge(sli)
-        self._reference = sli.reference if isinstance(sli, Drift) else None
+        self._slice_ns = judge.slice_ns
+        self._judge = judge
+        self._reference = judge.reference
         back_ns = self._reference.window_ns if isinstance(self._reference, RecentReference) else 0
-        self.retention_ns = LATE_NS + back_ns + sli.slice_ns
+        self.retention_ns = LATE_NS + back_ns + judge.slice_ns
         """How far back distributions are held; older ones are not needed."""
         self._floor_ns = 0
         self._groups: dict[str, _Group] = {}

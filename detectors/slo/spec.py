@@ -7,107 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 from detectors.slo.calendar import Calendar
+from detectors.slo.kinds.protocol import Sli
 from telemetry.errors import Problem
 from telemetry.findings import Severity
 from telemetry.matchers import Matchers
-from telemetry.rules import Throttled
 from telemetry.windows import NANOS
 
 _HOUR_NS: Final = 3600 * NANOS
-
-LatencyMeasure = Literal["duration", "ttft", "tpot", "queue", "prefill", "decode"]
-CostMeasure = Literal["request", "per_1k_tokens"]
-
-LATENCY_MEASURES: Final[tuple[LatencyMeasure, ...]] = ("duration", "ttft", "tpot", "queue", "prefill", "decode")
-COST_FIELDS: Final[Mapping[CostMeasure, str]] = {"request": "cost", "per_1k_tokens": "cost_per_1k_tokens"}
-"""The canonical field behind each cost measure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Errors:
-    """Good: the request has no error; ``throttled`` says what a refused one is."""
-
-    kind: ClassVar[str] = "errors"
-    throttled: Throttled = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Good: ``measure`` is strictly below ``below_s`` seconds."""
-
-    kind: ClassVar[str] = "latency"
-    measure: LatencyMeasure
-    below_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Good: the request cost less than ``below_usd`` US dollars, in all or per 1,000 tokens."""
-
-    kind: ClassVar[str] = "cost"
-    measure: CostMeasure
-    below_usd: float
-
-
-@dataclass(frozen=True, slots=True)
-class Quantile:
-    """Good: a slice of time in which quantile ``q`` of ``measure`` is below ``below_s`` seconds.
-
-    A slice with fewer than ``min_events`` events says nothing: it is neither good nor bad.
-    """
-
-    kind: ClassVar[str] = "quantile"
-    measure: LatencyMeasure
-    q: float
-    below_s: float
-    slice_ns: int
-    min_events: int
-
-
-@dataclass(frozen=True, slots=True)
-class RecentReference:
-    """What came within ``window_ns`` before the slice, without the slices that drifted."""
-
-    window_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class FirstReference:
-    """The first slices of a group, until they hold ``events`` events; fixed from then on."""
-
-    events: int
-
-
-Reference = RecentReference | FirstReference
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """Good: a slice of time in which no field's distribution differs from the reference's.
-
-    Attributes:
-        fields: canonical fields or ``feature.<name>``.
-        reference: what a slice is compared with.
-        slice_ns: length of a slice.
-        alpha: probability of calling a slice drifted when nothing has changed.
-        min_effect: the smallest effect that matters, see :mod:`detectors.drift.compare`.
-        min_events: events of a field below which it is not judged.
-    """
-
-    kind: ClassVar[str] = "drift"
-    fields: tuple[str, ...]
-    reference: Reference
-    slice_ns: int
-    alpha: float
-    min_effect: float
-    min_events: int
-
-
-Sli = Errors | Latency | Cost | Quantile | Drift
-SliceSli = Quantile | Drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +138,7 @@ class Slo:
 
     @property
     def kind(self) -> str:
-        """``errors``, ``latency``, ``cost``, ``quantile`` or ``drift``."""
+        """Name of the SLI's kind: ``errors``, ``latency``, ..."""
         return self.sli.kind
 
     @property
@@ -254,14 +163,14 @@ class Slo:
     @property
     def slice_ns(self) -> int | None:
         """Length of the slices of time that the budget is for; None where it is for events."""
-        if isinstance(self.sli, Quantile | Drift):
+        if self.sli.slice_ns is not None:
             return self.sli.slice_ns
         return None if isinstance(self.budgeting, Occurrences) else self.budgeting.slice_ns
 
     @property
     def method(self) -> str:
         """The budgeting method; kinds that judge slices of time have timeslices whatever is written."""
-        return Timeslices.method if isinstance(self.sli, Quantile | Drift) else self.budgeting.method
+        return self.budgeting.method if self.sli.slice_ns is None else Timeslices.method
 
     @property
     def unit(self) -> int:

@@ -18,8 +18,8 @@ from detectors.slo.compile import rule_id, slices_rule_id, throttled_rule_id
 from detectors.slo.counted import CountedSlices
 from detectors.slo.evidence import MIN_BAD_EVENTS, MIN_BAD_SLICES, NO_ALARM, Evidence, Standing
 from detectors.slo.ledger import FINE_SPAN_NS, HOUR_NS, MINUTE_NS, NEVER, Counts, Ledger
-from detectors.slo.slices import FixedReference, SliceBook
-from detectors.slo.spec import BurnPair, Drift, Occurrences, Quantile, Slo
+from detectors.slo.slices import FixedReference, SliceBook, Slices
+from detectors.slo.spec import BurnPair, Occurrences, Slo
 from detectors.slo.splits import no_boundaries
 from detectors.slo.states import RATE_WINDOW_NS, silence_limit_ns
 from telemetry.deltas import DistributionDelta, SliDelta
@@ -112,10 +112,10 @@ class Tracker:
         self._windows = sorted(lengths if slo.calendar else {*lengths, slo.window_ns})
         boundaries = slo.calendar.splits if slo.calendar else no_boundaries
         self.ledger = Ledger(max(*self._windows, slo.longest_window_ns, RATE_WINDOW_NS), boundaries)
-        self.book = SliceBook(slo.sli, slices_rule_id(slo)) if isinstance(slo.sli, Quantile | Drift) else None
-        self.slices: SliceBook | CountedSlices | None = self.book
+        self.slices: Slices | None = slo.sli.slices(slices_rule_id(slo))
+        self.book = self.slices if isinstance(self.slices, SliceBook) else None
         self._counted: CountedSlices | None = None
-        if self.book is None and not isinstance(slo.budgeting, Occurrences):
+        if self.slices is None and not isinstance(slo.budgeting, Occurrences):
             self.slices = self._counted = CountedSlices(slo.budgeting, slices_rule_id(slo))
         self.events = Ledger(RATE_WINDOW_NS) if self.slices else self.ledger
         self._step_ns = slo.slice_ns or BUCKET_NS

@@ -14,15 +14,15 @@ from detectors.slo.keys import (
     RATIO_TIMESLICES_KEYS,
     TIMESLICES_KEYS,
 )
+from detectors.slo.kinds.protocol import Sli
+from detectors.slo.kinds.values import DEFAULT_SLICE_NS, Values
 from detectors.slo.nodes import Reader, kind_of, nearest
-from detectors.slo.spec import OCCURRENCES, Budgeting, Drift, Quantile, RatioTimeslices, Sli, Timeslices
+from detectors.slo.spec import OCCURRENCES, Budgeting, RatioTimeslices, Timeslices
 from telemetry.windows import BUCKET_NS, NANOS, format_duration, parse_duration
 
 DEFAULT_WINDOW_NS: Final = parse_duration("30d")
 SHORTEST_WINDOW_NS: Final = 60 * NANOS
 LONGEST_WINDOW_NS: Final = parse_duration("366d")
-DEFAULT_SLICE_NS: Final = parse_duration("1m")
-LONGEST_SLICE_NS: Final = parse_duration("1h")
 
 
 def read_window(reader: Reader, node: yaml.Node, field: str) -> tuple[int, Calendar | None]:
@@ -48,7 +48,7 @@ def read_window(reader: Reader, node: yaml.Node, field: str) -> tuple[int, Calen
 def read_budgeting(reader: Reader, node: yaml.Node, field: str, sli: Sli | None) -> Budgeting:
     """What the budget is for; problems go to ``reader``, and occurrences take the place of what has one."""
     budgeting = _budgeting(reader, node, field) or OCCURRENCES
-    if isinstance(sli, Quantile | Drift) and budgeting != OCCURRENCES:
+    if sli is not None and sli.slice_ns is not None and budgeting != OCCURRENCES:
         message = f"a budget of a {sli.kind} SLO is for slices of time already"
         reader.note(node, field, message, f"leave it out, and set sli.{sli.kind}.slice")
     return budgeting
@@ -88,7 +88,7 @@ def _budgeting(reader: Reader, node: yaml.Node, field: str) -> Budgeting | None:
     if RatioTimeslices.method in methods:
         name = f"{field}.{RatioTimeslices.method}"
         values = reader.mapping(methods[RatioTimeslices.method], name, RATIO_TIMESLICES_KEYS)
-        return None if values is None else RatioTimeslices(_slice(reader, values, name))
+        return None if values is None else RatioTimeslices(Values(reader, name, values).slice_ns())
     return None
 
 
@@ -96,18 +96,6 @@ def _timeslices(reader: Reader, node: yaml.Node, field: str) -> Timeslices | Non
     values = reader.mapping(node, field, TIMESLICES_KEYS)
     if values is None:
         return None
-    slice_ns = _slice(reader, values, field)
+    slice_ns = Values(reader, field, values).slice_ns()
     target = reader.share(values["target"], f"{field}.target", "99%") if "target" in values else None
     return None if target is None else Timeslices(slice_ns, target)
-
-
-def _slice(reader: Reader, values: dict[str, yaml.Node], field: str) -> int:
-    if "slice" not in values:
-        return DEFAULT_SLICE_NS
-    slice_ns = reader.duration(values["slice"], f"{field}.slice")
-    if slice_ns is None:
-        return DEFAULT_SLICE_NS
-    if slice_ns % BUCKET_NS or slice_ns > LONGEST_SLICE_NS:
-        message = f"{format_duration(slice_ns)} is not a length that a slice can have"
-        reader.note(values["slice"], f"{field}.slice", message, "write a multiple of 10s, at most 1h")
-    return slice_ns

@@ -13,6 +13,7 @@ from alerting.routing import GroupTiming
 from alerting.runbooks.library import RunbookLibrary
 from alerting.runbooks.rendering import _ENVIRONMENT, _context
 from detectors.slo import keys, schema
+from detectors.slo.kinds.registry import KINDS
 from detectors.slo.policy import NO_ALERT, POLICY_NAMES
 from detectors.slo.states import State
 from storage.compaction import FOLDS
@@ -62,9 +63,9 @@ def test_every_key_of_an_slo_is_documented() -> None:
     documented = {name for row in rows(SLO_PAGE, "key") for name in codes(row[0])}
     assert documented == {key.name for key in keys.SLO_KEYS}
     kinds = {codes(row[0])[0]: codes(row[1]) for row in rows(SLO_PAGE, "kind")}
-    assert kinds.keys() == keys.SLI_KEYS.keys()
-    for kind, own in keys.SLI_KEYS.items():
-        assert {key.name for key in own} <= set(kinds[kind]), kind
+    assert kinds.keys() == KINDS.keys()
+    for kind, own in KINDS.items():
+        assert {key.name for key in own.keys} <= set(kinds[kind]), kind
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from detectors.slo.spec import Cost, Errors, Latency, Slo
+from detectors.slo.spec import Slo
 from telemetry.windows import format_duration
 
 GOOD_EVENTS: Final = "tailwatch_slo_good_events_total"
@@ -25,7 +25,7 @@ _TAKEN: Final = {"instance": "service_instance", "job": "service_job"}
 
 def counts_events(slo: Slo) -> bool:
     """Whether good and valid events of the SLO are counters: slices of time are judged anew when late data come."""
-    return isinstance(slo.sli, Errors | Latency | Cost) and slo.slice_ns is None
+    return slo.slice_ns is None
 
 
 def label_name(field: str) -> str:

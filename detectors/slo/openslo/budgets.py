@@ -6,13 +6,15 @@ from datetime import datetime, time
 from typing import Final
 
 from detectors.slo.calendar import Calendar, CalendarUnit
+from detectors.slo.kinds.protocol import Sli
+from detectors.slo.kinds.values import LONGEST_SLICE_NS
 from detectors.slo.openslo.durations import Shorthand
 from detectors.slo.openslo.objectives import Objective
 from detectors.slo.openslo.reader import DocumentReader
 from detectors.slo.openslo.slo_document import SloDocument
 from detectors.slo.openslo.time_window import TimeWindow
-from detectors.slo.spec import OCCURRENCES, Budgeting, Drift, Quantile, RatioTimeslices, Sli, Timeslices
-from detectors.slo.windows import DEFAULT_WINDOW_NS, LONGEST_SLICE_NS, LONGEST_WINDOW_NS, SHORTEST_WINDOW_NS
+from detectors.slo.spec import OCCURRENCES, Budgeting, RatioTimeslices, Timeslices
+from detectors.slo.windows import DEFAULT_WINDOW_NS, LONGEST_WINDOW_NS, SHORTEST_WINDOW_NS
 
 _PERIODS: Final[dict[str, CalendarUnit]] = {
     "24h": "day", "1d": "day", "7d": "week", "1w": "week", "1M": "month", "3M": "quarter", "1Q": "quarter",
@@ -74,7 +76,7 @@ def budgeting_of(slo: SloDocument, objective: Objective, sli: Sli) -> Budgeting 
     """What an objective's budget is for; None where the method and the SLI do not go together."""
     reader = slo.document.reader
     slice_ns = objective.slice_window.length_ns if objective.slice_window else 0
-    if isinstance(sli, Quantile | Drift):
+    if sli.slice_ns is not None:
         return _of_slices(slo, objective, sli, slice_ns)
     if slo.method == "Occurrences":
         return OCCURRENCES
@@ -87,7 +89,7 @@ def budgeting_of(slo: SloDocument, objective: Objective, sli: Sli) -> Budgeting 
     return Timeslices(slice_ns, objective.slice_target or 1.0)
 
 
-def _of_slices(slo: SloDocument, objective: Objective, sli: Quantile | Drift, slice_ns: int) -> Budgeting | None:
+def _of_slices(slo: SloDocument, objective: Objective, sli: Sli, slice_ns: int) -> Budgeting | None:
     """An SLI that judges slices of time itself needs no method; one that contradicts it is an error."""
     reader = slo.document.reader
     if slo.method == "RatioTimeslices":

@@ -9,12 +9,15 @@ from typing import Final
 import yaml
 
 from detectors.slo.conditions import read_per, read_where
-from detectors.slo.keys import Key
+from detectors.slo.kinds.cost import Cost
+from detectors.slo.kinds.latency import Latency
+from detectors.slo.kinds.protocol import Sli
+from detectors.slo.kinds.quantile import Quantile
+from detectors.slo.kinds.registry import read_sli
 from detectors.slo.openslo.indicators import Indicator, MetricSource
 from detectors.slo.openslo.objectives import Objective
 from detectors.slo.openslo.reader import DocumentReader
-from detectors.slo.slis import SliReader
-from detectors.slo.spec import Cost, Latency, Quantile, Sli
+from detectors.slo.shapes import Key
 from telemetry.matchers import Matchers
 
 TYPE: Final = "Tailwatch"
@@ -93,7 +96,7 @@ def _read(source: MetricSource, threshold: yaml.Node | None) -> Measured | None:
     sli = None
     if "sli" in values:
         node = values["sli"] if threshold is None else _with_below(values["sli"], threshold)
-        sli = SliReader(reader).read(node, f"{field}.sli")
+        sli = read_sli(reader, node, f"{field}.sli")
     where = read_where(reader, values.get("where"), f"{field}.where")
     per = read_per(reader, values.get("per"), f"{field}.per")
     return None if sli is None or len(reader.problems) > before else Measured(sli, where, per, source)

@@ -10,10 +10,11 @@ from typing import Final
 
 import yaml
 
-from detectors.slo.keys import NAME_PATTERN, Key
+from detectors.slo.keys import NAME_PATTERN
 from detectors.slo.nodes import Reader, kind_of
 from detectors.slo.openslo.durations import UNITS, Shorthand, parse_shorthand
 from detectors.slo.openslo.keys import LONGEST_DESCRIPTION, Entry
+from detectors.slo.shapes import Key
 
 _STRICT_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 

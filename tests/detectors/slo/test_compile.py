@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from detectors.slo.compile import compile_rules, rule_id, throttled_rule_id
+from detectors.slo.kinds.latency import Latency
 from detectors.slo.parse import parse_slos
-from detectors.slo.spec import Latency, Policy, Slo
+from detectors.slo.spec import Policy, Slo
 from telemetry.columns import columns_of
 from telemetry.matchers import parse_matchers
 from telemetry.rules import Below, NoError, Present

@@ -5,19 +5,18 @@ from __future__ import annotations
 import pytest
 
 from detectors.slo.calendar import Calendar
+from detectors.slo.kinds.cost import Cost
+from detectors.slo.kinds.drift import Drift
+from detectors.slo.kinds.errors import Errors
+from detectors.slo.kinds.latency import Latency
+from detectors.slo.kinds.quantile import Quantile
 from detectors.slo.parse import load_slos, parse_slos
+from detectors.slo.reference import FirstReference, RecentReference
 from detectors.slo.spec import (
     BurnPair,
-    Cost,
-    Drift,
-    Errors,
-    FirstReference,
-    Latency,
     Occurrences,
     Policy,
-    Quantile,
     RatioTimeslices,
-    RecentReference,
     Sequential,
     Timeslices,
 )

@@ -9,8 +9,10 @@ import pytest
 
 from detectors.slo.compile import rule_id, slices_rule_id
 from detectors.slo.engine import Engine
+from detectors.slo.kinds.drift import Drift
+from detectors.slo.kinds.quantile import Quantile
+from detectors.slo.reference import FirstReference, RecentReference
 from detectors.slo.slices import GRACE_NS, LATE_NS, SliceBook
-from detectors.slo.spec import Drift, FirstReference, Quantile, RecentReference
 from telemetry.deltas import DistributionDelta, SliDelta
 from telemetry.sketches import DDSketch
 from telemetry.windows import BUCKET_NS, NANOS

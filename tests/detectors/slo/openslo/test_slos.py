@@ -6,7 +6,10 @@ import pytest
 
 from detectors.slo.calendar import Calendar
 from detectors.slo.compile import compile_rules
-from detectors.slo.spec import OCCURRENCES, Cost, Errors, Latency, RatioTimeslices, Timeslices
+from detectors.slo.kinds.cost import Cost
+from detectors.slo.kinds.errors import Errors
+from detectors.slo.kinds.latency import Latency
+from detectors.slo.spec import OCCURRENCES, RatioTimeslices, Timeslices
 from telemetry.windows import NANOS, parse_duration
 from tests.detectors.slo.openslo.written import FOREIGN, LATENCY, OURS, compiled, document, read, said, slo
 
