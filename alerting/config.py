@@ -20,7 +20,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,14 @@ from pydantic import ValidationError
 
 from alerting.config_models import AlertingModel, ReceiverModel, RouteModel, SlackModel, WebhookModel
 from alerting.config_problems import sentences
+from alerting.inhibition import InhibitRule
 from alerting.receivers.protocol import Receiver
 from alerting.receivers.slack import SlackReceiver
 from alerting.receivers.webhook import WebhookReceiver
 from alerting.routing import GroupTiming, Route
 from alerting.secret_references import SecretReference
 from alerting.state import AlertTiming
+from alerting.time_intervals import NamedIntervals
 from telemetry.errors import ConfigError
 from telemetry.windows import NANOS
 
@@ -46,6 +48,7 @@ class AlertingConfig:
 
     Attributes:
         route: the root of the route tree; None without receivers.
+        inhibit_rules: which alerts keep which others quiet.
         correlation_ns: how far apart the onsets of one fault's alerts may lie.
         runbooks: the user's own folder.
         external_url: where people reach the dashboard; empty when it is not configured.
@@ -53,6 +56,7 @@ class AlertingConfig:
 
     receivers: tuple[Receiver, ...] = ()
     route: Route | None = None
+    inhibit_rules: tuple[InhibitRule, ...] = ()
     timing: AlertTiming = field(default_factory=AlertTiming)
     correlation_ns: int = DEFAULT_CORRELATION_NS
     runbooks: Path | None = None
@@ -80,6 +84,9 @@ def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: s
     return AlertingConfig(
         receivers=receivers,
         route=_root(model),
+        inhibit_rules=tuple(
+            InhibitRule(rule.source_matchers, rule.target_matchers, rule.equal) for rule in model.inhibit_rules
+        ),
         timing=AlertTiming(model.pending_for, model.keep_firing_for, model.reopen_within, model.renotify_after),
         correlation_ns=model.correlation_window,
         runbooks=folder / model.runbooks if model.runbooks else None,
@@ -132,24 +139,26 @@ def _root(model: AlertingModel) -> Route | None:
     if model.route is None:
         return Route(receiver=model.receivers[0].name)
     assert model.route.receiver is not None, "the model demands it of the root"
-    above = Route(receiver=model.route.receiver)
-    return _route(model.route, above)
+    intervals = {
+        entry.name: NamedIntervals(entry.name, tuple(part.interval() for part in entry.time_intervals))
+        for entry in model.time_intervals
+    }
+    return _route(model.route, Route(receiver=model.route.receiver), intervals)
 
 
-def _route(node: RouteModel, above: Route) -> Route:
+def _route(node: RouteModel, above: Route, intervals: Mapping[str, NamedIntervals]) -> Route:
     timing = GroupTiming(
         above.timing.group_wait_ns if node.group_wait is None else node.group_wait,
         above.timing.group_interval_ns if node.group_interval is None else node.group_interval,
         above.timing.repeat_interval_ns if node.repeat_interval is None else node.repeat_interval,
     )
-    inherited = Route(
+    own = Route(
         receiver=node.receiver or above.receiver,
         matchers=node.matchers,
         go_on=node.go_on,
         group_by=above.group_by if node.group_by is None else tuple(node.group_by),
         timing=timing,
+        muted_in=tuple(intervals[name] for name in node.mute_time_intervals),
+        active_in=tuple(intervals[name] for name in node.active_time_intervals),
     )
-    children = tuple(_route(child, inherited) for child in node.routes)
-    return Route(
-        inherited.receiver, inherited.matchers, inherited.go_on, inherited.group_by, inherited.timing, children
-    )
+    return replace(own, routes=tuple(_route(child, own, intervals) for child in node.routes))

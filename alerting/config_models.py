@@ -6,8 +6,10 @@ import re
 from typing import Annotated, Any, Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
+from alerting.config_strict import Name, Strict
+from alerting.config_times import TimeIntervalsModel
 from alerting.receivers.webhook import Format
 from telemetry.errors import DurationError, MatcherError
 from telemetry.matchers import Matchers, parse_matchers
@@ -39,16 +41,11 @@ def _matchers(value: Any) -> Matchers:
 
 
 Duration = Annotated[int, BeforeValidator(_duration)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
-
-
-class SlackModel(_Strict):
+class SlackModel(Strict):
     """An incoming webhook; its URL is a secret."""
 
     webhook_url_env: Variable | None = None
@@ -61,7 +58,7 @@ class SlackModel(_Strict):
         return self
 
 
-class WebhookModel(_Strict):
+class WebhookModel(Strict):
     """A URL of the user's own."""
 
     url: Text | None = None
@@ -86,7 +83,7 @@ class WebhookModel(_Strict):
         return self
 
 
-class ReceiverModel(_Strict):
+class ReceiverModel(Strict):
     """Somebody to tell, by one or both ways."""
 
     name: Name
@@ -101,7 +98,7 @@ class ReceiverModel(_Strict):
         return self
 
 
-class RouteModel(_Strict):
+class RouteModel(Strict):
     """A node of the route tree; what is left out is inherited."""
 
     receiver: str | None = None
@@ -111,6 +108,8 @@ class RouteModel(_Strict):
     group_wait: Duration | None = None
     group_interval: Duration | None = None
     repeat_interval: Duration | None = None
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
     routes: tuple[RouteModel, ...] = ()
 
     @field_validator("group_by")
@@ -129,12 +128,30 @@ class RouteModel(_Strict):
         return interval
 
 
-class AlertingModel(_Strict):
+class InhibitRuleModel(Strict):
+    """While a source is active, targets are quiet."""
+
+    source_matchers: Annotated[Matchers, BeforeValidator(_matchers)]
+    target_matchers: Annotated[Matchers, BeforeValidator(_matchers)]
+    equal: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _some_condition(self) -> Self:
+        if not self.source_matchers.items or not self.target_matchers.items:
+            raise ValueError(
+                "a rule without matchers would keep everything quiet; write both source and target matchers"
+            )
+        return self
+
+
+class AlertingModel(Strict):
     """The section."""
 
     external_url: Text | None = None
     receivers: tuple[ReceiverModel, ...] = ()
     route: RouteModel | None = None
+    inhibit_rules: tuple[InhibitRuleModel, ...] = ()
+    time_intervals: tuple[TimeIntervalsModel, ...] = ()
     pending_for: Duration = 0
     keep_firing_for: Duration = 60 * NANOS
     reopen_within: Duration = 30 * 60 * NANOS
@@ -163,21 +180,35 @@ class AlertingModel(_Strict):
             raise ValueError("route has no receiver; the root must name one, so that every alert reaches somebody")
         if self.route.matchers.items or self.route.go_on:
             raise ValueError("the root route has matchers or continue; put them into its routes:")
-        _check_receivers(self.route, frozenset(names), "route", 0)
+        if self.route.mute_time_intervals or self.route.active_time_intervals:
+            raise ValueError("the root route has time intervals; put them into its routes:")
+        _check_route(self.route, frozenset(names), self._interval_names(), "route")
         return self
 
+    def _interval_names(self) -> frozenset[str]:
+        names = [entry.name for entry in self.time_intervals]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two time intervals are named {twice[0]!r}; rename one")
+        return frozenset(names)
 
-def _check_receivers(node: RouteModel, names: frozenset[str], where: str, depth: int) -> None:
-    if depth > _MAX_DEPTH:
+
+def _check_route(node: RouteModel, receivers: frozenset[str], intervals: frozenset[str], where: str) -> None:
+    if where.count(".routes[") > _MAX_DEPTH:
         raise ValueError(f"{where} is nested more than {_MAX_DEPTH} deep; flatten the tree")
-    if node.receiver is not None and node.receiver not in names:
-        known = ", ".join(sorted(names)) or "none is defined"
-        raise ValueError(
-            f"{where}.receiver names {node.receiver[:100]!r}, which is no receiver ({known}); "
-            "define it or correct the name"
-        )
+    if node.receiver is not None:
+        _check_name(node.receiver, receivers, f"{where}.receiver", "receiver")
+    for key in ("mute_time_intervals", "active_time_intervals"):
+        for name in getattr(node, key):
+            _check_name(name, intervals, f"{where}.{key}", "time interval")
     for place, child in enumerate(node.routes):
-        _check_receivers(child, names, f"{where}.routes[{place}]", depth + 1)
+        _check_route(child, receivers, intervals, f"{where}.routes[{place}]")
+
+
+def _check_name(name: str, defined: frozenset[str], where: str, kind: str) -> None:
+    if name not in defined:
+        known = ", ".join(sorted(defined)) or "none is defined"
+        raise ValueError(f"{where} names {name[:100]!r}, which is no {kind} ({known}); define it or correct the name")
 
 
 def _exactly_one(**given: str | None) -> None:

@@ -65,8 +65,9 @@ def dispatches(
                 if receiver.name != destination.receiver:
                     continue
                 before = told.get(key)
-                reason = reason_to_tell(before, group, destination.timing, now_ns, unsaid=key in unsaid)
-                if reason is None:
+                reason = reason_to_tell(before, group, destination.route.timing, now_ns, unsaid=key in unsaid)
+                # An end disturbs nobody, and who was told of a beginning waits for it.
+                if reason is None or (reason != "resolved" and destination.route.mute_reason(now_ns)):
                     continue
                 known = telling(before, reason, group, now_ns)
                 notification = None

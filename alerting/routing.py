@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from alerting.time_intervals import NamedIntervals
 from telemetry.matchers import Matchers
 from telemetry.windows import NANOS
 
@@ -28,7 +29,12 @@ class GroupTiming:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A node of the tree; everything is filled in, nothing is inherited any more."""
+    """A node of the tree; everything is filled in, nothing is inherited any more.
+
+    Attributes:
+        muted_in: while one of these holds, the node tells nobody of what fires.
+        active_in: while none of these holds, neither; empty for always.
+    """
 
     receiver: str
     matchers: Matchers = field(default_factory=Matchers)
@@ -36,6 +42,15 @@ class Route:
     group_by: tuple[str, ...] = ()
     timing: GroupTiming = field(default_factory=GroupTiming)
     routes: tuple[Route, ...] = ()
+    muted_in: tuple[NamedIntervals, ...] = ()
+    active_in: tuple[NamedIntervals, ...] = ()
+
+    def mute_reason(self, now_ns: int) -> str | None:
+        """Why the node tells nobody at a time (ns): the interval's name; None when it does tell."""
+        muting = next((interval.name for interval in self.muted_in if interval.contains(now_ns)), None)
+        if muting is None and self.active_in and not any(interval.contains(now_ns) for interval in self.active_in):
+            return f"outside of {', '.join(interval.name for interval in self.active_in)}"
+        return muting
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +60,13 @@ class Destination:
     Attributes:
         group_labels: the alert's values of the labels that the route groups by.
         key: identifies route and group, as Alertmanager writes it: ``{}/{severity="page"}:{slo="x"}``.
+        route: the node of the tree that leads there.
     """
 
     receiver: str
     key: str
     group_labels: tuple[tuple[str, str], ...]
-    timing: GroupTiming
+    route: Route
 
 
 def destinations(root: Route, labels: Mapping[str, str], incident: str) -> tuple[Destination, ...]:
@@ -58,16 +74,17 @@ def destinations(root: Route, labels: Mapping[str, str], incident: str) -> tuple
 
     A group never reaches beyond its incident: ``incident`` is always among its labels.
     """
-    return tuple(_destination(route, path, labels, incident) for route, path in _matching(root, "", labels))
+    return tuple(_destination(route, path, labels, incident) for route, path in matching(root, labels))
 
 
-def _matching(route: Route, above: str, labels: Mapping[str, str]) -> list[tuple[Route, str]]:
+def matching(route: Route, labels: Mapping[str, str], above: str = "") -> list[tuple[Route, str]]:
+    """The nodes below ``route`` that tell of an alert, each with its path in the tree; ``above`` is the path so far."""
     if not route.matchers.accepts(labels):
         return []
     path = f"{above}/{route.matchers}" if above else str(route.matchers)
     found: list[tuple[Route, str]] = []
     for child in route.routes:
-        below = _matching(child, path, labels)
+        below = matching(child, labels, path)
         found.extend(below)
         if below and not child.go_on:
             break
@@ -78,7 +95,7 @@ def _destination(route: Route, path: str, labels: Mapping[str, str], incident: s
     names = labels.keys() if ALL_LABELS in route.group_by else [name for name in route.group_by if name in labels]
     values = {name: labels[name] for name in names} | {"incident": incident}
     group_labels = tuple(sorted(values.items()))
-    return Destination(route.receiver, f"{path}:{format_labels(dict(group_labels))}", group_labels, route.timing)
+    return Destination(route.receiver, f"{path}:{format_labels(dict(group_labels))}", group_labels, route)
 
 
 def format_labels(labels: Mapping[str, str]) -> str:

@@ -240,8 +240,9 @@ class Alerting:
     ) -> _Decision:
         world = repository.load_world(connection, now_ns - self._config.timing.reopen_within_ns)
         steps = advance(
-            world.alerts, findings, now_ns, self._config.timing, withdrawn=withdrawn, suppressors=self._suppressors
-        )
+            world.alerts, findings, now_ns, self._config.timing,
+            withdrawn=withdrawn, suppressors=self._suppressors, inhibit_rules=self._config.inhibit_rules,
+        )  # fmt: skip
         draft = plan(world, steps, diagnoses, now_ns, self._rules)
         members = {number: tuple(group.values()) for number, group in draft.members.items()}
         held = {finding.fingerprint: finding for finding in findings}

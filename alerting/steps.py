@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from alerting.correlation import precedence
 from alerting.evidence import clean
 from alerting.incidents import Alert
+from alerting.inhibition import InhibitRule, inhibitors
 from alerting.state import AlertState, AlertTiming, Event, step
 from alerting.texts import cut
 from telemetry.findings import Finding
@@ -48,6 +50,7 @@ def advance(
     *,
     withdrawn: Collection[str] = (),
     suppressors: Sequence[Suppressor] = (),
+    inhibit_rules: Sequence[InhibitRule] = (),
 ) -> tuple[Step, ...]:
     """The step of every alert that is known or found; those that neither change nor matter are left out.
 
@@ -58,13 +61,14 @@ def advance(
         timing: how long changes take.
         withdrawn: fingerprints that late data proved wrong.
         suppressors: who else may keep an alert quiet.
+        inhibit_rules: which alerts keep which others quiet.
     """
     known = latest(alerts)
     held: dict[str, Finding] = {}
     for finding in findings:
         held.setdefault(finding.fingerprint, finding)
     states = {fingerprint: alert.state for fingerprint, alert in known.items()}
-    steps: list[Step] = []
+    taken: dict[str, Step] = {}
 
     def is_suppressed(fingerprint: str) -> tuple[bool, str]:
         return (known[fingerprint].suppressed_by if fingerprint in known else None) is not None, fingerprint
@@ -79,12 +83,31 @@ def advance(
         old = before.state if before else AlertState()
         state, events = step(old, found, now_ns, timing, suppressed=quiet, withdrawn=fingerprint in withdrawn)
         states[fingerprint] = state
-        if state != old:
-            if found is None and before is not None:
-                quiet_by = before.suppressed_by
-            after = replace(_described(before, found, events), state=state, suppressed_by=quiet_by)
-            steps.append(Step(before, after, events))
-    return tuple(sorted(steps, key=lambda taken: taken.after.fingerprint))
+        taken[fingerprint] = _taken(before, found, state, events, quiet_by)
+    for fingerprint, source in _inhibited(inhibit_rules, taken.values()).items():
+        before, found = known.get(fingerprint), held.get(fingerprint)
+        if found is not None and taken[fingerprint].after.state.status != "suppressed":
+            old = before.state if before else AlertState()
+            state, events = step(old, found, now_ns, timing, suppressed=True)
+            taken[fingerprint] = _taken(before, found, state, events, source)
+    changed = (one for one in taken.values() if one.after.state != (one.before.state if one.before else AlertState()))
+    return tuple(sorted(changed, key=lambda one: one.after.fingerprint))
+
+
+def _taken(
+    before: Alert | None, found: Finding | None, state: AlertState, events: tuple[Event, ...], quiet_by: str | None
+) -> Step:
+    if found is None and before is not None:
+        quiet_by = before.suppressed_by
+    return Step(before, replace(_described(before, found, events), state=state, suppressed_by=quiet_by), events)
+
+
+def _inhibited(rules: Sequence[InhibitRule], taken: Iterable[Step]) -> dict[str, str]:
+    """Who is inhibited by whom, as the states stand without inhibition."""
+    if not rules:
+        return {}
+    active = sorted((one.after for one in taken if one.after.state.active), key=precedence)
+    return inhibitors(rules, {alert.fingerprint: alert.labels for alert in active})
 
 
 def latest(alerts: Iterable[Alert]) -> dict[str, Alert]:

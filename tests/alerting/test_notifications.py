@@ -371,7 +371,7 @@ TREE = parse(
 def test_the_route_tree_is_alertmanagers(labels, expected):
     found = destinations(TREE, labels, "INC-1")
     assert [(destination.receiver, destination.key) for destination in found] == expected
-    assert {destination.timing.repeat_interval_ns for destination in found} == {3600 * NANOS}
+    assert {destination.route.timing.repeat_interval_ns for destination in found} == {3600 * NANOS}
 
 
 def test_tickets_and_pages_of_one_incident_go_their_own_ways(lite):

@@ -1,0 +1,66 @@
+"""What an ``alerting:`` section says correctly but cannot mean; it reports, and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, get_args
+
+from alerting.config import AlertingConfig, check_receivers
+from alerting.inhibition import InhibitRule
+from alerting.routing import Route
+from telemetry.errors import ConfigError
+from telemetry.findings import Severity
+from telemetry.matchers import Matchers
+
+_SEVERITIES: Final[tuple[str, ...]] = get_args(Severity)
+
+
+def lint(config: AlertingConfig) -> list[ConfigError]:
+    """Every warning: missing secrets, receivers and routes that nothing reaches, rules that quiet too much."""
+    found = [*check_receivers(config), *_inhibitions(config.inhibit_rules)]
+    if config.route is not None:
+        found.extend(_unreachable(config.route, "alerting.route"))
+        reached = set(_receivers(config.route))
+        found.extend(
+            ConfigError("no route leads to it", where=f"receiver {name}", remedy="name it in a route, or remove it")
+            for name in dict.fromkeys(receiver.name for receiver in config.receivers) if name not in reached
+        )  # fmt: skip
+    return found
+
+
+def _receivers(route: Route) -> Iterator[str]:
+    """Receivers that the tree can lead to; a node whose children take everything tells nobody itself."""
+    if not any(not child.matchers.items for child in route.routes):
+        yield route.receiver
+    for child in route.routes:
+        yield from _receivers(child)
+
+
+def _unreachable(route: Route, where: str) -> Iterator[ConfigError]:
+    taken: int | None = None
+    for place, child in enumerate(route.routes):
+        here = f"{where}.routes[{place}]"
+        if taken is not None:
+            what = f"is never reached: routes[{taken}] before it takes every alert"
+            yield ConfigError(what, where=here, remedy="write continue: true there, or put this one first")
+        yield from _severities(child.matchers, here)
+        yield from _unreachable(child, here)
+        if not child.matchers.items and not child.go_on:
+            taken = place if taken is None else taken
+
+
+def _inhibitions(rules: tuple[InhibitRule, ...]) -> Iterator[ConfigError]:
+    for place, rule in enumerate(rules):
+        where = f"alerting.inhibit_rules[{place}]"
+        yield from _severities(rule.source, where)
+        yield from _severities(rule.target, where)
+        if not rule.equal:
+            what = "has no equal: one source anywhere keeps every target quiet"
+            yield ConfigError(what, where=where, remedy="write equal: [service], or whatever the two must share")
+
+
+def _severities(matchers: Matchers, where: str) -> Iterator[ConfigError]:
+    for matcher in matchers.items:
+        if matcher.name == "severity" and not any(matcher.accepts(severity) for severity in _SEVERITIES):
+            remedy = f"write one of {', '.join(_SEVERITIES)}"
+            yield ConfigError(f"{matcher} accepts no alert of Tailwatch's", where=where, remedy=remedy)
