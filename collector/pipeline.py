@@ -60,11 +60,13 @@ class Pipeline:
     keep_rows: bool = True
     fingerprint_key: bytes | None = None
     _named: frozenset[str] = field(init=False, repr=False)
+    _rule_ids: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         names = [name for rule in self.rules for name in rule.names]
         names += [name for price in self.prices.prices for name in price.where.names]
         object.__setattr__(self, "_named", attributes_among(names))
+        object.__setattr__(self, "_rule_ids", frozenset(rule.id for rule in self.rules))
 
     def unpack(self, request: Request) -> Body:
         """The body of ``request`` without its compression; the same bytes give the same digest, and are counted once.
@@ -121,6 +123,7 @@ class Pipeline:
             sli=deltas.sli,
             distributions=deltas.distributions,
             spans=len(kept),
+            rules=self._rule_ids,
         )
         return Prepared(payload, tallies, _unpriced(kept))
 

@@ -17,6 +17,7 @@ from storage.database import Database
 from storage.feedback import FeedbackRow, insert_feedback
 from storage.increments import insert_distributions, insert_sli
 from storage.metric_points import insert_points
+from storage.revisions import note_uncounted
 from storage.statements import chunks, insert_new
 from storage.tables import payloads
 from telemetry.columns import Columns
@@ -54,6 +55,7 @@ class PreparedPayload:
         sli, distributions: what they add to the counters.
         points: what they add to metrics.
         spans: how many records they carried.
+        rules: ids of the rules that these were counted by; None for what carries no records, such as verdicts.
     """
 
     digests: tuple[bytes, ...]
@@ -63,6 +65,7 @@ class PreparedPayload:
     distributions: tuple[DistributionDelta, ...] = ()
     points: tuple[MetricPoint, ...] = ()
     spans: int = 0
+    rules: frozenset[str] | None = None
 
 
 def known(db: Database, digests: Iterable[bytes]) -> frozenset[bytes]:
@@ -104,6 +107,9 @@ def commit(db: Database, group: Sequence[PreparedPayload], now_ns: int, kept: fr
             insert_feedback(connection, [row for payload in group for row in payload.feedback])
         insert_blocks(connection, blocks)
         _note_unkept(connection, [columns for columns in records if columns.signal not in kept])
+        counted = [payload.rules for payload in group if payload.rules is not None and payload.spans]
+        if counted:
+            note_uncounted(connection, counted[0].intersection(*counted[1:]))
 
 
 def _claim(connection: Connection, digests: Sequence[bytes], now_ns: int) -> None:

@@ -3,7 +3,7 @@
     with standstill(db) as connection:
         ... count rows, which db.read() shows as they stay ...
         start_ns = replaceable_from(connection, rules)
-        replace_counters(connection, rules, start_ns, sli, distributions)
+        replace_counters(connection, rules, start_ns, end_ns, sli, distributions)
 
 Ask for the start last: rows that were deleted while they were counted have moved it.
 """
@@ -63,14 +63,20 @@ def replace_counters(
     connection: Connection,
     rules: Sequence[str],
     start_ns: int,
+    end_ns: int,
     sli: Iterable[SliDelta],
     distributions: Iterable[DistributionDelta],
 ) -> None:
-    """Drop the counters of ``rules`` in buckets from ``start_ns`` on, and insert what lies there of the others.
+    """Drop the counters of ``rules`` in buckets of [start, end), and insert what lies there of the others.
+
+    The end is a whole hour, so that it cuts no folded bucket.
 
     Incremental readers see neither: they go on with what they had until they load anew.
     """
     for table in DELTA_TABLES:
-        connection.execute(delete(table).where(table.c.rule.in_(rules), table.c.bucket_ns >= start_ns))
-    insert_sli(connection, (delta for delta in sli if delta.bucket_ns >= start_ns), read=True)
-    insert_distributions(connection, (delta for delta in distributions if delta.bucket_ns >= start_ns), read=True)
+        within = table.c.bucket_ns >= start_ns, table.c.bucket_ns < end_ns
+        connection.execute(delete(table).where(table.c.rule.in_(rules), *within))
+    insert_sli(connection, (delta for delta in sli if start_ns <= delta.bucket_ns < end_ns), read=True)
+    insert_distributions(
+        connection, (delta for delta in distributions if start_ns <= delta.bucket_ns < end_ns), read=True
+    )

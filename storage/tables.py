@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Double,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -178,3 +179,28 @@ collectors: Final = Table(
     Column("seen_ns", BigInteger, nullable=False),
 )
 """The processes that count into the database; ``rules`` is a JSON list of what each counts."""
+
+corrections: Final = Table(
+    "corrections",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("slos", Text, nullable=False),
+    Column("matchers", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Times that count in no budget; ``slos`` and ``matchers`` are JSON lists. The database refuses to change a row."""
+
+correction_cancellations: Final = Table(
+    "correction_cancellations",
+    metadata,
+    Column("correction", BigInteger, ForeignKey("corrections.id"), primary_key=True, autoincrement=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("cancelled_ns", BigInteger, nullable=False),
+)
+"""Corrections that were taken back, each once. The database refuses to change a row."""

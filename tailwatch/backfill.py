@@ -1,14 +1,18 @@
-"""Counts stored records for SLOs that the collector did not count by, so that new and returning ones are whole.
+"""Counts stored records for SLOs that they were not counted for when they came in, so that new ones are whole too.
 
-A revision is backfilled while the collector counts by it. One that leaves the configuration is retired, since its
-counters will lack what comes in without it; when it returns, they are replaced as far back as rows are complete.
+It goes from slice to slice of event time: within one transaction, during which nobody commits records, what a slice's
+counters held is replaced by a count of all rows of the slice. What is committed before is among these rows, and what is
+committed later is counted on its way in; so nothing is lost or counted twice, however much comes in meanwhile, and
+commits wait for a slice at most. Whoever is killed leaves slices that are filled or not, and the next start goes on.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Final
 
 from collector.cardinality import CardinalityGuard
 from collector.rollup import Deltas, roll_up
@@ -16,11 +20,16 @@ from detectors.slo.compile import verdicts_of
 from storage import logs, spans
 from storage.coverage import complete_from
 from storage.database import Database, Transaction
+from storage.reader import record_hours
 from storage.recount import replace_counters, replaceable_from, standstill
-from storage.revisions import mark_backfilled, register, retire, revisions
+from storage.revisions import begin_backfill, end_backfill, register, revisions
 from telemetry.rules import SERIES_RULE_ID, RollupRule
 
-_FOREVER_NS = 2**63 - 1
+_FOREVER_NS: Final = 2**63 - 1
+_SLICE_RECORDS: Final = 200_000
+"""Records of a slice, about; whole hours, since counters are folded to hours in time."""
+_YIELD_S: Final = 0.02
+"""Between slices, for commits that waited: a lock goes to whoever asks first, and that would be the next slice."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,21 +37,29 @@ _log = logging.getLogger(__name__)
 def backfill(database: Database, rules: Sequence[RollupRule], guard: CardinalityGuard, now_ns: int) -> list[str]:
     """Make the counters of ``rules`` whole, as far back as stored rows are; the ids of those that lacked something.
 
-    All or nothing, in one transaction; others that write to the database wait meanwhile. Call it before the intake
-    opens: records that arrive later are counted on their way in.
+    Whatever this process commits meanwhile has to be counted by ``rules`` already. One that another process does not
+    count by is filled all the same, but passes for whole only once every commit since the beginning counted by it.
 
     Raises:
-        StorageError: the database cannot be used.
+        StorageError: the database cannot be used; what was filled stays, and the rest is filled another time.
     """
-    configured = {rule.id: rule for rule in rules if rule.id != SERIES_RULE_ID}
-    if backfilled(database) == configured.keys():
+    missing = lacking(database, rules)
+    if not missing:
         return []
     with standstill(database) as connection:
-        retire(connection, backfilled(database) - configured.keys())
-        lacking = [rule for rule in configured.values() if _lacks(connection, rule, now_ns)]
-        if lacking:
-            _recount(database, connection, lacking, guard, now_ns)
-    return [rule.id for rule in lacking]
+        for rule in missing:
+            register(connection, _slo_of(rule), rule.id, str(rule), now_ns)
+            begin_backfill(connection, _slo_of(rule), rule.id, now_ns)
+        complete_ns = complete_from(connection)
+    events = 0
+    for start_ns, end_ns in _slices(database, complete_ns):
+        events += _fill(database, missing, guard, start_ns=start_ns, end_ns=end_ns, now_ns=now_ns)
+        time.sleep(_YIELD_S)
+    whole = [_end(database, rule, now_ns) for rule in missing]
+    _log.info("counted %d stored events for new SLOs", events)
+    if not all(whole):
+        _log.warning("another process on this database takes records in that it does not count for new SLOs")
+    return [rule.id for rule in missing]
 
 
 def backfilled(database: Database) -> frozenset[str]:
@@ -54,18 +71,33 @@ def backfilled(database: Database) -> frozenset[str]:
     return frozenset(one.revision for one in revisions(database) if one.backfilled_ns is not None)
 
 
+def lacking(database: Database, rules: Sequence[RollupRule]) -> list[RollupRule]:
+    """Those of ``rules`` whose counters lack something.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    whole = backfilled(database)
+    return [rule for rule in rules if rule.id not in whole and rule.id != SERIES_RULE_ID]
+
+
 def count_stored(
-    database: Database, rules: Sequence[RollupRule], guard: CardinalityGuard, now_ns: int, start_ns: int = 0
+    database: Database,
+    rules: Sequence[RollupRule],
+    guard: CardinalityGuard,
+    now_ns: int,
+    start_ns: int = 0,
+    end_ns: int = _FOREVER_NS,
 ) -> Deltas:
-    """What the stored records from ``start_ns`` on add to the counters of ``rules``; nothing is written.
+    """What the stored records of [start, end) add to the counters of ``rules``; nothing is written.
 
     Raises:
         StorageError: the database cannot be used.
     """
     fields = frozenset().union(*(rule.names for rule in rules))
     batches = chain(
-        spans.iterate_columns(database, start_ns, _FOREVER_NS, fields=fields),
-        logs.iterate_columns(database, start_ns, _FOREVER_NS, fields=fields),
+        spans.iterate_columns(database, start_ns, end_ns, fields=fields),
+        logs.iterate_columns(database, start_ns, end_ns, fields=fields),
     )
     deltas = [roll_up(batch, rules, guard, now_ns) for batch in batches]
     return Deltas(
@@ -83,21 +115,44 @@ def void_from(connection: Transaction, rules: Sequence[RollupRule]) -> Mapping[s
     return found
 
 
-def _recount(
-    database: Database, connection: Transaction, lacking: Sequence[RollupRule], guard: CardinalityGuard, now_ns: int
-) -> None:
-    deltas = count_stored(database, lacking, guard, now_ns, complete_from(connection))
-    starts_ns = void_from(connection, lacking)
-    for rule in lacking:
-        sli = (delta for delta in deltas.sli if delta.rule == rule.id)
-        distributions = (delta for delta in deltas.distributions if delta.rule == rule.id)
-        replace_counters(connection, _own_ids(rule), starts_ns[rule.id], sli, distributions)
-        mark_backfilled(connection, _slo_of(rule), rule.id, now_ns)
-    _log.info("counted %d stored events for new SLOs", sum(delta.total for delta in deltas.sli))
+def _slices(database: Database, start_ns: int) -> Iterator[tuple[int, int]]:
+    """[start, end) of event time, cut at whole hours and the last one open, with some records each."""
+    records = 0
+    for hour_ns, count in record_hours(database, start_ns):
+        if records and records + count > _SLICE_RECORDS:
+            yield start_ns, hour_ns
+            start_ns, records = hour_ns, 0
+        records += count
+    yield start_ns, _FOREVER_NS
 
 
-def _lacks(connection: Transaction, rule: RollupRule, now_ns: int) -> bool:
-    return register(connection, _slo_of(rule), rule.id, str(rule), now_ns).backfilled_ns is None
+def _fill(
+    database: Database,
+    rules: Sequence[RollupRule],
+    guard: CardinalityGuard,
+    *,
+    start_ns: int,
+    end_ns: int,
+    now_ns: int,
+) -> int:
+    """Put counts of stored rows in the place of a slice's counters; how many events they are."""
+    with standstill(database) as connection:
+        deltas = count_stored(database, rules, guard, now_ns, start_ns, end_ns)
+        # Asked last: rows that were deleted while they were counted have moved it.
+        starts_ns = void_from(connection, rules)
+        for rule in rules:
+            replace_counters(
+                connection, _own_ids(rule), max(start_ns, starts_ns[rule.id]), end_ns,
+                (delta for delta in deltas.sli if delta.rule == rule.id),
+                (delta for delta in deltas.distributions if delta.rule == rule.id),
+            )  # fmt: skip
+    return sum(delta.total for delta in deltas.sli)
+
+
+def _end(database: Database, rule: RollupRule, began_ns: int) -> bool:
+    """Whether the rule is whole now."""
+    with database.write() as connection:
+        return end_backfill(connection, _slo_of(rule), rule.id, began_ns)
 
 
 def _own_ids(rule: RollupRule) -> tuple[str, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from storage.database import Database
 from storage.ingest import commit
-from storage.revisions import mark_backfilled, register, retire, revisions
+from storage.revisions import begin_backfill, end_backfill, register, revisions
 from storage.settings import read_setting, settle_setting, write_setting
 from storage.stats import block_stats, ingest_stats, table_stats
 from storage.status import load_statuses, save_statuses
@@ -22,7 +23,9 @@ def test_a_revision_is_registered_once_and_remembers_its_backfill(database: Data
     with database.write() as connection:
         first = register(connection, "errors", "a1", '{"good": 1}', NOW_NS)
         assert (first.created_ns, first.backfilled_ns) == (NOW_NS, None)
-        mark_backfilled(connection, "errors", "a1", NOW_NS + 5)
+        begin_backfill(connection, "errors", "a1", NOW_NS + 5)
+        assert register(connection, "errors", "a1", '{"good": 1}', NOW_NS + 6).backfilled_ns is None
+        assert end_backfill(connection, "errors", "a1", NOW_NS + 5)
         again = register(connection, "errors", "a1", '{"good": 1}', NOW_NS + 9)
         assert (again.created_ns, again.backfilled_ns) == (NOW_NS, NOW_NS + 5)
         changed = register(connection, "errors", "b2", '{"good": 2}', NOW_NS + 10)
@@ -36,16 +39,48 @@ def test_a_revision_is_registered_once_and_remembers_its_backfill(database: Data
 
 def test_an_unknown_revision_cannot_be_backfilled(database: Database):
     with pytest.raises(NotFoundError, match="SLO errors has no revision a1"), database.write() as connection:
-        mark_backfilled(connection, "errors", "a1", NOW_NS)
+        begin_backfill(connection, "errors", "a1", NOW_NS)
 
 
-def test_a_retired_revision_has_to_be_backfilled_again(database: Database):
+def test_records_that_were_not_counted_by_a_revision_undo_its_backfill(database: Database):
+    with database.write() as connection:
+        for revision in ("a1", "b2", "c3", "d4"):
+            register(connection, "errors", revision, "{}", NOW_NS)
+            begin_backfill(connection, "errors", revision, NOW_NS)
+        assert end_backfill(connection, "errors", "a1", NOW_NS)
+        assert end_backfill(connection, "errors", "b2", NOW_NS)
+    counted = replace(payload("a", span_columns(3)), spans=3, rules=frozenset({"b2", "c3"}))
+    commit(database, [counted], NOW_NS)
+    commit(database, [replace(payload("b"), rules=frozenset())], NOW_NS)
+    with database.write() as connection:
+        assert end_backfill(connection, "errors", "c3", NOW_NS)
+        assert not end_backfill(connection, "errors", "d4", NOW_NS), "the records came in while it was under way"
+    assert {found.revision: found.backfilled_ns for found in revisions(database)} == {
+        "a1": None, "b2": NOW_NS, "c3": NOW_NS, "d4": None,
+    }  # fmt: skip
+
+
+def test_what_several_payloads_of_a_commit_were_counted_by_is_what_all_of_them_were(database: Database):
     with database.write() as connection:
         for revision in ("a1", "b2"):
             register(connection, "errors", revision, "{}", NOW_NS)
-            mark_backfilled(connection, "errors", revision, NOW_NS)
-        retire(connection, {"a1"})
-    assert [(found.revision, found.backfilled_ns) for found in revisions(database)] == [("a1", None), ("b2", NOW_NS)]
+            begin_backfill(connection, "errors", revision, NOW_NS)
+            end_backfill(connection, "errors", revision, NOW_NS)
+    payloads = [
+        replace(payload(name, span_columns(3)), spans=3, rules=rules)
+        for name, rules in (("a", frozenset({"a1", "b2"})), ("b", frozenset({"b2"})))
+    ]
+    commit(database, payloads, NOW_NS)
+    assert {found.revision: found.backfilled_ns for found in revisions(database)} == {"a1": None, "b2": NOW_NS}
+
+
+def test_a_backfill_that_another_process_began_anew_does_not_end(database: Database):
+    with database.write() as connection:
+        register(connection, "errors", "a1", "{}", NOW_NS)
+        begin_backfill(connection, "errors", "a1", NOW_NS)
+        begin_backfill(connection, "errors", "a1", NOW_NS + 1)
+        assert not end_backfill(connection, "errors", "a1", NOW_NS)
+        assert end_backfill(connection, "errors", "a1", NOW_NS + 1)
 
 
 def test_statuses_are_replaced_as_a_whole(database: Database):

@@ -93,7 +93,7 @@ def test_what_comes_after_it_is_counted_on_its_way_in(database: Database, tmp_pa
     assert counted(database, slos) == {rule_id(slos.slos[0]): (35, 40)}
 
 
-def test_a_kill_before_the_note_leaves_nothing_behind(
+def test_a_kill_before_the_note_is_made_up_for(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slos = slo_set(tmp_path, AVAILABILITY)
@@ -103,10 +103,10 @@ def test_a_kill_before_the_note_leaves_nothing_behind(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(subject, "mark_backfilled", killed)
+        patch.setattr(subject, "end_backfill", killed)
         with pytest.raises(KeyboardInterrupt):
             fill(database, slos)
-    assert counted(database, slos) == {rule_id(slos.slos[0]): (0, 0)}
+    assert subject.backfilled(database) == frozenset()
     assert fill(database, slos) == [rule_id(slos.slos[0])]
     assert counted(database, slos) == {rule_id(slos.slos[0]): (26, 30)}
     assert fill(database, slos) == []
