@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
-from detectors.slo.kinds.errors import throttled_of
 from detectors.slo.spec import Occurrences, Slo
 from telemetry.matchers import Matcher, Matchers
 from telemetry.rules import RollupRule
@@ -23,7 +22,7 @@ def rule_id(slo: Slo) -> str:
     meaning: dict[str, Any] = {
         "service": slo.service,
         "kind": slo.kind,
-        "sli": asdict(slo.sli),
+        "sli": _counted(slo),
         "where": sorted(str(matcher) for matcher in slo.where.items),
         "per": sorted(slo.per),
     }
@@ -34,9 +33,10 @@ def rule_id(slo: Slo) -> str:
     return f"{slo.name}@{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 
 
-def throttled_rule_id(slo: Slo) -> str:
-    """Id of the rule that counts refused requests of an SLO with ``throttled: separate``."""
-    return throttled_of(rule_id(slo))
+def beside_rule_id(slo: Slo) -> str | None:
+    """Id of the rule that counts what is shown beside the SLI and never judged, ``<rule id>:<what>``; None without."""
+    beside = compile_rules(slo)[1:]
+    return beside[0].id if beside else None
 
 
 def slices_rule_id(slo: Slo) -> str:
@@ -53,3 +53,9 @@ def compile_rules(slo: Slo) -> tuple[RollupRule, ...]:
     """The rules of the SLI, see :meth:`detectors.slo.kinds.protocol.Sli.rules`."""
     where = Matchers((Matcher("service", "=", slo.service), *slo.where.items))
     return slo.sli.rules(rule_id(slo), where, slo.per)
+
+
+def _counted(slo: Slo) -> dict[str, Any]:
+    """The fields of the SLI that decide what is counted."""
+    whole = asdict(slo.sli)
+    return {one.name: whole[one.name] for one in fields(slo.sli) if one.metadata.get("counted", True)}

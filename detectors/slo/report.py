@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
+from detectors.slo.compile import beside_rule_id
 from detectors.slo.slices import Slices
 from detectors.slo.spec import Occurrences, RatioTimeslices, Slo, Timeslices
 from detectors.slo.states import state_of
@@ -29,6 +30,11 @@ class Report:
         self.source_silent = source_silent
         self._labels = [group_labels(group) for group in seen.groups]
         self._windows = seen.window_names
+
+    @cached_property
+    def _beside(self) -> str:
+        """What is counted beside the SLI: ``throttled``."""
+        return (beside_rule_id(self.slo) or "").rpartition(":")[2]
 
     @cached_property
     def _holding(self) -> dict[int, list[Alert]]:
@@ -96,8 +102,8 @@ class Report:
 
     def _detail(self, group: int) -> dict[str, Any]:
         detail = dict(self.slo.sli.facts()) | _budgeting_facts(self.slo)
-        if self.seen.refused is not None:
-            detail["throttled"] = int(self.seen.refused[group])
+        if self.seen.beside is not None:
+            detail[self._beside] = int(self.seen.beside[group])
         if self.tracker.slices is not None:
             detail["latest_slice"] = _slice_facts(self.tracker.slices, self.seen.groups[group], bad_only=False)
         return detail

@@ -14,7 +14,7 @@ from detectors.slo.alerts import DEFAULT_ARL_NS
 from detectors.slo.budget import remaining
 from detectors.slo.burn import MIN_BAD_YOUNG, MIN_BAD_YOUNG_SLICES, burn_rates, pair_holds
 from detectors.slo.calendar import Period
-from detectors.slo.compile import rule_id, slices_rule_id, throttled_rule_id
+from detectors.slo.compile import beside_rule_id, rule_id, slices_rule_id
 from detectors.slo.counted import CountedSlices
 from detectors.slo.evidence import MIN_BAD_EVENTS, MIN_BAD_SLICES, NO_ALARM, Evidence, Standing
 from detectors.slo.ledger import FINE_SPAN_NS, HOUR_NS, MINUTE_NS, NEVER, Counts, Ledger
@@ -64,7 +64,7 @@ class Observation:
         run_good, run_total: (groups,) counts since that onset.
         log_evidence: (groups,) log of the sequential statistic: of the last alarm while an alert rests on it, else now.
         silent: (groups,) whether a group has had no events for improbably long.
-        refused: (groups,) throttled requests in the SLO's window, where they are counted apart.
+        beside: (groups,) what is counted beside the SLI in its window, where something is: throttled requests, say.
         last_ns: start of the newest bucket that has events, -1 without any.
         silence_ns: silence that is improbable for the SLO's traffic as a whole.
         slice_deltas: verdicts over slices that are new since the last observation.
@@ -86,7 +86,7 @@ class Observation:
     run_total: Counts
     log_evidence: Rates
     silent: NDArray[np.bool_]
-    refused: Counts | None
+    beside: Counts | None
     last_ns: int
     silence_ns: float
     slice_deltas: list[SliDelta]
@@ -121,7 +121,7 @@ class Tracker:
         self._step_ns = slo.slice_ns or BUCKET_NS
         self._min_bad = MIN_BAD_SLICES if self.slices else MIN_BAD_EVENTS
         self._min_bad_young = (MIN_BAD_YOUNG_SLICES if self.slices else MIN_BAD_YOUNG) * slo.unit
-        self.refused = Ledger(slo.longest_window_ns, boundaries)
+        self.beside = Ledger(slo.longest_window_ns, boundaries)
         arl_ns = policy.sequential.arl_ns if policy.sequential else DEFAULT_ARL_NS
         tested = policy.sequential is not None or (policy.gate and policy.pairs)
         self.evidence: Evidence | None = None
@@ -136,13 +136,13 @@ class Tracker:
 
     def ingest(self, rows: Iterable[SliDelta]) -> None:
         """Take in counts of the SLO's rules; rows of other rules are not meant to come here."""
-        slices, refused = slices_rule_id(self.slo), throttled_rule_id(self.slo)
+        slices, aside = slices_rule_id(self.slo), beside_rule_id(self.slo)
         for row in rows:
             if row.rule == slices and self.slices is not None:
                 self.slices.restore([row])
                 self.ledger.add([row])
-            elif row.rule == refused:
-                self.refused.add([row])
+            elif row.rule == aside:
+                self.beside.add([row])
             else:
                 self.events.add([row])
                 if self._counted is not None:
@@ -197,7 +197,7 @@ class Tracker:
             remaining=remaining(good[own], total[own], slo.error_budget), alerts=alerts, onset_ns=onset,
             run_good=run_good, run_total=run_total,
             log_evidence=self._log_evidence(standing, alerts),
-            silent=(now_ns - last_ns > limit_ns)[places], refused=self._refused(now_ns, windows[own]),
+            silent=(now_ns - last_ns > limit_ns)[places], beside=self._aside(now_ns, windows[own]),
             last_ns=int(last_ns.max(initial=-1)), silence_ns=float(whole_ns[0]), slice_deltas=slice_deltas,
         )  # fmt: skip
 
@@ -250,12 +250,12 @@ class Tracker:
         age_ns = np.where(known, now_ns - np.where(known, self.events.first_ns, now_ns), 0)
         return events[0], np.clip(age_ns, BUCKET_NS, RATE_WINDOW_NS)
 
-    def _refused(self, now_ns: int, window_ns: int) -> Counts | None:
-        self.refused.advance(now_ns)
-        if not len(self.refused):
+    def _aside(self, now_ns: int, window_ns: int) -> Counts | None:
+        self.beside.advance(now_ns)
+        if not len(self.beside):
             return None
-        _, total = self.refused.window_sums(now_ns, [window_ns])
-        counts = dict(zip(self.refused.groups, total[0].tolist(), strict=True))
+        _, total = self.beside.window_sums(now_ns, [window_ns])
+        counts = dict(zip(self.beside.groups, total[0].tolist(), strict=True))
         return np.asarray([counts.get(group, 0) for group in self.ledger.groups], dtype=np.int64)
 
     def _prune(self, now_ns: int, changed_ns: Counts) -> Counts:

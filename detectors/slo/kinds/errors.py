@@ -37,7 +37,7 @@ class Errors:
         if self.throttled != "separate":
             return (own,)
         refused = Matcher("error_type", "=~", "|".join(sorted(THROTTLED_ERRORS)))
-        return own, RollupRule(throttled_of(rule), Matchers((*where.items, refused)), per, NoError("bad"))
+        return own, RollupRule(f"{rule}:throttled", Matchers((*where.items, refused)), per, NoError("bad"))
 
     def slices(self, rule: str) -> None:  # part of the protocol
         """None: it counts events."""
@@ -53,8 +53,3 @@ class Errors:
     def lint(self, error_budget: float) -> Iterator[Remark]:  # noqa: ARG002  # part of the protocol
         """Nothing can be wrong with it."""
         yield from ()
-
-
-def throttled_of(rule: str) -> str:
-    """Id of the rule that counts the refused requests beside those of ``rule``."""
-    return f"{rule}:throttled"

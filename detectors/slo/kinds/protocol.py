@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass
-from typing import Any, ClassVar, Literal, Protocol, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Literal, Protocol, Self
 
 from detectors.slo.kinds.values import Values
 from detectors.slo.shapes import Key
 from detectors.slo.slices import Slices
 from telemetry.matchers import Matchers
 from telemetry.rules import RollupRule
+
+
+UNCOUNTED: Final = MappingProxyType({"counted": False})
+"""Metadata of a field that decides nothing about what is counted: history goes on when it changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Sli(Protocol):
     A kind is a frozen dataclass with these members, alone in ``detectors/slo/kinds/<kind>.py`` and named in
     ``registry.py``; nothing else knows it by name. Its fields are its meaning: they make the id of its rules
     (:func:`detectors.slo.compile.rule_id`), under which its history is stored, so a field that is added later must not
-    change the id of what was written before.
+    change the id of what was written before. Fields that judge what is counted, or only show it, are ``UNCOUNTED``.
 
     A kind that counts events has ``slice_ns = None``, one rule whose predicate tells the good ones
     (:mod:`telemetry.rules`), and no ``slices``. A kind that judges slices of time has their length in ``slice_ns`` and

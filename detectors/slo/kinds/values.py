@@ -45,6 +45,10 @@ class Values:
         """Nanoseconds above 0."""
         return self.reader.duration(self.nodes[key], self.at(key)) if key in self.nodes else default
 
+    def switch(self, key: str, *, default: bool) -> bool | None:
+        """True or false."""
+        return self.reader.switch(self.nodes[key], self.at(key)) if key in self.nodes else default
+
     def count(self, key: str, default: int | None = None) -> int | None:
         """A whole number of at least 1."""
         return self.reader.count(self.nodes[key], self.at(key)) if key in self.nodes else default

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.slo.compile import compile_rules, rule_id, throttled_rule_id
+from detectors.slo.compile import beside_rule_id, compile_rules, rule_id
 from detectors.slo.kinds.latency import Latency
 from detectors.slo.parse import parse_slos
 from detectors.slo.spec import Policy, Slo
@@ -80,5 +80,5 @@ def test_refused_requests_are_counted_apart():
     )  # fmt: skip
     valid, good = main.good.masks(columns)
     assert (valid.tolist(), (valid & good).tolist()) == ([False, True, True], [False, False, True])
-    assert refused.id == throttled_rule_id(slo)
+    assert refused.id == beside_rule_id(slo)
     assert refused.where.mask(columns).tolist() == [True, False, False]

@@ -1,0 +1,1 @@
+"""How often predictions are right, as far as confidence tells before labels do."""
