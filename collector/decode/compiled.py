@@ -1,8 +1,8 @@
-"""The decoder of protobuf bodies: compiled code once it is ready, the protobuf library until then and without Numba.
+"""The decoder of protobuf bodies: compiled code once it is ready, the protobuf library until then and without LLVM.
 
-Numba takes half a second of CPU to import, which happens in a thread that ``warm`` starts; importing this module
-costs nothing. To compile, on the first start, takes much longer, hundreds of megabytes and the interpreter's lock,
-and cannot be broken off, so a process of its own does it and leaves the result in the cache.
+To compile, on the first start, takes many seconds, Numba with its hundreds of megabytes, and the interpreter's lock,
+and cannot be broken off. So a process of its own does it and leaves an object file in a cache, which is all that the
+serving process needs: it never imports Numba. ``warm`` links the file in a thread; importing this module costs nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import hashlib
 import importlib
 import logging
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -28,13 +28,14 @@ from collector.decode.raw_columns import RawColumns
 
 _log = logging.getLogger(__name__)
 
-_SECONDS: Final = 20
+_SECONDS: Final = 30
 """CPU time of the first compilation, roughly, on a machine of 2025."""
 
 _PACKAGE: Final = Path(__file__).parent
 _OWN: Final = _PACKAGE / "__pycache__"
-_FINISHED: Final = "finished"
-"""File that marks a cache as complete."""
+_PREFIX: Final = "tailwatch-decoder-"
+_DISUSED_S: Final = 7 * 86_400
+"""Code of another version that was loaded by nobody for so long is deleted when a new one is compiled."""
 
 
 class CompiledDecoder:
@@ -64,7 +65,7 @@ class CompiledDecoder:
 
         Args:
             directory: where compiled code may be kept when neither the package's own directory nor the user's
-                cache can be written. ``NUMBA_CACHE_DIR`` comes before all of them.
+                cache can be written.
         """
         with self._lock:
             if self._thread is None:
@@ -88,16 +89,16 @@ class CompiledDecoder:
 
     def _warm(self, directory: Path | None) -> None:
         try:
-            cache = cache_directory(directory)
-            finished = cache / _FINISHED
-            if not finished.exists():
+            file = object_file(directory)
+            if not file.exists():
                 _log.info(
                     "compiling the OTLP decoder (first start, about %d s); the slower one serves until then", _SECONDS
                 )
-                self._compile(cache)
-                finished.touch()
+                self._compile(file)
+                _delete_disused(file)
             kernel = importlib.import_module("collector.decode.kernel.decoder")
-            self._decode = kernel.compile_decoder(cache)
+            self._decode = kernel.load_decoder(file)
+            _note_use(file)
         except _ClosedError:
             return
         except Exception as error:  # noqa: BLE001  # whatever it is, the other decoder goes on serving
@@ -109,12 +110,12 @@ class CompiledDecoder:
         self._state = "ready"
         _log.info("the compiled OTLP decoder is ready")
 
-    def _compile(self, cache: Path) -> None:
+    def _compile(self, file: Path) -> None:
         with self._lock:
             if self._closing:
                 raise _ClosedError
             self._compiler = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-                [sys.executable, "-m", "collector.decode.kernel", str(cache)],
+                [sys.executable, "-m", "collector.decode.kernel", str(file)],
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,  # Ctrl-C is for the server, which ends this one
@@ -132,23 +133,20 @@ class _ClosedError(Exception):
     """Nobody waits for the decoder any more."""
 
 
-def cache_directory(fallback: Path | None) -> Path:
-    """A directory for this very version of the code on this machine; the first place that can be written."""
-    name = f"tailwatch-{_fingerprint()}"
+def object_file(fallback: Path | None) -> Path:
+    """Where the code for this very version and machine is, or may be written: the first such place."""
+    name = f"{_PREFIX}{_fingerprint()}.o"
     for place in _places(fallback):
-        directory = place / name
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            place.mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
-        if os.access(directory, os.W_OK):
-            return directory
-    return Path(tempfile.mkdtemp(prefix="tailwatch-"))
+        if (place / name).exists() or os.access(place, os.W_OK):
+            return place / name
+    return Path(tempfile.mkdtemp(prefix="tailwatch-")) / name
 
 
 def _places(fallback: Path | None) -> Iterator[Path]:
-    if "NUMBA_CACHE_DIR" in os.environ:
-        yield Path(os.environ["NUMBA_CACHE_DIR"])
     yield _OWN
     yield Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tailwatch"
     if fallback is not None:
@@ -156,12 +154,26 @@ def _places(fallback: Path | None) -> Iterator[Path]:
 
 
 def _fingerprint() -> str:
-    """What compiled code depends on: Numba notices a change of the file of one function, and not of those it calls."""
+    """What compiled code depends on: its sources, the compiler, and what the processor can do."""
+    llvm = importlib.import_module("llvmlite.binding")
+    machine = llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     versions = [metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
     checks = os.environ.get("NUMBA_BOUNDSCHECK", "")
-    digest = hashlib.blake2b(
-        repr((sys.version, platform.machine(), platform.processor(), versions, checks)).encode(), digest_size=8
-    )
+    digest = hashlib.blake2b(repr((machine, versions, checks)).encode(), digest_size=8)
     for source in sorted((_PACKAGE / "kernel").glob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+def _note_use(file: Path) -> None:
+    with suppress(OSError):  # of another user, who lets us read it
+        os.utime(file)
+
+
+def _delete_disused(newest: Path) -> None:
+    """Delete what lies beside the ``newest`` file, of other versions that nobody loads any more."""
+    last_s = newest.stat().st_mtime - _DISUSED_S
+    for file in newest.parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if file.stat().st_mtime < last_s:
+                file.unlink()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import subprocess
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from collector.decode import CompiledDecoder, Task
 from collector.decode import compiled as module
-from collector.decode.compiled import cache_directory
+from collector.decode.compiled import object_file
 from tests.collector.decode_cases import compiled
 from tests.collector.messages import NOW_NS, span, traces
 
@@ -20,8 +24,17 @@ SPANS = Task("span", frozenset({"custom"}), NOW_NS)
 BODY = traces([span(custom="x")]).SerializeToString()
 
 
-def test_importing_the_service_does_not_import_numba() -> None:
-    script = "import tailwatch.service, sys; sys.exit(any(name in sys.modules for name in ('numba', 'llvmlite')))"
+def test_importing_the_service_imports_no_compiler_and_decoding_never_numba() -> None:
+    compiled()
+    script = """
+import sys, tailwatch.service
+from collector.decode import CompiledDecoder, Task
+assert "numba" not in sys.modules and "llvmlite" not in sys.modules
+decoder = CompiledDecoder()
+decoder.warm().join()
+decoder([b""], Task("span", frozenset(), 0))
+assert decoder.state == "ready" and "numba" not in sys.modules
+"""
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
@@ -73,12 +86,44 @@ def test_without_numba_it_says_so_once_and_goes_on(
 def test_compiled_code_is_kept_where_it_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     file.touch()
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "chosen"))
-    assert cache_directory(tmp_path / "data").parent == tmp_path / "chosen"
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(file))
+    monkeypatch.setattr(module, "_OWN", tmp_path / "own")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    assert object_file(tmp_path / "data").parent == tmp_path / "own"
     monkeypatch.setattr(module, "_OWN", file / "own")
-    assert cache_directory(tmp_path / "data").parent == tmp_path / "user" / "tailwatch"
+    assert object_file(tmp_path / "data").parent == tmp_path / "user" / "tailwatch"
     monkeypatch.setenv("XDG_CACHE_HOME", str(file))
-    assert cache_directory(tmp_path / "data").parent == tmp_path / "data" / "compiled"
-    assert cache_directory(file).is_dir()
+    assert object_file(tmp_path / "data").parent == tmp_path / "data" / "compiled"
+    assert object_file(file).parent.is_dir()
+
+
+def test_a_broken_object_file_leaves_the_library_serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_OWN", tmp_path)
+    object_file(None).write_bytes(b"no object file")
+    decoder = CompiledDecoder()
+    decoder.warm().join()
+    assert decoder.state.startswith("unavailable: ")
+    assert len(decoder([BODY], SPANS)) == 1
+
+
+def test_code_of_other_versions_goes_when_nobody_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled()
+    ready = object_file(None)
+    monkeypatch.setattr(module, "_OWN", tmp_path)
+    monkeypatch.setattr(CompiledDecoder, "_compile", lambda _self, file: shutil.copy(ready, file))
+    old, used, other = (tmp_path / name for name in ("tailwatch-decoder-1.o", "tailwatch-decoder-2.o", "other.pyc"))
+    for file in (old, used, other):
+        file.touch()
+    os.utime(old, (0, 0))
+    os.utime(other, (0, 0))
+    CompiledDecoder().warm().join()
+    assert sorted(tmp_path.iterdir()) == sorted([used, other, object_file(None)])
+
+
+def test_arrays_of_another_kind_are_refused() -> None:
+    compiled()
+    program = import_module("collector.decode.kernel.program").load_program(object_file(None))
+    slots, entries = np.full(4, -1, dtype=np.int32), np.zeros((1, 5), dtype=np.int64)
+    for wrong in (entries.astype(np.int32), entries[0], np.zeros((5, 2), dtype=np.int64).T):
+        with pytest.raises(TypeError, match="fill_slots"):
+            program.fill_slots(slots, wrong)
+    assert slots.tolist() == [-1] * 4

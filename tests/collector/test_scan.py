@@ -156,9 +156,11 @@ def test_no_index_leaves_its_array() -> None:
 _SHORT = """
 from importlib import import_module
 import numpy as np
-from collector.decode.compiled import cache_directory
+from collector.decode.compiled import object_file
+from tests.collector.decode_cases import compiled
 
-program = import_module("collector.decode.kernel.program").compile_program(cache_directory(None))
+compiled()
+program = import_module("collector.decode.kernel.program").load_program(object_file(None))
 data, entries = np.zeros(9, dtype=np.uint8), np.asarray([[0, 0, 0, 9, 0]])
 try:
     program.join_strings(data, entries, np.zeros(1, dtype=np.int64), np.zeros(3, dtype=np.uint8))

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from collector.decode import Task
-from collector.decode.compiled import cache_directory
+from collector.decode.compiled import object_file
 from collector.decode.protobuf import decode_protobuf
 from collector.limits import Limits
 from tests.collector.decode_cases import WANTED, agreement, chunk, compiled, varint
@@ -135,9 +135,9 @@ def test_a_million_distinct_texts() -> None:
 
 
 def test_strings_whose_hashes_are_all_equal_are_left_to_the_library() -> None:
-    compiled()  # the package below imports Numba, whose cache lies where the decoder says
+    compiled()
     kernel = import_module("collector.decode.kernel.decoder")
-    program = import_module("collector.decode.kernel.program").compile_program(cache_directory(None))
+    program = import_module("collector.decode.kernel.program").load_program(object_file(None))
     worst = kernel.decoder_of(replace(program, seeds=(0, 0)))
     check = agreement(worst, decode_protobuf)
     check([traces([span(number + 1, custom=f"text {number}") for number in range(300)]).SerializeToString()], SPANS)

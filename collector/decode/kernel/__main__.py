@@ -1,4 +1,4 @@
-"""``python -m collector.decode.kernel DIRECTORY`` compiles the decoder into a cache directory, and nothing more."""
+"""``python -m collector.decode.kernel FILE`` compiles the decoder into an object file, and nothing more."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from collector.decode.kernel.decoder import compile_decoder
+from collector.decode.kernel.export import export
 
 # The server that waits for the result goes on serving meanwhile.
 os.nice(10)
-compile_decoder(Path(sys.argv[1]))
+export(Path(sys.argv[1]))

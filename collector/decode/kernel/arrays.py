@@ -18,7 +18,31 @@ They are few and plain, and passed one by one: Numba compiles a function of a st
 
 from __future__ import annotations
 
-from collector.decode.kernel.jit import constants
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
+Floats = NDArray[np.float64]
+
+
+def constants(count: int) -> tuple[int, ...]:
+    """0, 1, 2 and so on, as numbers of a type that Numba does not compile a function anew for."""
+    return tuple(np.arange(count, dtype=np.int64))
+
+
+TRUE, FALSE = b"true", b"false"
+"""The buffer begins with these texts, so that a boolean is a text like any other."""
+
+PADDING = bytes(8)
+"""Behind every buffer, so that a word can be read at each of its bytes."""
+
+MAX_DEPTH = constants(101)[100]
+"""Messages and groups within each other, below a record; a level of ``stack`` each."""
+
+SEPARATOR = "\x1f"
+"""Between joined strings; whoever splits counts, because senders may write it, too."""
 
 DONE, MORE_RECORDS, MORE_STRINGS, MORE_TEXTS, MORE_NUMBERS, HAND_OVER, MALFORMED, PLAIN_CELL, REFUSED = range(9)
 """How a compiled function ends. With ``MORE_...`` it goes on where it stood, once the arrays were enlarged;
@@ -54,7 +78,11 @@ TAGS = 256
 STATE = ROLES + TAGS
 
 ENTRY_HASH, ENTRY_LABEL, ENTRY_START, ENTRY_END, ENTRY_CODE, ENTRY = range(6)
-"""``entries``: hash, column and form, place, and code within the column."""
+"""``entries``: hash, label, place, and code within the column. A label is a column, and in its last bits a form."""
+
+PLAIN, OF_ARRAY, OF_KVLIST, OPAQUE = constants(4)
+FORM_BITS = 2
+"""Forms of a string: a text, the JSON text of the array or list whose bytes it is, or bytes that are no text."""
 
 KEY_HASH, KEY_START, KEY_END, KEY_SLOT, TEXT_PLACE, NUMBER_PLACE, CODES, HAS_STRUCTURES, COLUMN = range(9)
 """``columns``: the key's hash, place and slot; which row of ``texts`` and of ``numbers`` is the column's, -1 while
@@ -62,6 +90,9 @@ there is none; codes given so far, and whether one is the text of an array or li
 
 BODY_START, BODY_END, FAULT, FAULT_START, FAULT_END, IGNORED, REASONS_FROM = range(7)
 """``bodies``: place; what is wrong with it, and where; values ignored; records refused by reason."""
+
+FINE, BROKEN, BAD_RESOURCE, TOO_MANY = range(4)
+"""What may be wrong with a body."""
 
 (BAD_TRACE_ID, BAD_SPAN_ID, BAD_PARENT_SPAN_ID, NO_TIME, END_BEFORE_START, IN_FUTURE, EMPTY, BROKEN_RECORD,
  REASONS) = range(9)  # fmt: skip

@@ -22,16 +22,21 @@ from collector.decode.kernel.arrays import (
     IS_ALONE,
     KEEPS_EVENT,
     MALFORMED,
+    MAX_DEPTH,
     PLAIN_CELL,
+    Bytes,
+    Codes,
+    Floats,
+    Ints,
 )
 from collector.decode.kernel.cells import put, put_vector
 from collector.decode.kernel.check import is_message
 from collector.decode.kernel.interning import find_key, put_key
-from collector.decode.kernel.jit import Bytes, Codes, Floats, Ints, helper, inlined, signed, word_at
+from collector.decode.kernel.jit import helper, inlined, signed, word_at
 from collector.decode.kernel.messages import KEY_VALUE
 from collector.decode.kernel.text import are_equal, hash_of, is_utf8
 from collector.decode.kernel.values import BOOL, DOUBLE, INT, MERGED, NOTHING, TEXT, Value, pair_at
-from collector.decode.kernel.wire import MAX_DEPTH, read_length, read_varint
+from collector.decode.kernel.wire import read_length, read_varint
 
 _UNWANTED, _BEYOND_LIMIT, _CROWDED, _BROKEN = -1, -2, -3, -4
 """What a key without a column is: not asked for, a feature too many for one request or for the batch, no UTF-8."""

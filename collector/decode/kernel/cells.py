@@ -6,6 +6,8 @@ import numpy as np
 
 from collector.decode.kernel.arrays import (
     DONE,
+    FALSE,
+    FORM_BITS,
     HAND_OVER,
     HAS_STRUCTURES,
     IGNORED_HERE,
@@ -16,21 +18,26 @@ from collector.decode.kernel.arrays import (
     NUMBER_PLACE,
     NUMBERS,
     NUMBERS_CLEARED,
+    OF_ARRAY,
+    OF_KVLIST,
+    PLAIN,
     TEXT_PLACE,
     TEXTS,
     TEXTS_CLEARED,
+    TRUE,
     VECTOR_END,
     VECTOR_LENGTH,
     VECTOR_START,
     VECTORS,
+    Bytes,
+    Codes,
+    Floats,
+    Ints,
 )
-from collector.decode.kernel.interning import FORM_BITS, FULL, OF_ARRAY, OF_KVLIST, PLAIN, intern
-from collector.decode.kernel.jit import Bytes, Codes, Floats, Ints, helper, inlined
+from collector.decode.kernel.interning import FULL, intern
+from collector.decode.kernel.jit import helper, inlined
 from collector.decode.kernel.text import hash_of, is_utf8
 from collector.decode.kernel.values import ARRAY, BOOL, DOUBLE, INT, KVLIST, MERGED, TEXT, Value, next_item, number_of
-
-TRUE, FALSE = b"true", b"false"
-"""The buffer begins with these texts, so that a boolean is a text like any other."""
 
 _TRUE_END, _FALSE_END = len(TRUE), len(TRUE + FALSE)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collector.decode.kernel.jit import Bytes, Codes, Ints, helper
+from collector.decode.kernel.arrays import Bytes, Codes, Ints
+from collector.decode.kernel.jit import helper
 from collector.decode.kernel.messages import FIELDS, KIND, MESSAGE, SHIFT, STRING, UNKNOWN
 from collector.decode.kernel.text import is_utf8
 from collector.decode.kernel.wire import LENGTH, read_length, read_tag, skip

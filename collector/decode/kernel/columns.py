@@ -13,7 +13,9 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from collector.decode.decoder import CrowdedError, Task
 from collector.decode.kernel.arrays import (
     ACCEPTED,
+    BAD_RESOURCE,
     BODY_START,
+    BROKEN,
     ENTRY_END,
     ENTRY_LABEL,
     ENTRY_START,
@@ -21,6 +23,8 @@ from collector.decode.kernel.arrays import (
     FAULT_END,
     FAULT_START,
     FEATURES,
+    FINE,
+    FORM_BITS,
     HAS_STRUCTURES,
     IGNORED,
     KEY_END,
@@ -28,13 +32,16 @@ from collector.decode.kernel.arrays import (
     NAME,
     NAME_CODE,
     NUMBER_PLACE,
+    OF_ARRAY,
     PARENT_SPAN_ID,
+    PLAIN,
     RAW_END,
     RAW_START,
     REASONS_FROM,
     RESOURCE,
     ROW_BODY,
     ROW_RESOURCE,
+    SEPARATOR,
     SPAN_ID,
     START,
     STATUS_ERROR,
@@ -45,11 +52,8 @@ from collector.decode.kernel.arrays import (
     TRACE_ID_REST,
     VECTOR_LENGTH,
     VECTORS,
+    Ints,
 )
-from collector.decode.kernel.frames import BAD_RESOURCE, BROKEN, FINE
-from collector.decode.kernel.interning import FORM_BITS, OF_ARRAY, PLAIN
-from collector.decode.kernel.jit import Ints
-from collector.decode.kernel.joining import SEPARATOR
 from collector.decode.kernel.keys import Keys
 from collector.decode.kernel.resources import ResourceReader
 from collector.decode.kernel.scan import Scan

@@ -10,7 +10,7 @@ from typing import Final
 from collector.decode.decoder import CrowdedError, Decoder, Task
 from collector.decode.kernel.columns import columns_of
 from collector.decode.kernel.keys import keys_of
-from collector.decode.kernel.program import Program, compile_program
+from collector.decode.kernel.program import Program, load_program
 from collector.decode.kernel.resources import resource_reader
 from collector.decode.kernel.scan import Scan
 from collector.decode.protobuf import decode_protobuf
@@ -20,9 +20,9 @@ _TASKS: Final = 8
 """Sets of wanted names whose tables are kept: a collector has one, until its rules change."""
 
 
-def compile_decoder(cache: Path) -> Decoder:
-    """A decoder, compiled or loaded from the ``cache`` directory; it has decoded once when it is returned."""
-    decode = decoder_of(compile_program(cache))
+def load_decoder(file: Path) -> Decoder:
+    """The decoder in an object ``file``, see ``export``; it has decoded once when it is returned."""
+    decode = decoder_of(load_program(file))
     decode([b""], Task("span", frozenset(), now_ns=0))
     return decode
 

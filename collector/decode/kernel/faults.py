@@ -14,6 +14,7 @@ from collector.decode.kernel.arrays import (
     HAS_BODY,
     IN_FUTURE,
     LATEST,
+    MAX_DEPTH,
     NAME_AT,
     NAME_END,
     NO_TIME,
@@ -26,9 +27,11 @@ from collector.decode.kernel.arrays import (
     STARTED,
     TRACE_AT,
     TRACE_END,
+    Bytes,
+    Ints,
 )
-from collector.decode.kernel.jit import Bytes, Ints, helper, inlined, signed, word_at
-from collector.decode.kernel.wire import MAX_DEPTH, VARINT, read_tag, read_varint, skip
+from collector.decode.kernel.jit import helper, inlined, signed, word_at
+from collector.decode.kernel.wire import VARINT, read_tag, read_varint, skip
 
 _CODE_TAG = 3 << 3 | VARINT
 

@@ -6,34 +6,41 @@ It checks resources and never looks inside a record. A body ends at its first fa
 from __future__ import annotations
 
 from collector.decode.kernel.arrays import (
+    BAD_RESOURCE,
     BODIES,
     BODY_END,
     BODY_START,
+    BROKEN,
     DONE,
     FAULT,
     FAULT_END,
     FAULT_START,
+    FINE,
+    FORM_BITS,
     FOUND,
     HAND_OVER,
+    MAX_DEPTH,
     MORE_RECORDS,
     MORE_STRINGS,
     MOST_RECORDS,
     NEXT_BODY,
+    OPAQUE,
     RECORD_BODY,
     RECORD_END,
     RECORD_RESOURCE,
     RECORD_START,
     RESOURCE,
+    TOO_MANY,
+    Bytes,
+    Codes,
+    Ints,
 )
 from collector.decode.kernel.check import is_message
-from collector.decode.kernel.interning import FORM_BITS, FULL, OPAQUE, intern
-from collector.decode.kernel.jit import Bytes, Codes, Ints, helper, inlined
+from collector.decode.kernel.interning import FULL, intern
+from collector.decode.kernel.jit import helper, inlined
 from collector.decode.kernel.messages import RESOURCE as RESOURCE_MESSAGE
 from collector.decode.kernel.text import hash_of
-from collector.decode.kernel.wire import LENGTH, MAX_DEPTH, read_length, read_tag, skip
-
-FINE, BROKEN, BAD_RESOURCE, TOO_MANY = range(4)
-"""What may be wrong with a body."""
+from collector.decode.kernel.wire import LENGTH, read_length, read_tag, skip
 
 _FIRST_TAG, _SECOND_TAG = 1 << 3 | LENGTH, 2 << 3 | LENGTH
 

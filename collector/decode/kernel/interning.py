@@ -6,29 +6,28 @@ import numpy as np
 
 from collector.decode.kernel.arrays import (
     CODES,
+    DONE,
     ENTRY_CODE,
     ENTRY_END,
     ENTRY_HASH,
     ENTRY_LABEL,
     ENTRY_START,
+    FORM_BITS,
     KEY_END,
     KEY_HASH,
     KEY_SLOT,
     KEY_START,
     STRINGS,
+    Bytes,
+    Codes,
+    Ints,
 )
-from collector.decode.kernel.jit import Bytes, Codes, Ints, constants, inlined, signed
+from collector.decode.kernel.jit import inlined, signed
 from collector.decode.kernel.text import are_equal, hash_of
 
 FULL, TOO_MANY_PROBES = -1, -2
 MAX_PROBES = 512
 """With half of the slots free, the longest search among a million honest strings takes about 70 probes."""
-
-PLAIN, OF_ARRAY, OF_KVLIST, OPAQUE = constants(4)
-"""Forms of a string: a text, the JSON text of the array or list whose bytes it is, or bytes that are no text."""
-
-FORM_BITS = 2
-"""A label is a column, and in its last bits the form."""
 
 
 @inlined
@@ -75,7 +74,7 @@ def intern(
     return TOO_MANY_PROBES
 
 
-def fill_slots(slots: Codes, entries: Ints) -> None:
+def fill_slots(slots: Codes, entries: Ints) -> int:
     """Put every one of the ``entries`` into the free ``slots``, each behind those that came before it."""
     mask = len(slots) - 1
     for index in range(len(entries)):
@@ -83,6 +82,7 @@ def fill_slots(slots: Codes, entries: Ints) -> None:
         while slots[slot] >= 0:
             slot = (slot + 1) & mask
         slots[slot] = index
+    return DONE
 
 
 @inlined
@@ -115,10 +115,11 @@ def put_key(key_slots: Codes, columns: Ints, column: int, slot: int, start: int,
     columns[column, KEY_SLOT] = slot
 
 
-def index_keys(data: Bytes, state: Ints, key_slots: Codes, columns: Ints, keys: Ints) -> None:
+def index_keys(data: Bytes, state: Ints, key_slots: Codes, columns: Ints, keys: Ints) -> int:
     """Put the ``keys`` (m, 3: column, start and end in ``data``) into the table."""
     for index in range(len(keys)):
         start, end = keys[index, 1], keys[index, 2]
         key_hash, _ = hash_of(data, state, start, end, 0)
         _, slot = find_key(data, key_slots, columns, start, end, key_hash)
         put_key(key_slots, columns, keys[index, 0], slot, start, end, key_hash)
+    return DONE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -11,47 +10,27 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
-Ints = NDArray[np.int64]
-Codes = NDArray[np.int32]
-Floats = NDArray[np.float64]
+from collector.decode.kernel.arrays import Bytes
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 _config: Any = numba.config  # its names are made at run time
 _njit: Any = numba.njit  # ``_nrt`` is not among its typed options
-_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 """Without reference counts (``_nrt``): they would take four fifths of the time. No function allocates, and whoever
 calls a compiled one holds its arrays."""
 
 
 def helper(function: _F) -> _F:
     """A function that compiled code calls."""
-    return cast("_F", _njit(**_OPTIONS)(function))
+    return cast("_F", _njit(**OPTIONS)(function))
 
 
 def inlined(function: _F) -> _F:
     """A function that compiled code takes in, for the innermost loops."""
-    return cast("_F", _njit(**_OPTIONS, forceinline=True)(function))
-
-
-def keep_compiled_in(directory: Path) -> None:
-    """Let ``compiled`` look there first."""
-    _config.CACHE_DIR = str(directory)  # made at run time; it cannot be passed
-
-
-def compiled(function: _F, *example: object) -> _F:
-    """``function`` compiled for arguments of the types of ``example`` and no others, or loaded from the cache."""
-    signature = tuple(map(cast("Any", numba.typeof), example))
-    return cast("_F", _njit(signature, **_OPTIONS, cache=True)(function))
-
-
-def constants(count: int) -> tuple[int, ...]:
-    """0, 1, 2 and so on, as numbers of a type that Numba does not compile a function anew for."""
-    return tuple(np.arange(count, dtype=np.int64))
+    return cast("_F", _njit(**OPTIONS, forceinline=True)(function))
 
 
 @inlined

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collector.decode.kernel.arrays import CODES, ENTRY_CODE, ENTRY_END, ENTRY_LABEL, ENTRY_START, STRINGS
-from collector.decode.kernel.interning import FORM_BITS, PLAIN
-from collector.decode.kernel.jit import Bytes, Ints
-
-SEPARATOR = "\x1f"
-"""Between two strings; whoever splits counts, because senders may write it, too."""
+from collector.decode.kernel.arrays import (
+    CODES,
+    ENTRY_CODE,
+    ENTRY_END,
+    ENTRY_LABEL,
+    ENTRY_START,
+    FORM_BITS,
+    PLAIN,
+    SEPARATOR,
+    STRINGS,
+    Bytes,
+    Ints,
+)
 
 _SEPARATOR_BYTE = ord(SEPARATOR)
 
@@ -31,8 +38,8 @@ def sort_strings(state: Ints, entries: Ints, columns: Ints, order: Ints, bounds:
     return length
 
 
-def join_strings(data: Bytes, entries: Ints, order: Ints, out: Bytes) -> None:
-    """Fill ``out``; a string that is not plain leaves its separator only."""
+def join_strings(data: Bytes, entries: Ints, order: Ints, out: Bytes) -> int:
+    """Fill ``out``, and return how much of it; a string that is not plain leaves its separator only."""
     at = 0
     for index in order:
         if entries[index, ENTRY_LABEL] & ((1 << FORM_BITS) - 1) == PLAIN:
@@ -41,3 +48,4 @@ def join_strings(data: Bytes, entries: Ints, order: Ints, out: Bytes) -> None:
                 at += 1
         out[at] = _SEPARATOR_BYTE
         at += 1
+    return at

@@ -10,15 +10,18 @@ import numpy as np
 from collector.decode.kernel.arrays import (
     COLUMN,
     EVENT,
+    FALSE,
     NUMBER_PLACE,
     OTHER_SEED,
+    PADDING,
     SEED,
     STATE,
     TEXT_PLACE,
+    TRUE,
+    Codes,
+    Ints,
 )
-from collector.decode.kernel.cells import FALSE, TRUE
-from collector.decode.kernel.jit import Codes, Ints
-from collector.decode.kernel.program import PADDING, Program
+from collector.decode.kernel.program import Program
 from collector.decode.values import EVENT_NAME_ATTRIBUTE
 from telemetry.schema import EMBEDDING_ATTRIBUTE, FEATURE_ATTRIBUTE_PREFIX
 

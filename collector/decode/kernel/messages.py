@@ -16,7 +16,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from collector.decode.kernel.jit import constants
+from collector.decode.kernel.arrays import constants
 
 SPAN, LOG, RESOURCE, KEY_VALUE, ANY_VALUE, STATUS = constants(6)
 _ROOTS: Final[tuple[Any, ...]] = (Span, LogRecord, Resource, KeyValue, AnyValue, Status)

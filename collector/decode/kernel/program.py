@@ -1,26 +1,87 @@
-"""The compiled functions that the decoder calls, each for one set of types: making one compiles or loads them all."""
+"""The compiled functions as Python calls them: object code that ``export`` made, linked without importing Numba.
+
+LLVM's linker alone takes a third of the memory that Numba does, and nothing of it is needed to compile again.
+"""
 
 from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable
+from array import array as words
+from ctypes import CFUNCTYPE, POINTER, byref, c_int32, c_int64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
+import llvmlite.binding as llvm
 import numpy as np
+from numpy.typing import NDArray
 
-from collector.decode.kernel.arrays import STATE
-from collector.decode.kernel.frames import find_records
-from collector.decode.kernel.interning import fill_slots, index_keys
-from collector.decode.kernel.jit import Codes, compiled, keep_compiled_in
-from collector.decode.kernel.joining import join_strings, sort_strings
+from collector.decode.kernel.arrays import Codes
 from collector.decode.kernel.messages import rules
-from collector.decode.kernel.records import read_records
-from collector.decode.kernel.vectors import read_vectors
 
-PADDING = bytes(8)
-"""Behind every buffer, so that a word can be read at each of its bytes."""
+Kind: TypeAlias = tuple[Any, int]
+"""Type of the elements of an array, and its dimensions."""
+
+_BYTES: Final[Kind] = np.dtype(np.uint8), 1
+_LINE: Final[Kind] = np.dtype(np.int64), 1
+_TABLE: Final[Kind] = np.dtype(np.int64), 2
+_CODES: Final[Kind] = np.dtype(np.int32), 1
+_CODE_TABLE: Final[Kind] = np.dtype(np.int32), 2
+_NUMBERS: Final[Kind] = np.dtype(np.float64), 2
+_VECTORS: Final[Kind] = np.dtype(np.float32), 2
+_COMMON: Final = (_BYTES, _CODE_TABLE, _TABLE, _LINE, _CODES, _TABLE)
+
+ARGUMENTS: Final = MappingProxyType(
+    {
+        "find_records": (*_COMMON, _TABLE, _TABLE, _TABLE),
+        "read_records": (*_COMMON, _CODES, *[_TABLE] * 5, _CODE_TABLE, _NUMBERS),
+        "read_vectors": (_BYTES, _CODE_TABLE, _TABLE, _TABLE, _VECTORS),
+        "sort_strings": (_LINE, _TABLE, _TABLE, _LINE, _LINE),
+        "join_strings": (_BYTES, _TABLE, _LINE, _BYTES),
+        "fill_slots": (_CODES, _TABLE),
+        "index_keys": (_BYTES, _LINE, _CODES, _TABLE, _TABLE),
+    }
+)
+"""The functions, and the arrays that each takes; all of them return an integer."""
+
+_CONVENTION: Final = CFUNCTYPE(c_int32, POINTER(c_int64), POINTER(c_void_p), c_void_p)
+"""Numba's calling convention (https://numba.readthedocs.io/en/stable/developer/architecture.html): status; places of
+the result and of an exception; then the argument, which is the address of our frame."""
+
+
+class Function:
+    """A compiled function of arrays; the interpreter's lock is free while it runs.
+
+    Args:
+        name: one of :data:`ARGUMENTS`.
+        code: what was linked, which lives as long as this does.
+    """
+
+    def __init__(self, name: str, code: Any) -> None:
+        self._name = name
+        self._kinds = ARGUMENTS[name]
+        self._code = code
+        self._call = _CONVENTION(code[name])
+
+    def __call__(self, *arrays: NDArray[Any]) -> int:
+        """What the function returns.
+
+        Raises:
+            TypeError: these are not the arrays that it takes; nothing was done.
+            IndexError: it reached beyond an array, which only code that was compiled with checks can tell.
+        """
+        frame = words("q")
+        for array, (dtype, dimensions) in zip(arrays, self._kinds, strict=True):
+            if array.dtype != dtype or array.ndim != dimensions or not array.flags.c_contiguous:
+                raise TypeError(f"{self._name} does not take {array.dtype} of {array.ndim} dimensions here")
+            frame.append(array.__array_interface__["data"][0])
+            frame.extend(array.shape)
+        result, exception = c_int64(), c_void_p()
+        if self._call(byref(result), byref(exception), frame.buffer_info()[0]) != 0:
+            raise IndexError(f"{self._name} reached beyond an array")
+        return result.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,42 +93,34 @@ class Program:
         rules: see :func:`collector.decode.kernel.messages.rules`.
     """
 
-    find_records: Callable[..., int]
-    read_records: Callable[..., int]
-    read_vectors: Callable[..., None]
-    sort_strings: Callable[..., int]
-    join_strings: Callable[..., None]
-    fill_slots: Callable[..., None]
-    index_keys: Callable[..., None]
+    find_records: Function
+    read_records: Function
+    read_vectors: Function
+    sort_strings: Function
+    join_strings: Function
+    fill_slots: Function
+    index_keys: Function
     seeds: tuple[int, int]
     rules: Codes
 
 
-def compile_program(cache: Path) -> Program:
-    """Everything compiled, or loaded from the ``cache`` directory: many seconds, or a fraction of one.
+def load_program(file: Path) -> Program:
+    """The functions in an object ``file`` for this machine, in a few milliseconds.
 
     Raises:
-        OSError: this machine stores numbers the other way round than protobuf does.
+        OSError: the file cannot be read, or this machine stores numbers the other way round than protobuf does.
+        RuntimeError: it cannot be linked.
     """
     if sys.byteorder != "little":
         raise OSError("the compiled decoder needs a little-endian machine")
-    keep_compiled_in(cache)
-    data = np.zeros(2, dtype=np.uint8)
-    line, table = np.zeros(STATE, dtype=np.int64), np.zeros((2, 2), dtype=np.int64)
-    codes, code_table = np.zeros(2, dtype=np.int32), np.zeros((2, 2), dtype=np.int32)
-    numbers = np.zeros((2, 2), dtype=np.float64)
-    common = (data, code_table, table, line, codes, table)
-    return Program(
-        find_records=compiled(find_records, *common, table, table, table),
-        read_records=compiled(read_records, *common, codes, table, table, table, table, table, code_table, numbers),
-        read_vectors=compiled(read_vectors, data, code_table, table, table, numbers.astype(np.float32)),
-        sort_strings=compiled(sort_strings, line, table, table, line, line),
-        join_strings=compiled(join_strings, data, table, line, np.zeros(1, dtype=np.uint8)),
-        fill_slots=compiled(fill_slots, codes, table),
-        index_keys=compiled(index_keys, data, line, codes, table, table),
-        seeds=(_seed(), _seed()),
-        rules=rules(),
-    )
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    builder = llvm.JITLibraryBuilder().add_object_img(file.read_bytes()).add_current_process()
+    for name in ARGUMENTS:
+        builder.export_symbol(name)
+    code = builder.link(llvm.create_lljit_compiler(), "decoder")
+    functions = {name: Function(name, code) for name in ARGUMENTS}
+    return Program(**functions, seeds=(_seed(), _seed()), rules=rules())
 
 
 def _seed() -> int:

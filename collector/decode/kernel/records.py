@@ -18,6 +18,7 @@ from collector.decode.kernel.arrays import (
     FEATURES,
     FEATURES_BEFORE,
     FIRST_FEATURE,
+    FORM_BITS,
     FOUND,
     HAND_OVER,
     HAS_BODY,
@@ -26,6 +27,7 @@ from collector.decode.kernel.arrays import (
     IS_SPAN,
     KEY_SLOT,
     MALFORMED,
+    MAX_DEPTH,
     MORE_STRINGS,
     NAME,
     NAME_AT,
@@ -40,6 +42,7 @@ from collector.decode.kernel.arrays import (
     PARENT_AT,
     PARENT_END,
     PARENT_SPAN_ID,
+    PLAIN,
     RAW_END,
     RAW_START,
     REASONS,
@@ -72,17 +75,21 @@ from collector.decode.kernel.arrays import (
     VECTOR_LENGTH,
     VECTORS,
     VECTORS_BEFORE,
+    Bytes,
+    Codes,
+    Floats,
+    Ints,
 )
 from collector.decode.kernel.attributes import read_attribute
 from collector.decode.kernel.check import field_end, is_message
 from collector.decode.kernel.faults import log_fault, span_fault, status_code
-from collector.decode.kernel.interning import FORM_BITS, FULL, PLAIN, intern
-from collector.decode.kernel.jit import Bytes, Codes, Floats, Ints, inlined, signed, word_at
+from collector.decode.kernel.interning import FULL, intern
+from collector.decode.kernel.jit import inlined, signed, word_at
 from collector.decode.kernel.messages import LOG, SPAN
 from collector.decode.kernel.messages import STATUS as STATUS_MESSAGE
 from collector.decode.kernel.roles import ATTRIBUTE, BODY, FIXED32_FIELD, NO_ROLE, STATUS, TIMES, VARINT_FIELD
 from collector.decode.kernel.text import hash_of, is_utf8
-from collector.decode.kernel.wire import MAX_DEPTH, read_length, read_tag, read_varint
+from collector.decode.kernel.wire import read_length, read_tag, read_varint
 
 _ERROR = 2
 """Status.STATUS_CODE_ERROR."""

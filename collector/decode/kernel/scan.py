@@ -24,6 +24,7 @@ from collector.decode.kernel.arrays import (
     IS_SPAN,
     KEEPS_EVENT,
     LATEST,
+    MAX_DEPTH,
     MORE_NUMBERS,
     MORE_RECORDS,
     MORE_STRINGS,
@@ -32,18 +33,20 @@ from collector.decode.kernel.arrays import (
     NEXT_RECORD,
     NOW,
     OTHER_SEED,
+    PADDING,
     RECORD,
     ROLES,
     ROW,
     SEED,
     STATE,
     STRINGS,
+    Codes,
+    Floats,
+    Ints,
 )
-from collector.decode.kernel.jit import Codes, Floats, Ints
 from collector.decode.kernel.keys import Keys
-from collector.decode.kernel.program import PADDING, Program
+from collector.decode.kernel.program import Program
 from collector.decode.kernel.roles import ROLES_OF
-from collector.decode.kernel.wire import MAX_DEPTH
 
 _PIECE: Final = 1 << 19
 """Bytes of bodies that are copied, cut and read in one go: they stay in the processor's cache in between."""

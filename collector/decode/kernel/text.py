@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from collector.decode.kernel.arrays import OTHER_SEED, SEED
-from collector.decode.kernel.jit import Bytes, Ints, fold, helper, inlined, word_at
+from collector.decode.kernel.arrays import OTHER_SEED, SEED, Bytes, Ints
+from collector.decode.kernel.jit import fold, helper, inlined, word_at
 
 _HIGH_BITS = np.uint64(0x8080_8080_8080_8080)
 _ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from collector.decode.kernel.arrays import (
+    MAX_DEPTH,
+    Bytes,
+    Codes,
+    Ints,
+    constants,
+)
 from collector.decode.kernel.check import rule_of
-from collector.decode.kernel.jit import Bytes, Codes, Ints, constants, helper, signed, word_at
+from collector.decode.kernel.jit import helper, signed, word_at
 from collector.decode.kernel.messages import ANY_VALUE, UNKNOWN
-from collector.decode.kernel.wire import MAX_DEPTH, read_length, read_tag, read_varint, skip
+from collector.decode.kernel.wire import read_length, read_tag, read_varint, skip
 
 NOTHING, TEXT, BOOL, INT, DOUBLE, ARRAY, KVLIST, OTHER, MERGED = range(9)
 """Kinds of a value. ``MERGED`` is an array or list in several pieces, which the kernel does not put together."""

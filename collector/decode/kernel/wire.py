@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from collector.decode.kernel.jit import Bytes, Ints, constants, helper, inlined, signed
+from collector.decode.kernel.arrays import Bytes, Ints
+from collector.decode.kernel.jit import helper, inlined, signed
 
 VARINT, FIXED64, LENGTH, GROUP_START, GROUP_END, FIXED32 = range(6)
-MAX_DEPTH = constants(101)[100]
-"""Messages and groups within each other, below a record."""
 
 _MAX_TAG = 0xFFFF_FFFF
 _MAX_LENGTH = 0x7FFF_FFFF
