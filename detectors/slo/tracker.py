@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,11 +17,13 @@ from detectors.slo.calendar import Period
 from detectors.slo.compile import beside_rule_id, rule_id, slices_rule_id
 from detectors.slo.counted import CountedSlices
 from detectors.slo.evidence import MIN_BAD_EVENTS, MIN_BAD_SLICES, NO_ALARM, Evidence, Standing
+from detectors.slo.exclusions import Exclusions
 from detectors.slo.ledger import FINE_SPAN_NS, HOUR_NS, MINUTE_NS, NEVER, Counts, Ledger
 from detectors.slo.slices import FixedReference, SliceBook, Slices
 from detectors.slo.spec import BurnPair, Occurrences, Slo
 from detectors.slo.splits import no_boundaries
 from detectors.slo.states import RATE_WINDOW_NS, silence_limit_ns
+from telemetry.corrections import Correction
 from telemetry.deltas import DistributionDelta, SliDelta
 from telemetry.findings import Severity
 from telemetry.windows import BUCKET_NS, format_duration
@@ -32,6 +34,7 @@ HOLD_STEPS: Final = 10
 """... and at least so many steps or mean gaps between events, or a quiet group's alert would flap."""
 
 Rates = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Observation:
         log_evidence: (groups,) log of the sequential statistic: of the last alarm while an alert rests on it, else now.
         silent: (groups,) whether a group has had no events for improbably long.
         beside: (groups,) what is counted beside the SLI in its window, where something is: throttled requests, say.
+        excluded: (groups,) what budget corrections took out of the SLO's window; None where there are none.
+        corrected: (groups,) whether a correction covers this moment.
         last_ns: start of the newest bucket that has events, -1 without any.
         silence_ns: silence that is improbable for the SLO's traffic as a whole.
         slice_deltas: verdicts over slices that are new since the last observation.
@@ -87,6 +92,8 @@ class Observation:
     log_evidence: Rates
     silent: NDArray[np.bool_]
     beside: Counts | None
+    excluded: Counts | None
+    corrected: NDArray[np.bool_]
     last_ns: int
     silence_ns: float
     slice_deltas: list[SliDelta]
@@ -103,9 +110,10 @@ class Observation:
 class Tracker:
     """The data of one SLO."""
 
-    def __init__(self, slo: Slo) -> None:
-        """Track ``slo`` from nothing."""
+    def __init__(self, slo: Slo, corrections: Iterable[Correction] = ()) -> None:
+        """Track ``slo`` from nothing, without what ``corrections`` exclude."""
         self.slo = slo
+        self.exclusions = Exclusions(slo, corrections)
         self.rule = rule_id(slo)
         policy = slo.policy
         lengths = {*(pair.long_ns for pair in policy.pairs), *(pair.short_ns for pair in policy.pairs)}
@@ -122,6 +130,7 @@ class Tracker:
         self._min_bad = MIN_BAD_SLICES if self.slices else MIN_BAD_EVENTS
         self._min_bad_young = (MIN_BAD_YOUNG_SLICES if self.slices else MIN_BAD_YOUNG) * slo.unit
         self.beside = Ledger(slo.longest_window_ns, boundaries)
+        self.excluded = Ledger(slo.longest_window_ns, boundaries)
         arl_ns = policy.sequential.arl_ns if policy.sequential else DEFAULT_ARL_NS
         tested = policy.sequential is not None or (policy.gate and policy.pairs)
         self.evidence: Evidence | None = None
@@ -137,16 +146,31 @@ class Tracker:
     def ingest(self, rows: Iterable[SliDelta]) -> None:
         """Take in counts of the SLO's rules; rows of other rules are not meant to come here."""
         slices, aside = slices_rule_id(self.slo), beside_rule_id(self.slo)
+        events, verdicts, beside = [], [], []
         for row in rows:
             if row.rule == slices and self.slices is not None:
-                self.slices.restore([row])
-                self.ledger.add([row])
+                verdicts.append(row)
             elif row.rule == aside:
-                self.beside.add([row])
+                beside.append(row)
             else:
-                self.events.add([row])
-                if self._counted is not None:
-                    self._counted.add([row])
+                events.append(row)
+        self.beside.add(beside)
+        if self.slices is None:
+            self.ledger.add(self._counting(events))
+            return
+        self.slices.restore(verdicts)
+        self.ledger.add(self._counting(verdicts))
+        self.events.add(events)
+        if self._counted is not None:
+            self._counted.add(events)
+
+    def _counting(self, rows: Sequence[SliDelta]) -> Sequence[SliDelta]:
+        """What counts of rows of the ledger's own kind; the rest is set aside."""
+        if not self.exclusions.corrections:
+            return rows
+        counting, excluded = self.exclusions.part(rows, self._step_ns)
+        self.excluded.add(excluded)
+        return counting
 
     def ingest_distributions(self, rows: Iterable[DistributionDelta]) -> None:
         """Take in distributions; kinds that are counted need none."""
@@ -163,10 +187,12 @@ class Tracker:
     def observe(self, now_ns: int) -> Observation:
         """Bring everything up to ``now_ns`` and say what holds."""
         slice_deltas = self.slices.judge(now_ns) if self.slices else []
-        self.ledger.add(slice_deltas)
+        self.ledger.add(self._counting(slice_deltas))
         if self.events is not self.ledger:
             self.events.advance(now_ns)
             self.ledger.register(self.events.groups)
+        self.excluded.advance(now_ns)
+        self.ledger.register(self.excluded.groups)
         changed_ns = self.ledger.advance(now_ns)
         self.events.register(self.ledger.groups)
         changed_ns = self._prune(now_ns, changed_ns)
@@ -184,9 +210,12 @@ class Tracker:
         places = self.events.places(ledger.groups)
         events, over_ns = self._day(now_ns)
         gap_ns = np.divide(over_ns, events, out=np.zeros(len(events)), where=events > 0)[places]
-        alerts = self._alerts(now_ns, standing, total - good, burn, gap_ns)
+        corrected = np.asarray([self.exclusions.covers(group, now_ns) for group in ledger.groups], dtype=np.bool_)
+        alerts = self._alerts(now_ns, standing, total - good, burn, gap_ns, corrected)
         onset = self._onsets(now_ns, standing, alerts)
-        run_good, run_total = ledger.sums_since(np.where(onset == NO_ALARM, now_ns, onset), now_ns)
+        run_good, run_total = ledger.sums_since(
+            np.where(onset == NO_ALARM, now_ns, onset), np.arange(len(ledger)), now_ns
+        )
         limit_ns = silence_limit_ns(events, over_ns)
         last_ns = self.events.last_ns
         age_ns = int(over_ns.max(initial=0))
@@ -197,11 +226,15 @@ class Tracker:
             remaining=remaining(good[own], total[own], slo.error_budget), alerts=alerts, onset_ns=onset,
             run_good=run_good, run_total=run_total,
             log_evidence=self._log_evidence(standing, alerts),
-            silent=(now_ns - last_ns > limit_ns)[places], beside=self._aside(now_ns, windows[own]),
+            silent=(now_ns - last_ns > limit_ns)[places],
+            beside=self._aside(self.beside, now_ns, windows[own]),
+            excluded=self._aside(self.excluded, now_ns, windows[own]), corrected=corrected,
             last_ns=int(last_ns.max(initial=-1)), silence_ns=float(whole_ns[0]), slice_deltas=slice_deltas,
         )  # fmt: skip
 
-    def _alerts(self, now_ns: int, standing: Standing | None, bad: Counts, burn: Rates, gap_ns: Rates) -> list[Alert]:
+    def _alerts(
+        self, now_ns: int, standing: Standing | None, bad: Counts, burn: Rates, gap_ns: Rates, corrected: Mask
+    ) -> list[Alert]:
         policy = self.slo.policy
         burn_by = dict(zip(self._windows, burn, strict=False))  # A calendar window stands last, and alerts nothing.
         bad_by = dict(zip(self._windows, bad, strict=False))
@@ -213,10 +246,11 @@ class Tracker:
             holds = pair_holds(pair, burn_by, bad_by, age_ns, self._min_bad_young)
             if policy.gate:
                 holds &= alarmed & (since_ns <= pair.long_ns)
+            holds &= ~corrected
             alerts.append(Alert("ErrorBudgetBurn", pair.severity, pair, holds, format_duration(pair.long_ns)))
         if policy.sequential is not None:
             hold_ns = np.clip(HOLD_STEPS * np.maximum(gap_ns, self._step_ns), HOLD_NS, FINE_SPAN_NS)
-            holds = alarmed & (since_ns <= hold_ns)
+            holds = alarmed & (since_ns <= hold_ns) & ~corrected
             alerts.append(Alert("ErrorBudgetSequential", policy.sequential.severity, None, holds))
         return alerts
 
@@ -250,12 +284,13 @@ class Tracker:
         age_ns = np.where(known, now_ns - np.where(known, self.events.first_ns, now_ns), 0)
         return events[0], np.clip(age_ns, BUCKET_NS, RATE_WINDOW_NS)
 
-    def _aside(self, now_ns: int, window_ns: int) -> Counts | None:
-        self.beside.advance(now_ns)
-        if not len(self.beside):
+    def _aside(self, ledger: Ledger, now_ns: int, window_ns: int) -> Counts | None:
+        """(groups,) events of the window in a ledger of those that are set aside; None where there never were any."""
+        ledger.advance(now_ns)
+        if not len(ledger):
             return None
-        _, total = self.beside.window_sums(now_ns, [window_ns])
-        counts = dict(zip(self.beside.groups, total[0].tolist(), strict=True))
+        _, total = ledger.window_sums(now_ns, [window_ns])
+        counts = dict(zip(ledger.groups, total[0].tolist(), strict=True))
         return np.asarray([counts.get(group, 0) for group in self.ledger.groups], dtype=np.int64)
 
     def _prune(self, now_ns: int, changed_ns: Counts) -> Counts:
@@ -265,14 +300,17 @@ class Tracker:
         self._pruned_ns = now_ns
         places = self.events.places(self.ledger.groups)
         newest = np.maximum(self.ledger.last_ns, self.events.last_ns[places])
+        np.maximum.at(newest, self.ledger.places(self.excluded.groups), self.excluded.last_ns)
         gone = (newest >= 0) & (newest < now_ns - self.ledger.horizon_ns)
         if not gone.any():
             return changed_ns
         kept = np.flatnonzero(~gone)
         names = [self.ledger.groups[i] for i in kept]
+        left = set(names)
         if self.events is not self.ledger:
             self.events.keep(places[kept])
         self.ledger.keep(kept)
+        self.excluded.keep(np.flatnonzero([group in left for group in self.excluded.groups]))
         if self.evidence:
             self.evidence.keep(kept)
         if self.slices:
