@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 
 from detectors.slo.budget import BudgetPoint, curve
 from detectors.slo.compile import compile_rules, slices_rule_id
+from detectors.slo.exclusions import corrections_of
 from detectors.slo.report import Report
 from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
 from detectors.slo.states import SHORTEST_SILENCE_NS
 from detectors.slo.status import SloStatus
 from detectors.slo.tracker import Observation, Tracker
+from telemetry.corrections import Correction
 from telemetry.deltas import DistributionDelta, SliDelta, group_key
 from telemetry.errors import NotFoundError
 from telemetry.findings import Finding
@@ -45,14 +47,16 @@ class Evaluation:
 class Engine:
     """Evaluates a set of SLOs."""
 
-    def __init__(self, slos: SloSet) -> None:
-        """Evaluate ``slos`` from nothing; hand over their history with :meth:`ingest_sli` first."""
+    def __init__(self, slos: SloSet, corrections: Iterable[Correction] = ()) -> None:
+        """Evaluate ``slos`` from nothing, without what ``corrections`` exclude.
+
+        Hand over their history with :meth:`ingest_sli` first.
+        """
         self.slos = slos
-        self._trackers = {slo.name: Tracker(slo) for slo in slos.slos}
+        kept = tuple(corrections)
+        self._trackers: dict[str, Tracker] = {}
         self._by_rule: dict[str, Tracker] = {}
-        for tracker in self._trackers.values():
-            for rule in (*(rule.id for rule in compile_rules(tracker.slo)), slices_rule_id(tracker.slo)):
-                self._by_rule[rule] = tracker
+        self._install(Tracker(slo, kept) for slo in slos.slos)
 
     @property
     def rules(self) -> tuple[RollupRule, ...]:
@@ -97,6 +101,26 @@ class Engine:
             tracker = self._by_rule.get(reference.rule)
             if tracker is not None and tracker.book is not None:
                 tracker.book.restore_reference(reference)
+
+    def differing(self, corrections: Iterable[Correction]) -> SloSet:
+        """The SLOs whose counts would be others under ``corrections`` than under those that they have."""
+        given = tuple(corrections)
+        return SloSet(
+            tuple(
+                tracker.slo for tracker in self._trackers.values()
+                if corrections_of(tracker.slo, given) != tracker.exclusions.corrections
+            )
+        )  # fmt: skip
+
+    def adopt(self, other: Engine) -> None:
+        """Go on with what ``other`` knows of its SLOs, which are among these."""
+        self._install(other._trackers.values())
+
+    def _install(self, trackers: Iterable[Tracker]) -> None:
+        for tracker in trackers:
+            self._trackers[tracker.slo.name] = tracker
+            for rule in (*(rule.id for rule in compile_rules(tracker.slo)), slices_rule_id(tracker.slo)):
+                self._by_rule[rule] = tracker
 
     def step(self, now_ns: int, last_seen_ns: Mapping[str, int] | None = None) -> Evaluation:
         """Evaluate everything at ``now_ns``.

@@ -11,7 +11,7 @@ import numpy as np
 from detectors.slo.compile import beside_rule_id
 from detectors.slo.slices import Slices
 from detectors.slo.spec import Occurrences, RatioTimeslices, Slo, Timeslices
-from detectors.slo.states import state_of
+from detectors.slo.states import State, state_of
 from detectors.slo.status import AlertStatus, GroupStatus, SloStatus, json_safe
 from detectors.slo.tracker import Alert, Observation, Tracker
 from telemetry.deltas import group_labels
@@ -53,13 +53,14 @@ class Report:
         own, unit = self.seen.window, self.slo.unit
         columns = zip(
             self._labels, self.seen.good[own].tolist(), self.seen.total[own].tolist(), self.seen.remaining.tolist(),
-            self.seen.burn.T.tolist(), (self.seen.total.T > 0).tolist(), self.seen.silent.tolist(), strict=True,
+            self.seen.burn.T.tolist(), (self.seen.total.T > 0).tolist(), self.seen.silent.tolist(),
+            self.seen.corrected.tolist(), strict=True,
         )  # fmt: skip
         groups = []
-        for i, (labels, good, total, remaining, burn, busy, silent) in enumerate(columns):
+        for i, (labels, good, total, remaining, burn, busy, silent, corrected) in enumerate(columns):
             left = None if math.isnan(remaining) else remaining
             alerts = self._holding.get(i, [])
-            state = state_of(
+            state: State = "corrected" if corrected else state_of(
                 alerting=bool(alerts), remaining=left, bad=(total - good) / unit,
                 allowed=total / unit * self.slo.error_budget, min_bad=self.tracker.min_bad, silent=silent,
                 source_silent=self.source_silent,
@@ -70,6 +71,7 @@ class Report:
                 GroupStatus(
                     labels, state, _whole(good, unit), total // unit, left, shown,
                     tuple(AlertStatus(alert.name, alert.severity, since_ns) for alert in alerts), self._detail(i),
+                    0 if self.seen.excluded is None else int(self.seen.excluded[i]) // unit,
                 )
             )  # fmt: skip
         return SloStatus(self.slo, tuple(groups), self.seen.period)

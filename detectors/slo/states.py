@@ -1,7 +1,8 @@
 """The state of a group's budget, told apart from mere silence; derived anew each time, never stored.
 
 Silence is three things: a source that says nothing at all (no_telemetry), a source that is heard but has no events of
-this group (no_traffic), and events too few to judge (not_enough_data). None of them is ok, and none burns.
+this group (no_traffic), and events too few to judge (not_enough_data). None of them is ok, and none burns. While a
+budget correction covers this moment (corrected), nothing is judged.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from detectors.slo.ledger import HOUR_NS, MINUTE_NS, Counts
 
-State = Literal["ok", "burning", "exhausted", "no_traffic", "no_telemetry", "not_enough_data"]
+State = Literal["ok", "burning", "exhausted", "corrected", "no_traffic", "no_telemetry", "not_enough_data"]
 
 RATE_WINDOW_NS: Final = 24 * HOUR_NS
 """The rate that silence is measured against is that of the last day."""

@@ -40,6 +40,7 @@ class GroupStatus:
         burn: burn rate by window (``5m``); None without traffic in it.
         alerts: the alerts that hold.
         detail: facts of the SLI's kind, a JSON document.
+        excluded: events (or slices) of the SLO's window that budget corrections took out of the counts.
     """
 
     group: Mapping[str, str]
@@ -50,6 +51,7 @@ class GroupStatus:
     burn: Mapping[str, float | None] = field(default_factory=dict)
     alerts: tuple[AlertStatus, ...] = ()
     detail: Mapping[str, Any] = field(default_factory=dict)
+    excluded: int = 0
 
     @property
     def sli(self) -> float | None:
@@ -62,6 +64,7 @@ class GroupStatus:
             "group": dict(self.group), "state": self.state, "good": self.good, "total": self.total, "sli": self.sli,
             "budget_remaining": self.budget_remaining, "burn": dict(self.burn),
             "alerts": [alert.to_json() for alert in self.alerts], "detail": dict(self.detail),
+            "excluded": self.excluded,
         }  # fmt: skip
 
 

@@ -191,8 +191,9 @@ class Tracker:
         if self.events is not self.ledger:
             self.events.advance(now_ns)
             self.ledger.register(self.events.groups)
-        self.excluded.advance(now_ns)
-        self.ledger.register(self.excluded.groups)
+        if self.exclusions.corrections:
+            self.excluded.advance(now_ns)
+            self.ledger.register(self.excluded.groups)
         changed_ns = self.ledger.advance(now_ns)
         self.events.register(self.ledger.groups)
         changed_ns = self._prune(now_ns, changed_ns)
@@ -210,7 +211,7 @@ class Tracker:
         places = self.events.places(ledger.groups)
         events, over_ns = self._day(now_ns)
         gap_ns = np.divide(over_ns, events, out=np.zeros(len(events)), where=events > 0)[places]
-        corrected = np.asarray([self.exclusions.covers(group, now_ns) for group in ledger.groups], dtype=np.bool_)
+        corrected = self.exclusions.covering(ledger.groups, now_ns)
         alerts = self._alerts(now_ns, standing, total - good, burn, gap_ns, corrected)
         onset = self._onsets(now_ns, standing, alerts)
         run_good, run_total = ledger.sums_since(

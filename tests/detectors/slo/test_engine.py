@@ -265,7 +265,7 @@ def test_the_document_of_the_api():
         "revision": rule_id(slos.slos[0]), "runbook": "slice-errors", "where": [], "per": ["input_type"],
     }  # fmt: skip
     assert set(group) == {
-        "group", "state", "good", "total", "sli", "budget_remaining", "burn", "alerts", "detail",
+        "group", "state", "good", "total", "sli", "budget_remaining", "burn", "alerts", "detail", "excluded",
     }  # fmt: skip
     assert (group["group"], group["state"]) == ({"input_type": "code"}, "burning")
     assert (group["good"], group["total"]) == (440, 480)
