@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from telemetry.schema import TEXT_LENGTH
 from telemetry.windows import NANOS
 
 MIB = 1024 * 1024
@@ -25,6 +26,6 @@ class Limits:
     body_bytes: int = 64 * MIB
     records: int = 131_072
     future_ns: int = 3600 * NANOS
-    text_length: int = 512
+    text_length: int = TEXT_LENGTH
     features: int = 256
     cells: int = 16_000_000

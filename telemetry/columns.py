@@ -36,7 +36,7 @@ class StringColumn:
     def of_numbers(cls, numbers: NDArray[np.float64]) -> StringColumn:
         """Numbers as people write them and as labels read: ``8``, ``0.25``; NaN is missing."""
         values, place = np.unique(numbers, return_inverse=True)
-        return cls.of(None if np.isnan(value) else _number_text(value) for value in values.tolist()).take(place)
+        return cls.of(None if np.isnan(value) else number_text(value) for value in values.tolist()).take(place)
 
     @classmethod
     def missing(cls, n: int) -> StringColumn:
@@ -236,5 +236,6 @@ def columns_of(
     )
 
 
-def _number_text(value: float) -> str:
+def number_text(value: float) -> str:
+    """A number as people write it and as labels read."""
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

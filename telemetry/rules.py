@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telemetry.columns import Columns
+from telemetry.conformance import Conforms
 from telemetry.matchers import Matchers
 from telemetry.schema import LABEL_CORRECT, THROTTLED_ERRORS
 
@@ -145,7 +146,7 @@ MONEY_UNIT: Final = 1_000_000_000
 DEAREST_USD: Final = 1e6
 """What a single request can cost at most: more is a sender's mistake, which must not overflow the sum of a month."""
 
-GoodWhen = NoError | Below | Present | Correct | Spent | Priced
+GoodWhen = NoError | Below | Present | Correct | Spent | Priced | Conforms
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from typing import Final, Literal
 
 Kind = Literal["string", "number"]
 
+TEXT_LENGTH: Final = 512
+"""Characters that are kept of a text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Field:

@@ -18,7 +18,10 @@ CostMeasure = Literal["request", "per_1k_tokens"]
 _FIELDS: Final[Mapping[CostMeasure, str]] = {"request": "cost", "per_1k_tokens": "cost_per_1k_tokens"}
 """The canonical field behind each measure."""
 USD: Final[Schema] = {
-    "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^\s*\$\s*\d+(\.\d+)?\s*$"}],
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": r"^\s*\$\s*(?=[\d.]*[1-9])\d+(\.\d+)?\s*$"},
+    ],
     "description": "US dollars: 0.002 or $0.002",
 }
 _PLAUSIBLE_USD: Final = 20.0
@@ -49,7 +52,7 @@ class Cost:
         """The requests that have a cost."""
         return (RollupRule(rule, where, per, Below(_FIELDS[self.measure], self.below_usd)),)
 
-    def slices(self, rule: str) -> None:  # part of the protocol
+    def slices(self, rule: str) -> None:
         """None: it counts events."""
 
     def complaint(self, share: str, whose: str) -> str:

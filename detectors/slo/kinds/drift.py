@@ -113,22 +113,14 @@ class Drift:
 
 
 def _read_fields(values: Values) -> tuple[str, ...] | None:
-    if "fields" not in values.nodes:
+    names = values.names("fields", "[tokens_in, feature.length]")
+    if names is None:
         return None
-    texts = values.reader.texts(values.nodes["fields"], values.at("fields"))
-    if texts is None:
-        return None
-    if not texts:
-        values.note("fields", "names no field", "list fields, such as [tokens_in, feature.length]")
-    names: list[str] = []
-    for place, child, name in texts:
-        if name in names:
-            values.reader.note(child, place, f"{name} is listed twice", "keep one of them")
-        elif name not in FIELD_BY_NAME and not is_feature(name):
+    for place, child, name in names:
+        if name not in FIELD_BY_NAME and not is_feature(name):
             remedy = f"{suggestion(name, list(FIELD_BY_NAME))} A model input is feature.<name>."
             values.reader.note(child, place, f"{name} is not a field", remedy)
-        names.append(name)
-    return tuple(names)
+    return tuple(name for _, _, name in names)
 
 
 def _read_reference(values: Values) -> Reference | None:

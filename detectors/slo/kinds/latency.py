@@ -44,7 +44,7 @@ class Latency:
         """The requests that have the measure."""
         return (RollupRule(rule, where, per, Below(self.measure, self.below_s)),)
 
-    def slices(self, rule: str) -> None:  # part of the protocol
+    def slices(self, rule: str) -> None:
         """None: it counts events."""
 
     def complaint(self, share: str, whose: str) -> str:

@@ -13,7 +13,6 @@ from detectors.slo.slices import Slices
 from telemetry.matchers import Matchers
 from telemetry.rules import RollupRule
 
-
 UNCOUNTED: Final = MappingProxyType({"counted": False})
 """Metadata of a field that decides nothing about what is counted: history goes on when it changes."""
 

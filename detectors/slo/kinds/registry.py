@@ -7,16 +7,29 @@ from typing import Final
 
 import yaml
 
+from detectors.slo.kinds.accuracy import Accuracy
 from detectors.slo.kinds.cost import Cost
 from detectors.slo.kinds.drift import Drift
 from detectors.slo.kinds.errors import Errors
 from detectors.slo.kinds.latency import Latency
 from detectors.slo.kinds.protocol import Sli
+from detectors.slo.kinds.quality import Quality
 from detectors.slo.kinds.quantile import Quantile
 from detectors.slo.kinds.values import Values
 from detectors.slo.nodes import Reader, kind_of, suggestion
 
-KINDS: Final[Mapping[str, type[Sli]]] = {kind.kind: kind for kind in (Errors, Latency, Quantile, Cost, Drift)}
+KINDS: Final[Mapping[str, type[Sli]]] = {
+    kind.kind: kind
+    for kind in (
+        Errors,
+        Latency,
+        Quantile,
+        Cost,
+        Drift,
+        Quality,
+        Accuracy,
+    )
+}
 
 
 def may_be_empty(kind: type[Sli]) -> bool:

@@ -61,6 +61,20 @@ class Values:
         """A share within (0, 1)."""
         return self.reader.share(self.nodes[key], self.at(key), example) if key in self.nodes else default
 
+    def names(self, key: str, example: str) -> list[tuple[str, yaml.Node, str]] | None:
+        """(dotted field, node, name) of a list of names, at least one, none twice; None when there is no list."""
+        if key not in self.nodes:
+            return None
+        texts = self.reader.texts(self.nodes[key], self.at(key))
+        if texts == []:
+            self.note(key, "names no field", f"list fields, such as {example}")
+        seen: set[str] = set()
+        for place, child, name in texts or []:
+            if name in seen:
+                self.reader.note(child, place, f"{name} is listed twice", "keep one of them")
+            seen.add(name)
+        return texts
+
     def slice_ns(self) -> int:
         """The length of a slice; 1m when none is given, or none that a slice can have."""
         length_ns = self.duration_ns("slice", DEFAULT_SLICE_NS)

@@ -10,6 +10,7 @@ from detectors.slo.kinds.drift import Drift
 from detectors.slo.kinds.errors import Errors
 from detectors.slo.kinds.latency import Latency
 from detectors.slo.kinds.quantile import Quantile
+from detectors.slo.kinds.registry import KINDS
 from detectors.slo.parse import load_slos, parse_slos
 from detectors.slo.reference import FirstReference, RecentReference
 from detectors.slo.spec import (
@@ -117,7 +118,7 @@ extra: 1
             "and '.', and begin with a letter or digit)"
         ),
         "slos.yaml:4: slos[0].servce: unknown key (did you mean service?)",
-        "slos.yaml:5: slos[0].sli: has 2 kinds (give exactly one of errors | latency | quantile | cost | drift)",
+        f"slos.yaml:5: slos[0].sli: has 2 kinds (give exactly one of {' | '.join(KINDS)})",
         "slos.yaml:5: slos[0].sli.latency.measure: 'durration' is not a choice (did you mean duration?)",
         (
             "slos.yaml:5: slos[0].sli.latency.below: '2 parsecs' is not a duration (write a number and a "

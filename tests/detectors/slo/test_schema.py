@@ -105,6 +105,20 @@ SLIS = st.one_of(
         }
     ),
 )  # fmt: skip
+QUALITIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "require": FIELD_LISTS,
+        "types": st.sampled_from([{"model": "text"}, {"model": "float"}, {}, ["model"], None]),
+        "ranges": st.sampled_from(
+            [{"a": [0, 1]}, {"a": [None, -1.5]}, {"a": [None, None]}, {"a": [1]}, {"a": ["x", 1]}, {"a": 1}, {}]
+        ),
+        "allowed": st.sampled_from([{"a": ["x", 1, True]}, {"a": []}, {"a": [None]}, {"a": [""]}, {"a": "x"}, {}]),
+        "patterns": st.sampled_from([{"a": "[A-Z]"}, {"a": ""}, {"a": 1}, {}]),
+        "max_length": st.sampled_from([{"a": 5}, {"a": 511}, {"a": 512}, {"a": 0}, {"a": 2.5}, {}]),
+        "extra": st.just(1),
+    },
+)
 WINDOWS = st.sampled_from(["30d", "soon", None, [], {}]) | st.fixed_dictionaries(
     {},
     optional={
@@ -146,4 +160,11 @@ def test_schema_and_parser_agree_on_windows_and_budgeting(window, budgeting):
 def test_schema_and_parser_agree_on_slis_and_alerts(sli, alert):
     slo = {"name": "a", "service": "b", "objective": 0.9, "sli": sli, "alert": alert}
     content = {"version": 1, "slos": [slo]}
+    assert parses(yaml.safe_dump(content)) == VALIDATOR.is_valid(content)
+
+
+@settings(max_examples=300, deadline=None)
+@given(QUALITIES)
+def test_schema_and_parser_agree_on_quality(quality):
+    content = {"version": 1, "slos": [{"name": "a", "service": "b", "objective": 0.9, "sli": {"quality": quality}}]}
     assert parses(yaml.safe_dump(content)) == VALIDATOR.is_valid(content)
