@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from alerting import incidents as transitions
-from alerting import outbox, repository
+from alerting import outbox, posted, repository, silence_book
 from alerting.config import AlertingConfig
 from alerting.correlation import precedence
 from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
@@ -19,10 +19,12 @@ from alerting.documents import alert_document, event_document, incident_document
 from alerting.incidents import Alert, Incident, TimelineEvent, format_id, parse_id
 from alerting.outbox import ReceiverHealth
 from alerting.planning import Plan, PlanRules, World, plan
+from alerting.posted import PostedAlert
 from alerting.runbooks.library import RunbookLibrary
 from alerting.runbooks.rendering import render
 from alerting.second_looks import SecondLooks
-from alerting.steps import Step, Suppressor, advance
+from alerting.silence_book import SilenceBook
+from alerting.steps import Step, advance
 from storage.database import Database
 from telemetry.clock import Clock, SystemClock
 from telemetry.errors import NotFoundError, PayloadError, TailwatchError
@@ -61,8 +63,11 @@ class Alerting:
         config: receivers, routes and timing.
         clock: only measures how long deliveries take; the time itself is every method's argument.
         runbooks: by default those that are shipped, and the folder that the configuration names.
-        suppressors: who else may keep alerts quiet.
         delivery: how deliveries are tried.
+
+    Attributes:
+        config: as given.
+        silences: what people keep quiet for a while.
     """
 
     def __init__(
@@ -72,13 +77,12 @@ class Alerting:
         clock: Clock | None = None,
         runbooks: RunbookLibrary | None = None,
         *,
-        suppressors: Sequence[Suppressor] = (),
         delivery: DeliveryPolicy | None = None,
     ) -> None:
         self._database = database
-        self._config = config
+        self.config = config
+        self.silences = SilenceBook(database)
         self._runbooks = RunbookLibrary(config.runbooks) if runbooks is None else runbooks
-        self._suppressors = tuple(suppressors)
         self._rules = PlanRules(config.timing, config.correlation_ns, self._runbooks)
         self._looks = SecondLooks()
         self._courier = Courier(database, config.receivers, delivery or DeliveryPolicy(), clock or SystemClock())
@@ -156,17 +160,29 @@ class Alerting:
         return document | {
             "timeline": [event_document(event) for event in timeline],
             "evidence": dict(incident.evidence),
-            "runbook_markdown": render(runbook, document, incident.evidence, self._config.external_url),
+            "runbook_markdown": render(runbook, document, incident.evidence, self.config.external_url),
         }
 
-    def alerts(self) -> list[dict[str, Any]]:
-        """The alerts that are pending, firing or suppressed now, with the ids of their incidents."""
+    def living(self) -> tuple[Alert, ...]:
+        """The alerts that are pending, firing or suppressed now."""
         with self._database.read() as connection:
-            living = repository.load_living(connection)
+            return repository.load_living(connection)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The documents of the alerts that are pending, firing or suppressed now, with the ids of their incidents."""
         return [
             alert_document(alert) | {"incident": None if alert.incident is None else format_id(alert.incident)}
-            for alert in living
+            for alert in self.living()
         ]
+
+    def post(self, alerts: Sequence[PostedAlert], now_ns: int) -> None:
+        """Take in alerts that somebody else evaluates; the next evaluation treats them like its own findings.
+
+        Raises:
+            StorageError: the database cannot be used; none was taken in.
+        """
+        with self._database.write() as connection:
+            posted.store(connection, alerts, now_ns)
 
     def acknowledge(self, incident_id: str, author: str, comment: str, now_ns: int) -> dict[str, Any]:
         """Say that somebody works on it: reminders stop; its ``INC`` afterwards.
@@ -222,12 +238,14 @@ class Alerting:
     def health(self) -> tuple[ReceiverHealth, ...]:
         """How delivery to each receiver stands."""
         with self._database.read() as connection:
-            return outbox.health(connection, [receiver.id for receiver in self._config.receivers])
+            return outbox.health(connection, [receiver.id for receiver in self.config.receivers])
 
     def forget(self, before_ns: int) -> int:
-        """Delete incidents that were resolved before a moment, with everything about them; how many."""
+        """Delete what ended before a moment: incidents with everything about them, silences; how many incidents."""
         with self._database.write() as connection:
             repository.lock(connection)
+            silence_book.delete_ended_before(connection, before_ns)
+            posted.delete_ended_before(connection, before_ns)
             return repository.delete_resolved_before(connection, before_ns)
 
     def _decide(
@@ -238,15 +256,18 @@ class Alerting:
         now_ns: int,
         withdrawn: Collection[str],
     ) -> _Decision:
-        world = repository.load_world(connection, now_ns - self._config.timing.reopen_within_ns)
+        world = repository.load_world(connection, now_ns - self.config.timing.reopen_within_ns)
+        # Our own first: of two with the same labels the first counts.
+        held = [*findings, *(alert.finding() for alert in posted.active(connection, now_ns))]
         steps = advance(
-            world.alerts, findings, now_ns, self._config.timing,
-            withdrawn=withdrawn, suppressors=self._suppressors, inhibit_rules=self._config.inhibit_rules,
+            world.alerts, held, now_ns, self.config.timing, withdrawn=withdrawn,
+            silences=silence_book.in_force(connection, now_ns), inhibit_rules=self.config.inhibit_rules,
         )  # fmt: skip
         draft = plan(world, steps, diagnoses, now_ns, self._rules)
         members = {number: tuple(group.values()) for number, group in draft.members.items()}
-        held = {finding.fingerprint: finding for finding in findings}
-        return _Decision(world, draft, self._dispatches(connection, draft.incidents, members, now_ns, held), steps)
+        by_fingerprint = {finding.fingerprint: finding for finding in reversed(held)}
+        found = self._dispatches(connection, draft.incidents, members, now_ns, by_fingerprint)
+        return _Decision(world, draft, found, steps)
 
     def _dispatches(
         self,
@@ -256,7 +277,7 @@ class Alerting:
         now_ns: int,
         findings: Mapping[str, Finding] | None = None,
     ) -> list[Dispatch]:
-        if self._config.route is None or not incidents:
+        if self.config.route is None or not incidents:
             return []
         numbers = sorted(incidents)
         return dispatches(
@@ -264,7 +285,7 @@ class Alerting:
             members,
             told=repository.load_told(connection, numbers),
             unsaid=outbox.unsaid(connection, numbers),
-            config=self._config,
+            config=self.config,
             runbooks=self._runbooks,
             now_ns=now_ns,
             findings=findings or {},
@@ -326,12 +347,13 @@ def _diagnose_some(
 ) -> dict[str, Diagnosis]:
     """Diagnoses of what begins to fire: of every service the most important, then of each the next, and so on.
 
-    ``again`` holds the fingerprints of alerts that are diagnosed anew, as far as their findings still hold.
+    ``again`` holds the fingerprints of alerts that are diagnosed anew, as far as their findings still hold. Of alerts
+    that others posted nothing is known.
     """
     held = {finding.fingerprint: finding for finding in findings}
     alerts = [step.after for step in decision.steps if step.fires]
-    alerts += [alert for alert in decision.world.alerts if alert.fingerprint in again and alert.fingerprint in held]
-    firing = sorted(alerts, key=precedence)
+    alerts += [alert for alert in decision.world.alerts if alert.fingerprint in again]
+    firing = sorted((alert for alert in alerts if alert.fingerprint in held), key=precedence)
     rank: dict[str, int] = {}
     ranked: list[tuple[int, int, Alert]] = []
     for place, alert in enumerate(firing):

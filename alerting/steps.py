@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 from alerting.correlation import precedence
 from alerting.evidence import clean
 from alerting.incidents import Alert
 from alerting.inhibition import InhibitRule, inhibitors
+from alerting.silences import Silence
 from alerting.state import AlertState, AlertTiming, Event, step
 from alerting.texts import cut
 from telemetry.findings import Finding
@@ -18,14 +19,6 @@ NEWLY_FIRING: Final[frozenset[Event]] = frozenset({"fired", "reopened"})
 _MAX_SUMMARY: Final = 2000
 _MAX_ENTRIES: Final = 50
 _LIVING: Final = ("pending", "firing", "suppressed")
-
-
-class Suppressor(Protocol):
-    """Keeps alerts quiet: a silence, an inhibition, a maintenance window."""
-
-    def suppresses(self, labels: Mapping[str, str], now_ns: int) -> bool:
-        """Whether an alert with these labels should tell nobody now."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +42,7 @@ def advance(
     timing: AlertTiming,
     *,
     withdrawn: Collection[str] = (),
-    suppressors: Sequence[Suppressor] = (),
+    silences: Sequence[Silence] = (),
     inhibit_rules: Sequence[InhibitRule] = (),
 ) -> tuple[Step, ...]:
     """The step of every alert that is known or found; those that neither change nor matter are left out.
@@ -60,7 +53,7 @@ def advance(
         now_ns: nanoseconds since the epoch.
         timing: how long changes take.
         withdrawn: fingerprints that late data proved wrong.
-        suppressors: who else may keep an alert quiet.
+        silences: what people keep quiet.
         inhibit_rules: which alerts keep which others quiet.
     """
     known = latest(alerts)
@@ -78,7 +71,7 @@ def advance(
         before, found = known.get(fingerprint), held.get(fingerprint)
         quiet_by = _suppressor_of(found, before, held, states) if found else None
         quiet = quiet_by is not None or (
-            found is not None and any(suppressor.suppresses(found.labels, now_ns) for suppressor in suppressors)
+            found is not None and any(silence.accepts(found.labels, now_ns) for silence in silences)
         )
         old = before.state if before else AlertState()
         state, events = step(old, found, now_ns, timing, suppressed=quiet, withdrawn=fingerprint in withdrawn)

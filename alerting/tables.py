@@ -120,3 +120,31 @@ outbox: Final = Table(
 )
 """Notifications to deliver. ``receiver`` is a receiver's name and kind, ``oncall/slack``; ``status`` is ``pending``,
 ``delivered``, ``failed`` or ``superseded``."""
+
+silences: Final = Table(
+    "silences",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("matchers", Text, nullable=False),
+    Column("starts_ns", BigInteger, nullable=False),
+    Column("ends_ns", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("updated_ns", BigInteger, nullable=False),
+    Index("ix_silences_ends_ns", "ends_ns"),
+)
+"""Who keeps what quiet; ``matchers`` is a JSON list of name, operator and value."""
+
+posted_alerts: Final = Table(
+    "posted_alerts",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("labels", Text, nullable=False),
+    Column("annotations", Text, nullable=False),
+    Column("starts_ns", BigInteger, nullable=False),
+    Column("ends_ns", BigInteger, nullable=False),
+    Column("generator_url", Text, nullable=False),
+    Column("updated_ns", BigInteger, nullable=False),
+    Index("ix_posted_alerts_ends_ns", "ends_ns"),
+)
+"""Alerts that others evaluate and post."""

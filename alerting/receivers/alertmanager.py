@@ -6,17 +6,14 @@ for Alertmanager work unchanged. What Tailwatch knows beyond it is in the annota
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 from alerting.notifications import Notification
+from alerting.rfc3339 import format_time
 from alerting.texts import flat
-
-ZERO_TIME: Final = "0001-01-01T00:00:00Z"
-"""Go's zero time: what ``endsAt`` is while an alert fires."""
 
 _GO_ESCAPES: Final = (
     ("<", "\\u003c"),
@@ -50,15 +47,6 @@ def encode(document: Mapping[str, Any]) -> bytes:
     for letter, escape in _GO_ESCAPES:
         text = text.replace(letter, escape)
     return f"{text}\n".encode()
-
-
-def format_time(seconds: float | None) -> str:
-    """Seconds since the epoch as RFC 3339, with as many decimals as needed; the zero time for None."""
-    if seconds is None:
-        return ZERO_TIME
-    moment = dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
-    decimals = f".{moment.microsecond:06}".rstrip("0").rstrip(".")
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{decimals}Z"
 
 
 def _alert(notification: Notification, alert: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tables of alerts, incidents and notifications."""
+"""Tables of alerts, incidents, notifications and silences."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,8 @@ def upgrade() -> None:
     _create_incidents()
     _create_alerts()
     _create_notifications()
+    _create_silences()
+    _create_posted_alerts()
 
 
 def _create_incidents() -> None:
@@ -119,6 +121,34 @@ def _create_notifications() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_outbox_status_receiver_due_ns", "outbox", ["status", "receiver", "due_ns"])
+
+
+def _create_silences() -> None:
+    op.create_table(
+        "silences",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("matchers", sa.Text, nullable=False),
+        sa.Column("starts_ns", sa.BigInteger, nullable=False),
+        sa.Column("ends_ns", sa.BigInteger, nullable=False),
+        sa.Column("created_by", sa.Text, nullable=False),
+        sa.Column("comment", sa.Text, nullable=False),
+        sa.Column("updated_ns", sa.BigInteger, nullable=False),
+    )
+    op.create_index("ix_silences_ends_ns", "silences", ["ends_ns"])
+
+
+def _create_posted_alerts() -> None:
+    op.create_table(
+        "posted_alerts",
+        sa.Column("fingerprint", sa.Text, primary_key=True),
+        sa.Column("labels", sa.Text, nullable=False),
+        sa.Column("annotations", sa.Text, nullable=False),
+        sa.Column("starts_ns", sa.BigInteger, nullable=False),
+        sa.Column("ends_ns", sa.BigInteger, nullable=False),
+        sa.Column("generator_url", sa.Text, nullable=False),
+        sa.Column("updated_ns", sa.BigInteger, nullable=False),
+    )
+    op.create_index("ix_posted_alerts_ends_ns", "posted_alerts", ["ends_ns"])
 
 
 def _incident(*, nullable: bool = True) -> sa.Column:

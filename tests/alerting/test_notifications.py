@@ -11,12 +11,12 @@ from alerting import outbox as box
 from alerting.delivery import Courier, DeliveryPolicy
 from alerting.outcomes import Outcome
 from alerting.routing import GroupTiming, Route, destinations
-from alerting.service import Alerting
+from alerting.silences import Silence
 from alerting.tables import outbox
 from telemetry.clock import ManualClock
 from telemetry.matchers import parse_matchers
 from telemetry.windows import NANOS
-from tests.alerting.makers import SHIPPED, T0, Recorder, at, diagnosis, finding, parse, run, set_up, undiagnosed
+from tests.alerting.makers import T0, Recorder, at, diagnosis, finding, parse, run, set_up, undiagnosed
 
 DOWN = Outcome("transient", "down")
 GONE = Outcome("permanent", "gone")
@@ -111,13 +111,10 @@ def test_a_suppressed_ticket_tells_nobody(lite):
 
 
 def test_a_silence_keeps_an_alert_from_everybody(lite):
-    class Maintenance:
-        def suppresses(self, labels, now_ns):
-            return labels["service"] == "chat" and now_ns < at(60)
-
     told = Recorder()
-    config = set_up(lite, told)._config
-    alerting = Alerting(lite, config, ManualClock(T0), SHIPPED, suppressors=[Maintenance()])
+    alerting = set_up(lite, told)
+    chat = parse_matchers(["service=chat"])
+    alerting.silences.put(Silence("", chat, at(0), at(60), "Ada", "maintenance", 0), at(0))
     run(alerting, [finding()], 0, 60)
     assert (told.heard, alerting.incidents()) == ([], [])
     run(alerting, [finding()], 60, 70)

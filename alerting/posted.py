@@ -1,0 +1,121 @@
+"""Alerts that others post, as Prometheus does to Alertmanager: kept until they end, and findings like our own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from alerting.evidence import clean
+from alerting.rfc3339 import parse_time
+from alerting.tables import posted_alerts
+from telemetry.findings import Finding, Severity, fingerprint
+from telemetry.windows import NANOS
+
+RESOLVE_TIMEOUT_NS: Final = 5 * 60 * NANOS
+"""An alert without an end that is not posted again for this long has ended (Alertmanager's default)."""
+PAGING: Final = frozenset({"page", "critical", "emergency", "disaster"})
+"""Values of the label ``severity`` that are worth a page; every other alert is a ticket."""
+_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class PostedAlert:
+    """An alert as somebody else evaluates it; it holds until before ``ends_ns``."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_ns: int
+    ends_ns: int
+    generator_url: str
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over the sorted labels."""
+        return fingerprint(self.labels)
+
+    def finding(self) -> Finding:
+        """The alert as a finding; what it says of itself becomes summary, evidence and runbook."""
+        notes = self.annotations
+        severity: Severity = "page" if self.labels.get("severity", "").lower() in PAGING else "ticket"
+        name = self.labels.get("alertname", "an alert without a name")
+        summary = notes.get("summary") or notes.get("description") or notes.get("message") or f"{name} fires"
+        evidence = {"kind": "posted", "annotations": dict(notes), "generator_url": self.generator_url}
+        return Finding(dict(self.labels), severity, self.starts_ns, summary, evidence, notes.get("runbook"))
+
+
+def read_posted(document: Any, now_ns: int) -> PostedAlert:
+    """One entry of a ``POST /api/v2/alerts``.
+
+    Args:
+        document: the entry, as JSON gives it.
+        now_ns: nanoseconds since the epoch.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    if not isinstance(document, Mapping):
+        raise ValueError('an alert is not an object; write {"labels": {...}}')  # noqa: TRY004  (one error for all)
+    labels = {name: value for name, value in _texts(document, "labels").items() if value}
+    if not labels:
+        raise ValueError("at least one label pair required")
+    wrong = next((name for name in labels if not _LABEL.fullmatch(name)), None)
+    if wrong is not None:
+        raise ValueError(f"invalid label set: invalid name {wrong[:100]!r}")
+    starts_ns, ends_ns = parse_time(document.get("startsAt")), parse_time(document.get("endsAt"))
+    ends_ns = now_ns + RESOLVE_TIMEOUT_NS if ends_ns is None else ends_ns
+    starts_ns = min(now_ns, ends_ns) if starts_ns is None else starts_ns
+    if ends_ns < starts_ns:
+        raise ValueError("start time must be before end time")
+    return PostedAlert(
+        labels, _texts(document, "annotations"), starts_ns, ends_ns, str(document.get("generatorURL", ""))
+    )
+
+
+def _texts(document: Mapping[str, Any], key: str) -> dict[str, str]:
+    found = document.get(key) or {}
+    if not isinstance(found, Mapping) or not all(isinstance(value, str) for value in found.values()):
+        raise ValueError(f'{key} are not texts by name; write {{"{key}": {{"name": "value"}}}}')
+    return {str(name): value for name, value in found.items()}
+
+
+def store(connection: Connection, alerts: Iterable[PostedAlert], now_ns: int) -> None:
+    """Keep alerts; one with the labels of another takes its place, and its start too while that one holds."""
+    for alert in {one.fingerprint: one for one in alerts}.values():
+        same = posted_alerts.c.fingerprint == alert.fingerprint
+        before = connection.execute(select(posted_alerts).where(same)).mappings().one_or_none()
+        starts_ns = min(alert.starts_ns, now_ns)
+        if before is not None and before["ends_ns"] > now_ns:
+            starts_ns = min(starts_ns, before["starts_ns"])
+        values = {
+            "labels": json.dumps(clean(dict(alert.labels)), sort_keys=True),
+            "annotations": json.dumps(clean(dict(alert.annotations)), sort_keys=True),
+            "starts_ns": starts_ns,
+            "ends_ns": alert.ends_ns,
+            "generator_url": clean(alert.generator_url),
+            "updated_ns": now_ns,
+        }
+        if before is None:
+            connection.execute(insert(posted_alerts).values(values | {"fingerprint": alert.fingerprint}))
+        else:
+            connection.execute(update(posted_alerts).where(same).values(values))
+
+
+def active(connection: Connection, now_ns: int) -> list[PostedAlert]:
+    """The alerts that hold now."""
+    query = select(posted_alerts).where(posted_alerts.c.ends_ns > now_ns).order_by(posted_alerts.c.fingerprint)
+    return [_alert(row) for row in connection.execute(query).mappings()]
+
+
+def delete_ended_before(connection: Connection, before_ns: int) -> None:
+    """Forget alerts that ended before a time."""
+    connection.execute(delete(posted_alerts).where(posted_alerts.c.ends_ns < before_ns))
+
+
+def _alert(row: RowMapping) -> PostedAlert:
+    labels, annotations = json.loads(row["labels"]), json.loads(row["annotations"])
+    return PostedAlert(labels, annotations, row["starts_ns"], row["ends_ns"], row["generator_url"])
