@@ -7,7 +7,7 @@ in whatever order commits become visible. Of several judgements of a request the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -17,6 +17,7 @@ from storage.database import Database
 from storage.feedback import FeedbackRow
 from storage.increments import insert_distributions, insert_sli
 from storage.labelled import join
+from storage.locks import Lock, take_turn
 from storage.requests import RequestKey
 from storage.statements import chunks
 from storage.tables import feedback
@@ -85,17 +86,25 @@ def settle(
     outcomes: Mapping[Outcome, Sequence[int]],
     sli: Sequence[SliDelta] = (),
     distributions: Sequence[DistributionDelta] = (),
-) -> None:
+    still_valid: Callable[[], bool] = lambda: True,
+) -> bool:
     """Store how waiting judgements ended, by the ids of their rows, and what they counted: all of it or nothing.
+
+    ``still_valid`` is asked in a moment in which nobody fills counters from stored rows: whoever began to do so after
+    the judgements were counted may have missed them. Where it says no, nothing is stored, and the answer is False.
 
     Raises:
         StorageError: nothing was stored: the database cannot be used, or somebody else settled one of them.
     """
     with db.write() as connection:
+        take_turn(connection, Lock.COMPACTION)
+        if not still_valid():
+            return False
         for outcome, ids in outcomes.items():
             _mark(connection, outcome, ids)
         insert_sli(connection, sli)
         insert_distributions(connection, distributions)
+    return True
 
 
 def label_counts(db: Database) -> dict[str, int]:

@@ -20,9 +20,11 @@ from detectors.slo.compile import verdicts_of
 from storage import logs, spans
 from storage.coverage import complete_from
 from storage.database import Database, Transaction
+from storage.labels import iterate_labelled
 from storage.reader import record_hours
 from storage.recount import replace_counters, replaceable_from, standstill
 from storage.revisions import begin_backfill, end_backfill, register, revisions
+from tailwatch.labels import judged_by
 from telemetry.rules import SERIES_RULE_ID, RollupRule
 
 _FOREVER_NS: Final = 2**63 - 1
@@ -88,8 +90,12 @@ def count_stored(
     now_ns: int,
     start_ns: int = 0,
     end_ns: int = _FOREVER_NS,
+    *,
+    settled_only: bool = False,
 ) -> Deltas:
-    """What the stored records of [start, end) add to the counters of ``rules``; nothing is written.
+    """What the stored records and labels of [start, end) add to the counters of ``rules``; nothing is written.
+
+    ``settled_only``: without the labels that wait to be counted.
 
     Raises:
         StorageError: the database cannot be used.
@@ -100,6 +106,10 @@ def count_stored(
         logs.iterate_columns(database, start_ns, end_ns, fields=fields),
     )
     deltas = [roll_up(batch, rules, guard, now_ns) for batch in batches]
+    judged = judged_by(rules)
+    if judged:
+        labelled = iterate_labelled(database, start_ns, end_ns, fields=fields, settled_only=settled_only)
+        deltas += [roll_up(batch, judged, guard, now_ns) for batch in labelled]
     return Deltas(
         tuple(chain.from_iterable(delta.sli for delta in deltas)),
         tuple(chain.from_iterable(delta.distributions for delta in deltas)),
@@ -137,7 +147,7 @@ def _fill(
 ) -> int:
     """Put counts of stored rows in the place of a slice's counters; how many events they are."""
     with standstill(database) as connection:
-        deltas = count_stored(database, rules, guard, now_ns, start_ns, end_ns)
+        deltas = count_stored(database, rules, guard, now_ns, start_ns, end_ns, settled_only=True)
         # Asked last: rows that were deleted while they were counted have moved it.
         starts_ns = void_from(connection, rules)
         for rule in rules:

@@ -24,6 +24,7 @@ from storage.metric_upkeep import compact_points, forget_points
 from storage.retention import RetentionPolicy
 from tailwatch.diagnoser import Diagnoser
 from tailwatch.evaluator import Evaluator
+from tailwatch.labels import Labels
 from tailwatch.membership import Membership
 from tailwatch.metrics import Sources, registry_of
 from tailwatch.rates import SAMPLE_NS, Rates
@@ -43,6 +44,7 @@ _DELIVERY_NS = NANOS // 2
 _DELIVERERS = 4
 """Passes over the outbox at once: one that waits for a slow receiver must not hold up the others."""
 _REPORTS_NS = 5 * NANOS
+_LABELS_NS = 5 * NANOS
 _COMPACTION_NS = 60 * NANOS
 _RETENTION_NS = 600 * NANOS
 _DIGESTS_NS = 2 * 86400 * NANOS
@@ -66,6 +68,7 @@ class Service:
         self.alerting = Alerting(store.database, settings.alerting, clock)
         self._diagnoser = Diagnoser(store.database, store.catalogue.slos)
         self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
+        self._labels = Labels(store.database, lambda: self.intake.pipeline.rules, store.pipeline.guard)
         self.reports = DriftReports(settings.data_dir / "reports", settings.url, store.catalogue.slos, self.alerting)
         self.scraping = Scraping(store.targets, store.commit, store.pipeline.places)
         self._scheduler = Scheduler(self._jobs(), clock)
@@ -159,6 +162,7 @@ class Service:
             Job(_EVALUATION, self.settings.evaluation_interval, self.evaluator.step),
             Job(_DELIVERY, _DELIVERY_NS, self.alerting.deliver, overlapping=_DELIVERERS),
             Job("drift reports", _REPORTS_NS, self.reports.step),
+            Job("labels", _LABELS_NS, self._count_labels),
             Job("scraping", NANOS, self.scraping.step),
             Job("heartbeat", HEARTBEAT_NS, self.membership.step),
             Job("rates", SAMPLE_NS, self._sample),
@@ -170,6 +174,10 @@ class Service:
         changed = self.alerting.apply(findings, lambda finding: self._diagnoser.diagnose(finding, now_ns), now_ns)
         if changed:
             self._scheduler.wake(_DELIVERY)
+
+    def _count_labels(self, now_ns: int) -> None:
+        if self.evaluator.position is not None:
+            self._labels.step(now_ns)
 
     def _compact(self, now_ns: int) -> None:
         compact_points(self.database, now_ns)
