@@ -41,6 +41,24 @@ class Overflow(Document):
     remedy: str = ""
 
 
+class ConfigProblem(Document):
+    """A fault in a file of the user's; `line` is 0 for the file as a whole."""
+
+    file: str
+    line: int = 0
+    field: str = ""
+    message: str
+    remedy: str = ""
+
+
+class Config(Document):
+    """Whether what is in force is what the files say; times in seconds, `failing_since` null while it is."""
+
+    in_force_since: float | None = None
+    failing_since: float | None = None
+    problems: list[ConfigProblem] = Field(default_factory=list)
+
+
 class Status(Document):
     """Health of the service itself; `now` is the service's clock, which every page uses as the present."""
 
@@ -50,6 +68,7 @@ class Status(Document):
     database: str = ""
     counters: dict[str, Any] = Field(default_factory=dict)
     config_problems: list[Any] = Field(default_factory=list)
+    config: Config = Field(default_factory=Config)
     database_problem: str | None = None
     overflow: list[Overflow] = Field(default_factory=list)
     last_evaluation: LastEvaluation | None = None

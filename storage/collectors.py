@@ -49,7 +49,7 @@ class CollectorRow:
 
 
 def renew(db: Database, row: CollectorRow, now_ns: int) -> None:
-    """Write the row, or renew it; rows that nobody renewed for a day go.
+    """Write the row, or renew it and what it counts; rows that nobody renewed for a day go.
 
     Raises:
         StorageError: the database cannot be used.
@@ -60,7 +60,9 @@ def renew(db: Database, row: CollectorRow, now_ns: int) -> None:
             rules=json.dumps(row.rules), seen_ns=now_ns,
         )  # fmt: skip
         connection.execute(
-            statement.on_conflict_do_update(index_elements=["id"], set_={"seen_ns": statement.excluded.seen_ns})
+            statement.on_conflict_do_update(
+                index_elements=["id"], set_={"seen_ns": statement.excluded.seen_ns, "rules": statement.excluded.rules}
+            )
         )
         connection.execute(delete(collectors).where(collectors.c.seen_ns < now_ns - _FORGOTTEN_NS))
 

@@ -21,6 +21,18 @@ Transaction: TypeAlias = Connection
 """What :meth:`Database.read` and :meth:`Database.write` give, for who only hands it on."""
 
 
+class Moment:
+    """One state of a database: what is read of it lies side by side, however many reads there are."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """The transaction that sees it."""
+        yield self._connection
+
+
 class Database:
     """One SQLite file or PostgreSQL database, for use by many threads.
 
@@ -59,6 +71,16 @@ class Database:
         """
         with self.explained(), self._connected(self._reader) as connection:
             yield connection
+
+    @contextmanager
+    def moment(self) -> Iterator[Moment]:
+        """One state of the database for several reads, that of the first of them.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        with self.read() as connection:
+            yield Moment(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import BigInteger, ColumnElement, Connection, Table, cast, func, select
 
-from storage.database import Database
+from storage.database import Database, Moment
 from storage.distributions import decode
 from storage.positions import Position, adopt_restored_rows, current_position, unread
 from storage.statements import chunks
@@ -82,7 +82,9 @@ class SliTotal:
     total: int
 
 
-def read_since(db: Database, position: Position, *, without_distributions_of: Collection[str] = ()) -> Increment:
+def read_since(
+    db: Database | Moment, position: Position, *, without_distributions_of: Collection[str] = ()
+) -> Increment:
     """Every increment that was committed after ``position`` was taken, each exactly once, however commits overlap.
 
     ``without_distributions_of`` names a few rules whose distributions the caller has no use for: decoding the
@@ -110,7 +112,7 @@ def read_since(db: Database, position: Position, *, without_distributions_of: Co
 
 
 def load(
-    db: Database,
+    db: Database | Moment,
     rules: Sequence[str] | None,
     start_ns: int,
     end_ns: int,
@@ -127,7 +129,8 @@ def load(
     Raises:
         StorageError: the database cannot be used.
     """
-    adopt_restored_rows(db)
+    if isinstance(db, Database):
+        adopt_restored_rows(db)
     with db.read() as connection:
         sli = tuple(_sli(connection, rules, start_ns, end_ns, width_ns))
         from_ns = start_ns if distributions_start_ns is None else distributions_start_ns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from storage.database import Database
+from storage.database import Database, Moment
 from storage.statements import insert_into
 from storage.tables import settings
 
@@ -20,7 +20,7 @@ def read_setting(db: Database, key: str) -> str | None:
         return value
 
 
-def read_settings(db: Database, prefix: str) -> dict[str, str]:
+def read_settings(db: Database | Moment, prefix: str) -> dict[str, str]:
     """Every key that begins with ``prefix``, and its value.
 
     Raises:

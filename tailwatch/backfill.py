@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -123,6 +123,19 @@ def void_from(connection: Transaction, rules: Sequence[RollupRule]) -> Mapping[s
         own = _own_ids(rule)
         found |= dict.fromkeys(own, replaceable_from(connection, own))
     return found
+
+
+def forget_verdicts(database: Database, rules: Collection[str]) -> None:
+    """Drop what was judged from counters of ``rules`` that were replaced, so that it is judged anew.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    if rules:
+        with database.write() as connection:
+            for verdicts in map(verdicts_of, sorted(rules)):
+                start_ns = replaceable_from(connection, [verdicts])
+                replace_counters(connection, [verdicts], start_ns, _FOREVER_NS, (), ())
 
 
 def _slices(database: Database, start_ns: int) -> Iterator[tuple[int, int]]:

@@ -37,11 +37,11 @@ class Sides:
 
 
 class Diagnoser:
-    """Diagnoses findings of the given SLOs from stored rows."""
+    """Diagnoses findings of ``slos``, which may be replaced, from stored rows."""
 
     def __init__(self, database: Database, slos: SloSet) -> None:
         self._database = database
-        self._slos = slos
+        self.slos = slos
 
     def diagnose(self, finding: Finding, now_ns: int) -> Diagnosis | None:
         """Why ``finding`` holds; None when its SLO is not known.
@@ -49,7 +49,7 @@ class Diagnoser:
         Raises:
             StorageError: the database cannot be used.
         """
-        slo = self._slos.named(finding.labels["slo"])
+        slo = self.slos.named(finding.labels["slo"])
         if slo is None:
             return None
         onset_ns = min(finding.since_ns, now_ns - BUCKET_NS)

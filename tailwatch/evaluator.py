@@ -15,12 +15,14 @@ from detectors.slo.compile import slices_rule_id
 from detectors.slo.engine import Engine
 from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
-from storage.database import Database
+from storage import corrections
+from storage.database import Database, Moment
 from storage.ingest import PreparedPayload, RepeatedError
 from storage.locks import Leadership
 from storage.positions import Position
 from storage.rollups import read_since
 from storage.status import load_statuses, save_statuses
+from tailwatch.backfill import forget_verdicts
 from tailwatch.event_counts import EventCounts
 from tailwatch.history import last_heard, load_history, save_references
 from telemetry.deltas import SliDelta, group_labels
@@ -61,6 +63,8 @@ class Evaluator:
         self._commit = commit
         self._act = act
         self._slos = slos
+        self._next: SloSet | None = None
+        self._recounted: frozenset[str] = frozenset()
         self._engine = Engine(slos)
         self._leadership = Leadership(database)
         self._slice_rules = frozenset(slices_rule_id(slo) for slo in slos.slos)
@@ -71,6 +75,7 @@ class Evaluator:
         self._heard_ns: dict[str, int] = {}
         self._statuses: Mapping[str, Any] = {}
         self._saved_ns = 0
+        self._corrected = (0, 0)
         self.events = EventCounts(slos)
         self.last: LastStep | None = None
         self.steps = 0
@@ -86,6 +91,15 @@ class Evaluator:
         if self._leads():
             self._lead(now_ns)
 
+    def use(self, slos: SloSet, recounted: Iterable[str] = ()) -> None:
+        """Evaluate ``slos`` from the next step on, from stored history.
+
+        ``recounted`` names rules whose stored counters were replaced: what was judged from them is judged anew.
+        """
+        with self._turn:
+            self._next = slos
+            self._recounted = self._recounted.union(recounted)
+
     def step(self, now_ns: int) -> None:
         """One evaluation, if no other process leads. What was read is taken in once, whatever fails after it.
 
@@ -93,7 +107,9 @@ class Evaluator:
             StorageError: the database cannot be used; the next step goes on where this one stopped.
         """
         began = time.perf_counter()
-        if not self._leads():
+        leads = self._leads()
+        self._take_over(now_ns)
+        if not leads:
             self._follow(now_ns)
         else:
             if self._position is None:
@@ -134,7 +150,8 @@ class Evaluator:
         with self._turn:
             if self._position is not None:
                 return self._engine.budget_curve(slo, group, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
-        engine = Engine(SloSet(tuple(one for one in self._slos.slos if one.name == slo)))
+        chosen = SloSet(tuple(one for one in self._slos.slos if one.name == slo))
+        engine = Engine(chosen, corrections.load(self._database))
         now_ns = end_ns if self.last is None else self.last.at_ns
         load_history(self._database, engine, now_ns)
         engine.step(now_ns)
@@ -157,10 +174,33 @@ class Evaluator:
             self._statuses = {name: stored.body for name, stored in load_statuses(self._database).items()}
             self._saved_ns = now_ns
 
+    def _take_over(self, now_ns: int) -> None:
+        """Evaluate the SLOs that were given last; counters for Prometheus go on, and miss nothing."""
+        with self._turn:
+            slos, recounted = self._next, self._recounted
+            if slos is None:
+                return
+            if self._position is not None:
+                forget_verdicts(self._database, recounted)
+                with self._database.moment() as moment:
+                    self._corrected = corrections.version(moment)
+                    engine = Engine(slos, corrections.load(moment))
+                    missed = read_since(moment, self._position, without_distributions_of=_SERIES)
+                    position = load_history(moment, engine, now_ns)
+                self._hear(missed.sli)
+                self.events.add(missed.sli, now_ns)
+                self._unsaved.clear()
+                self._unsaved_references.clear()
+                self._engine, self._position, self._saved_ns = engine, position, 0
+            self.events.use(slos, now_ns)
+            self._slos, self._next, self._recounted = slos, None, frozenset()
+            self._slice_rules = frozenset(slices_rule_id(slo) for slo in slos.slos)
+
     def _lead(self, now_ns: int) -> None:
         """Begin to evaluate, from stored history."""
         with self._turn:
-            self._engine = Engine(self._slos)
+            self._corrected = corrections.version(self._database)
+            self._engine = Engine(self._slos, corrections.load(self._database))
             self._unsaved.clear()
             self._unsaved_references.clear()
             self._heard_ns = last_heard(self._database, now_ns)
@@ -171,10 +211,13 @@ class Evaluator:
     def _evaluate(self, now_ns: int) -> Sequence[Finding]:
         with self._turn:
             assert self._position is not None
-            increment = read_since(self._database, self._position, without_distributions_of=_SERIES)
+            with self._database.moment() as moment:
+                increment = read_since(moment, self._position, without_distributions_of=_SERIES)
+                anew = self._corrected_anew(moment, now_ns)
             self._hear(increment.sli)
             self._engine.ingest_sli(row for row in increment.sli if row.rule not in self._slice_rules)
             self._engine.ingest_distributions(increment.distributions)
+            self._engine.adopt(anew)
             self._position = increment.position
             self.events.add(increment.sli, now_ns)
             evaluation = self._engine.step(now_ns, self._heard_ns)
@@ -185,6 +228,21 @@ class Evaluator:
             self._unsaved_references.extend(evaluation.references)
             self._statuses = {status.slo.name: status.to_json() for status in evaluation.statuses}
         return evaluation.findings
+
+    def _corrected_anew(self, moment: Moment, now_ns: int) -> Engine:
+        """The SLOs that somebody, in any process, made or cancelled a correction for, with their history at a moment.
+
+        Verdicts that are not stored yet would be lost with the old state: the change then waits for the next step.
+        """
+        version = corrections.version(moment)
+        if version == self._corrected or self._unsaved or self._unsaved_references:
+            return Engine(SloSet())
+        in_force = corrections.load(moment)
+        anew = Engine(self._engine.differing(in_force), in_force)
+        if len(anew.slos):
+            load_history(moment, anew, now_ns)
+        self._corrected = version
+        return anew
 
     def _hear(self, rows: Iterable[SliDelta]) -> None:
         for row in rows:

@@ -46,20 +46,30 @@ class EventCounts:
 
     def __init__(self, slos: SloSet) -> None:
         """Count nothing until :meth:`begin`."""
-        self._slos = {rule_id(slo): slo for slo in slos.slos if counts_events(slo)}
+        self._slos = _by_rule(slos)
         self._groups: dict[str, dict[str, _Group]] = {}
         self._lock = threading.Lock()
         self._forgot_ns = 0
+        self._counting = False
 
     def begin(self, now_ns: int) -> None:
         """Begin at zero: this process evaluates from now on. An SLO without ``per`` has its one series at once."""
         with self._lock:
             self._forgot_ns = now_ns
-            self._groups = {rule: {} if slo.per else {"{}": _Group(now_ns)} for rule, slo in self._slos.items()}
+            self._counting = True
+            self._groups = {rule: _first(slo, now_ns) for rule, slo in self._slos.items()}
+
+    def use(self, slos: SloSet, now_ns: int) -> None:
+        """Count for ``slos`` from now on: those that mean the same go on, others begin at zero."""
+        with self._lock:
+            self._slos = _by_rule(slos)
+            if self._counting:
+                self._groups = {rule: self._groups.get(rule) or _first(slo, now_ns) for rule, slo in self._slos.items()}
 
     def end(self) -> None:
         """Have no counters: another process evaluates."""
         with self._lock:
+            self._counting = False
             self._groups = {}
 
     def add(self, rows: Iterable[SliDelta], now_ns: int) -> None:
@@ -99,3 +109,12 @@ class EventCounts:
                 EventCount(self._slos[rule], group_labels(key), one.good, one.valid)
                 for rule, groups in self._groups.items() for key, one in sorted(groups.items())
             ]  # fmt: skip
+
+
+def _by_rule(slos: SloSet) -> dict[str, Slo]:
+    return {rule_id(slo): slo for slo in slos.slos if counts_events(slo)}
+
+
+def _first(slo: Slo, now_ns: int) -> dict[str, _Group]:
+    """The groups that there are before any event."""
+    return {} if slo.per else {"{}": _Group(now_ns)}

@@ -16,7 +16,7 @@ from detectors.slo.kinds.drift import Drift
 from detectors.slo.reference import FirstReference
 from detectors.slo.slices import FixedReference
 from detectors.slo.spec import Slo
-from storage.database import Database
+from storage.database import Database, Moment
 from storage.distributions import decode, encode
 from storage.positions import Position
 from storage.rollups import DistributionSeries, SliSeries, load, load_sli
@@ -32,7 +32,7 @@ _HEARD_NS: Final = 3600 * NANOS
 
 
 def load_history(
-    database: Database, engine: Engine, now_ns: int, ends_ns: Mapping[str, int] = MappingProxyType({})
+    database: Database | Moment, engine: Engine, now_ns: int, ends_ns: Mapping[str, int] = MappingProxyType({})
 ) -> Position:
     """Hand ``engine`` everything stored that it looks back on, as of one moment; where to read on from.
 
@@ -71,7 +71,7 @@ def last_heard(database: Database, now_ns: int) -> dict[str, int]:
     return heard
 
 
-def load_references(database: Database) -> list[FixedReference]:
+def load_references(database: Database | Moment) -> list[FixedReference]:
     """The references that drift is measured against, as they were fixed.
 
     Raises:

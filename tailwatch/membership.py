@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import tailwatch
@@ -29,11 +30,18 @@ class Membership:
     def __init__(self, database: Database, rules: Sequence[RollupRule], started_ns: int) -> None:
         self._database = database
         self._own = CollectorRow(
-            secrets.token_hex(8), socket.gethostname(), os.getpid(), tailwatch.__version__, started_ns,
-            tuple(sorted(rule.id for rule in rules)),
-        )  # fmt: skip
+            secrets.token_hex(8), socket.gethostname(), os.getpid(), tailwatch.__version__, started_ns, _ids(rules)
+        )
         self._live: Sequence[CollectorRow] = ()
         self._warned: list[str] = []
+
+    def use(self, rules: Sequence[RollupRule]) -> None:
+        """Count by ``rules``; others learn it at the next heartbeat."""
+        self._own = replace(self._own, rules=_ids(rules))
+
+    def agree(self) -> bool:
+        """Whether at the last heartbeat every live collector counted what the others count."""
+        return not differences(self._live)
 
     def step(self, now_ns: int) -> None:
         """One heartbeat: be seen, and see who else is there.
@@ -78,11 +86,15 @@ class Membership:
         lacking = differences(self._live)
         return [
             f"the collector on {row.host} (process {row.pid}) does not count SLOs that others on this database count:"
-            f" {', '.join(_slos(lacking[row.id]))}; their counts miss what it takes in. Start every collector with"
-            " the same SLO files."
+            f" {', '.join(_slos(lacking[row.id]))}; their counts miss what it takes in until it does. Give every"
+            " collector the same SLO files."
             for row in self._live
             if row.id in lacking
         ]
+
+
+def _ids(rules: Sequence[RollupRule]) -> tuple[str, ...]:
+    return tuple(sorted(rule.id for rule in rules))
 
 
 def _slos(rules: Sequence[str]) -> list[str]:

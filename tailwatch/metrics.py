@@ -18,8 +18,10 @@ from collector.counters import Counters, Histogram
 from collector.skew import SourceClock
 from detectors.slo.export.names import GOOD_EVENTS, VALID_EVENTS, label_name
 from tailwatch.event_counts import EventCount
+from tailwatch.reloading import Configuration
 from telemetry.deltas import group_key
 from telemetry.errors import StorageError
+from telemetry.windows import NANOS
 
 SloDocuments = Sequence[Mapping[str, Any]]
 """SLO statuses as the API gives them."""
@@ -42,6 +44,7 @@ class Sources:
     """Incidents that are not resolved, by severity."""
     receivers: Callable[[], Sequence[ReceiverHealth]]
     prices_stale: Callable[[], bool]
+    configuration: Callable[[], Configuration]
 
 
 class _Tailwatch(Collector):
@@ -82,6 +85,7 @@ class _Tailwatch(Collector):
             "tailwatch_prices_stale", "1 when the newest price is older than stale_after.",
             value=float(self._sources.prices_stale()),
         )  # fmt: skip
+        yield from _configuration(self._sources.configuration())
 
 
 def registry_of(sources: Sources) -> CollectorRegistry:
@@ -181,6 +185,18 @@ def _evaluations(count: int, seconds: float, last_s: float) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "tailwatch_last_evaluation_timestamp_seconds", "When the last evaluation ended.", value=last_s
     )
+
+
+def _configuration(state: Configuration) -> Iterator[Metric]:
+    """Under the names that Prometheus and Alertmanager have for theirs."""
+    yield GaugeMetricFamily(
+        "tailwatch_config_last_reload_successful", "Whether the last reading of the configuration succeeded.",
+        value=float(state.successful),
+    )  # fmt: skip
+    yield GaugeMetricFamily(
+        "tailwatch_config_last_reload_success_timestamp_seconds", "When the configuration in force was read.",
+        value=state.since_ns / NANOS,
+    )  # fmt: skip
 
 
 def _incidents(open_incidents: Callable[[], Mapping[str, int]]) -> Metric:

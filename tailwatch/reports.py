@@ -25,12 +25,12 @@ _log = logging.getLogger(__name__)
 
 
 class DriftReports:
-    """Reports in ``folder``, one a drift incident; each is tried once a process."""
+    """Reports in ``folder``, one a drift incident of ``slos``, which may be replaced; each is tried once a process."""
 
     def __init__(self, folder: Path, database_url: str, slos: SloSet, alerting: Alerting) -> None:
         self._folder = folder
         self._url = database_url
-        self._slos = slos
+        self.slos = slos
         self._alerting = alerting
         self._tried: set[str] = set()
         self._closed = threading.Event()
@@ -57,7 +57,7 @@ class DriftReports:
                 return
 
     def _drift_slo(self, alert: Mapping[str, Any]) -> Slo | None:
-        slo = self._slos.named(alert["labels"].get("slo", ""))
+        slo = self.slos.named(alert["labels"].get("slo", ""))
         return slo if slo is not None and isinstance(slo.sli, Drift) else None
 
     def _write(self, incident_id: str, alert: Mapping[str, Any], now_ns: int) -> None:

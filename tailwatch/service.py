@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -14,27 +15,30 @@ from collector.decode import PROTOBUF
 from collector.intake import Intake
 from collector.limits import MIB
 from collector.skew import SourceClock
+from detectors.slo.exclusions import edges
 from detectors.slo.spec import Slo
-from storage import retention
+from storage import corrections, retention
 from storage.block_merge import merge_blocks
 from storage.collectors import HEARTBEAT_NS
-from storage.compaction import compact
+from storage.compaction import Splits, compact
 from storage.database import Database
 from storage.metric_upkeep import compact_points, forget_points
 from storage.retention import RetentionPolicy
+from tailwatch.catalogue import Catalogue
 from tailwatch.diagnoser import Diagnoser
 from tailwatch.evaluator import Evaluator
 from tailwatch.labels import Labels
 from tailwatch.membership import Membership
 from tailwatch.metrics import Sources, registry_of
 from tailwatch.rates import SAMPLE_NS, Rates
+from tailwatch.reloading import POLL_NS, Reloader
 from tailwatch.reports import DriftReports
 from tailwatch.scheduler import Job, Scheduler
 from tailwatch.scraping import Scraping
-from tailwatch.settings import Settings
+from tailwatch.settings import Settings, load_settings
 from tailwatch.store import Store
 from telemetry.clock import Clock
-from telemetry.errors import TailwatchError
+from telemetry.errors import StorageError, TailwatchError
 from telemetry.findings import Finding
 from telemetry.windows import NANOS
 
@@ -56,7 +60,8 @@ _log = logging.getLogger(__name__)
 class Service:
     """Collector, evaluator, alerting and their schedule over one store."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+    def __init__(self, settings: Settings, store: Store, clock: Clock, config: Path | None = None) -> None:
+        """A service that reads ``settings`` anew from the file ``config``, if it is given one."""
         self.settings = settings
         self.clock = clock
         self.started_ns = clock.now_ns()
@@ -70,6 +75,11 @@ class Service:
         self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
         self._labels = Labels(store.database, lambda: self.intake.pipeline.rules, store.pipeline.guard)
         self.reports = DriftReports(settings.data_dir / "reports", settings.url, store.catalogue.slos, self.alerting)
+        self.reloader = Reloader(
+            settings, store.catalogue, reread=partial(load_settings, config) if config else lambda: settings,
+            database=store.database, intake=self.intake, adopt=self._adopt, agree=self.membership.agree,
+            config=config, now_ns=self.started_ns,
+        )  # fmt: skip
         self.scraping = Scraping(store.targets, store.commit, store.pipeline.places)
         self._scheduler = Scheduler(self._jobs(), clock)
 
@@ -80,7 +90,7 @@ class Service:
 
     def slo(self, name: str) -> Slo | None:
         """The SLO of that name."""
-        return self._store.catalogue.slos.named(name)
+        return self.reloader.catalogue.slos.named(name)
 
     def start(self) -> None:
         """Load history and begin to evaluate.
@@ -124,8 +134,9 @@ class Service:
 
     def warnings(self) -> Sequence[object]:
         """What a user should know about the configuration, though it can be used."""
-        found: list[object] = [*self._store.catalogue.warnings, *check_receivers(self.settings.alerting)]
+        found: list[object] = [*self.reloader.catalogue.warnings, *check_receivers(self.settings.alerting)]
         found += self.membership.warnings()
+        found += [f"{name} was changed: restart the service to put it in force" for name in self.reloader.state.restart]
         if self._prices_stale():
             found.append(f"{self.settings.prices}: the newest price is older than stale_after; check the prices")
         return found
@@ -154,6 +165,7 @@ class Service:
                 open_incidents=self.alerting.unresolved,
                 receivers=self.alerting.health,
                 prices_stale=self._prices_stale,
+                configuration=lambda: self.reloader.state,
             )
         )
 
@@ -165,6 +177,7 @@ class Service:
             Job("labels", _LABELS_NS, self._count_labels),
             Job("scraping", NANOS, self.scraping.step),
             Job("heartbeat", HEARTBEAT_NS, self.membership.step),
+            Job("configuration", POLL_NS, self.reloader.step),
             Job("rates", SAMPLE_NS, self._sample),
             Job("compaction", _COMPACTION_NS, self._compact),
             Job("retention", _RETENTION_NS, self._retain),
@@ -175,6 +188,27 @@ class Service:
         if changed:
             self._scheduler.wake(_DELIVERY)
 
+    def _adopt(self, catalogue: Catalogue, recounted: frozenset[str]) -> None:
+        """Let everybody use the SLOs of ``catalogue``."""
+        gone = {name for name in self.evaluator.statuses() if catalogue.slos.named(name) is None}
+        self._diagnoser.slos = self.reports.slos = catalogue.slos
+        self.membership.use(catalogue.rules)
+        self.evaluator.use(catalogue.slos, recounted)
+        if gone and self.evaluator.position is not None:
+            self._note_removal(gone)
+        self._scheduler.wake(_EVALUATION)
+
+    def _note_removal(self, gone: Collection[str]) -> None:
+        """Say on the timelines why the alerts of these SLOs end; who leads does it, so that it is said once."""
+        try:
+            for incident in [*self.alerting.incidents("open"), *self.alerting.incidents("acknowledged")]:
+                named = {alert["labels"].get("slo") for alert in incident["alerts"]}.intersection(gone)
+                if named:
+                    text = f"{', '.join(sorted(named))}: no longer in the SLO files, so its alerts end"
+                    self.alerting.comment(incident["id"], "tailwatch", text, self.clock.now_ns())
+        except StorageError as error:
+            _log.warning("no note of removed SLOs on their incidents: %s", error)
+
     def _count_labels(self, now_ns: int) -> None:
         if self.evaluator.position is not None:
             self._labels.step(now_ns)
@@ -184,7 +218,13 @@ class Service:
         merge_blocks(self.database, now_ns)
         position = self.evaluator.position
         if position is not None:
-            compact(self.database, now_ns, position, split_hours=self._store.catalogue.slos.split_hours)
+            compact(self.database, now_ns, position, splits=self._splits())
+
+    def _splits(self) -> Splits:
+        """Where counts must not be folded together: edges of calendar periods and of corrections."""
+        in_force = corrections.load(self.database)
+        slos = self.reloader.catalogue.slos
+        return lambda start_ns, end_ns: slos.splits(start_ns, end_ns) | {*edges(in_force, start_ns, end_ns)}
 
     def _retain(self, now_ns: int) -> None:
         keeping = self.settings.keeping
@@ -207,4 +247,4 @@ class Service:
         return self.evaluator.steps, self.evaluator.seconds, 0.0 if last is None else last.at_ns / NANOS
 
     def _prices_stale(self) -> bool:
-        return self._store.catalogue.prices.is_stale(self.clock.now_ns())
+        return self.reloader.catalogue.prices.is_stale(self.clock.now_ns())

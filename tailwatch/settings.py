@@ -169,6 +169,12 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
+def config_file(config: Path | None = None) -> Path | None:
+    """The file that :func:`load_settings` reads; None for none."""
+    named = config or (Path(os.environ["TAILWATCH_CONFIG"]) if os.environ.get("TAILWATCH_CONFIG") else None)
+    return named or (Path(CONFIG_FILE) if Path(CONFIG_FILE).exists() else None)
+
+
 def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
     """Settings from ``config`` (else ``TAILWATCH_CONFIG``, else ./tailwatch.yaml if it exists) and the environment.
 
@@ -177,9 +183,9 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
     Raises:
         ConfigError: the file is missing, not YAML, has an unknown key, or a value cannot be used.
     """
-    named = config or (Path(os.environ["TAILWATCH_CONFIG"]) if os.environ.get("TAILWATCH_CONFIG") else None)
-    path = named or Path(CONFIG_FILE)
-    document = _read(path) if named or path.exists() else {}
+    found = config_file(config)
+    path = found or Path(CONFIG_FILE)
+    document = {} if found is None else _read(found)
     base = path.parent
     document["slos"] = [str(base / pattern) for pattern in _list(document.get("slos", []), path)]
     for key in ("prices", "scrape_file", "data_dir"):

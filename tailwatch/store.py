@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from alerting.runbooks.library import RunbookLibrary
 from collector.cardinality import CardinalityGuard
 from collector.committer import Commit
 from collector.limits import MIB, Limits
@@ -21,7 +20,7 @@ from storage.ingest import Kind, PreparedPayload, commit
 from storage.metrics import known_series
 from storage.settings import read_setting, settle_setting
 from tailwatch.backfill import backfill
-from tailwatch.catalogue import Catalogue, check_windows, load_catalogue
+from tailwatch.catalogue import Catalogue, load_catalogue
 from tailwatch.places import REMEMBERED_NS, seed
 from tailwatch.settings import Settings
 from telemetry.clock import Clock
@@ -49,8 +48,7 @@ def open_store(settings: Settings, clock: Clock) -> Iterator[Store]:
         ConfigError: a file is missing.
         StorageError: the database cannot be used.
     """
-    catalogue = load_catalogue(settings.slos, settings.prices, RunbookLibrary(settings.alerting.runbooks).names)
-    check_windows(catalogue.slos, settings.rollup_retention)
+    catalogue = load_catalogue(settings)
     targets = () if settings.scrape_file is None else load_targets(settings.scrape_file, os.environ)
     database = Database(settings.url)
     try:

@@ -71,7 +71,10 @@ class ConflictError(TailwatchError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault in a user's file: 1-based ``line``, dotted ``field``, what is wrong and the remedy."""
+    """One fault in a user's file: what is wrong, where, and the remedy.
+
+    ``line`` is 1-based, 0 for the file as a whole; ``field`` is dotted, and empty where no field is at fault.
+    """
 
     file: str
     line: int
@@ -81,8 +84,10 @@ class Problem:
     severity: str = "error"
 
     def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        field = f" {self.field}:" if self.field else ""
         remedy = f" ({self.remedy})" if self.remedy else ""
-        return f"{self.file}:{self.line}: {self.field}: {self.message}{remedy}"
+        return f"{place}:{field} {self.message}{remedy}"
 
 
 class FileProblemsError(ConfigError):

@@ -12,11 +12,14 @@ import streamlit as st
 
 from dashboard import formats, prose, settings
 from dashboard.client import Client, ServiceError
-from dashboard.documents import IncidentSummary, Overflow, Status
+from dashboard.documents import Config, ConfigProblem, IncidentSummary, Overflow, Status
 
 # Read once, at the start of the process: Streamlit fixes a fragment's pace when it is declared.
 QUICK_S = settings.from_environment().refresh_s
 SLOW_S = 3 * QUICK_S
+
+_MOST_FAULTS = 10
+"""Faults of the configuration files that a banner names; the log and the API have them all."""
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -90,11 +93,33 @@ def problems(status: Status) -> None:
     """What the service found wrong with its database, its own configuration, and the labels that it is sent."""
     if status.database_problem:
         complain(status.database_problem)
+    if status.config.failing_since is not None:
+        st.error(config_failure(status.config, reader_zone()), icon=":material/settings_alert:")
     for problem in status.config_problems:
         text = problem if isinstance(problem, str) else _problem(problem)
         st.warning(prose.plain(text), icon=":material/warning:")
     if status.overflow:
         st.warning(prose.plain(overflow_sentence(status.overflow)), icon=":material/dataset_linked:")
+
+
+def config_failure(config: Config, zone: tzinfo) -> str:
+    """Since when the files cannot be put in force, what is in force instead, and every fault, as Markdown."""
+    assert config.failing_since is not None
+    kept = "" if config.in_force_since is None else f" of {formats.clock(config.in_force_since, zone)}"
+    head = (
+        f"The configuration files hold errors since {formats.clock(config.failing_since, zone)}."
+        f" The configuration{kept} stays in force until they are mended."
+    )
+    faults = [_fault(problem) for problem in config.problems[:_MOST_FAULTS]]
+    more = len(config.problems) - len(faults)
+    return "\n".join([prose.plain(head), "", *faults, *([f"- and {more} more"] if more else [])])
+
+
+def _fault(problem: ConfigProblem) -> str:
+    place = f"{problem.file}:{problem.line}" if problem.line else problem.file
+    field = f" {problem.field}:" if problem.field else ""
+    remedy = f" ({problem.remedy})" if problem.remedy else ""
+    return f"- {prose.plain(f'{place}:{field} {problem.message}{remedy}')}"
 
 
 def overflow_sentence(overflow: Sequence[Overflow]) -> str:

@@ -20,6 +20,7 @@ from collector.decode import PROTOBUF
 from collector.decode.rejections import REASONS
 from collector.skew import SourceClock
 from storage.stats import database_size
+from tailwatch.api.config import document as config_document
 from tailwatch.api.context import Context, context
 from tailwatch.overflow import overflow_documents
 from telemetry.errors import StorageError
@@ -52,6 +53,7 @@ def status(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
         "database_problem": problem,
         "receivers": None if receivers is None else [_receiver(one) for one in receivers],
         "config_problems": [str(problem) for problem in service.warnings()],
+        "config": config_document(service.reloader.state),
         "last_evaluation": None if last is None else {"at": last.at_ns / NANOS, "duration_s": last.duration_s},
         **_collector(ctx),
     }

@@ -20,7 +20,7 @@ from collector.connections import server_of
 from tailwatch.allocator import keep_freed_memory
 from tailwatch.api.app import create_app
 from tailwatch.service import Service
-from tailwatch.settings import Address, Settings, load_settings, unknown_variables
+from tailwatch.settings import Address, Settings, config_file, load_settings, unknown_variables
 from tailwatch.store import open_store
 from telemetry.clock import SystemClock
 from telemetry.errors import ConfigError
@@ -55,7 +55,8 @@ def command(config: Path | None, log_level: str) -> None:
         _log.warning("%s", sentence)
     listener = _listen(settings.http_address)
     with listener, _sole_server(settings), open_store(settings, SystemClock()) as store:
-        service = Service(settings, store, SystemClock())
+        service = Service(settings, store, SystemClock(), config_file(config))
+        signal.signal(signal.SIGHUP, lambda *_: service.reloader.request())
         service.start()
         server = _server(service)
         _end_on_signals(server)

@@ -46,7 +46,7 @@ def service_on(folder: Path, url: str, slos: str = "", **document: Any) -> Itera
     settings = load_settings(config)
     clock = ManualClock(START_NS)
     with open_store(settings, clock) as store:
-        service = Service(settings, store, clock)
+        service = Service(settings, store, clock, config)
         service.evaluator.start(clock.now_ns())
         try:
             yield InProcess(service, clock)

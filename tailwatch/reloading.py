@@ -1,0 +1,242 @@
+"""Live reload: SLO files and prices read anew while requests come in; files with an error change nothing.
+
+    read and lint everything -> count by old and new rules -> fill what is new from stored rows -> swap -> count by new
+
+No event is lost or counted twice: from the moment when all that is on its way was prepared by the new rules too, every
+commit counts by them, and the slices of the backfill replace what was counted before (:mod:`tailwatch.backfill`).
+Whoever uses the SLOs is given the new ones together; a step of the evaluation sees one set or the other.
+"""
+
+from __future__ import annotations
+
+import glob
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from collector.intake import Intake
+from storage.collectors import HEARTBEAT_NS
+from storage.database import Database
+from storage.revisions import revisions
+from tailwatch.backfill import backfill
+from tailwatch.catalogue import Catalogue, load_catalogue
+from tailwatch.places import seed
+from tailwatch.settings import Settings
+from tailwatch.watching import Watch
+from telemetry.errors import FileProblemsError, Problem, StorageError, TailwatchError
+from telemetry.windows import NANOS
+
+POLL_NS: Final = NANOS
+_LEAST_PAUSE_NS: Final = 60 * NANOS
+_PAUSE: Final = 20
+"""Rules that others keep taking records in without are filled anew after so many times as long as that takes."""
+
+_RELOADED: Final = frozenset({"slos", "prices"})
+"""The settings that a reload puts in force."""
+
+_log = logging.getLogger(__name__)
+
+Adopt = Callable[[Catalogue, frozenset[str]], None]
+"""Takes over a new catalogue, and is told the rules whose stored counters were replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """How the last reading of the declared files went.
+
+    Attributes:
+        at_ns: when they were last read.
+        since_ns: when those in force were.
+        failing_since_ns: when the first reading of those that failed one after the other was; None if the last did not.
+        problems: why the last reading failed.
+        restart: settings that differ from those in force, and take effect at the next start.
+        under_way: whether a reload is being put in force at this moment.
+    """
+
+    at_ns: int
+    since_ns: int
+    failing_since_ns: int | None = None
+    problems: tuple[Problem, ...] = ()
+    restart: tuple[str, ...] = ()
+    under_way: bool = False
+
+    @property
+    def successful(self) -> bool:
+        """Whether what is in force is what the files say."""
+        return self.failing_since_ns is None
+
+    @property
+    def summary(self) -> str:
+        """How many problems there are."""
+        return f"{len(self.problems)} error{'s' if len(self.problems) != 1 else ''}"
+
+
+class Reloader:
+    """Keeps a running service at what its files say; its methods may be called from any thread.
+
+    Args:
+        settings: those that the service was started with.
+        reread: reads the settings anew.
+        catalogue: what is in force.
+        database: where rows and counters are.
+        intake: counts by the rules in force.
+        adopt: hands a new catalogue to everybody else.
+        agree: whether every live collector counts by the same rules.
+        config: the configuration file, to be watched too; None without one.
+        now_ns: when the catalogue was read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        *,
+        reread: Callable[[], Settings],
+        database: Database,
+        intake: Intake,
+        adopt: Adopt,
+        agree: Callable[[], bool],
+        config: Path | None,
+        now_ns: int,
+    ) -> None:
+        self._started = settings
+        self._catalogue = catalogue
+        self._reread = reread
+        self._database = database
+        self._intake = intake
+        self._adopt = adopt
+        self._agree = agree
+        self._config = config
+        self._turn = threading.Lock()
+        self._requested = threading.Event()
+        self._watched = self._patterns(settings)
+        self._watch = Watch(self._watched)
+        self._marks = self._whole()
+        self._look_ns = now_ns + HEARTBEAT_NS
+        self._fill_ns = 0
+        self._state = Configuration(now_ns, now_ns)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is in force."""
+        return self._catalogue
+
+    @property
+    def state(self) -> Configuration:
+        """How the last reading went."""
+        return self._state
+
+    def request(self) -> None:
+        """Reload at the next step, whether or not files have changed."""
+        self._requested.set()
+
+    def step(self, now_ns: int) -> None:
+        """Reload if files have changed or somebody asked for it; now and then see to rules that are not whole.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        asked = self._requested.is_set()
+        self._requested.clear()
+        if self._watch.changed() or asked:
+            self.reload(now_ns)
+        if now_ns >= self._look_ns:
+            self._look_ns = now_ns + HEARTBEAT_NS
+            with self._turn:
+                self._mend(now_ns)
+
+    def reload(self, now_ns: int) -> Configuration:
+        """Read the files, and put in force what they say if it holds no error; how it went."""
+        with self._turn:
+            before = self._state
+            try:
+                settings = self._reread()
+                self._watch_for(settings)
+                catalogue = load_catalogue(settings)
+                self._state = replace(before, under_way=True)
+                changes = self._swap(catalogue, now_ns)
+            except TailwatchError as error:
+                self._state = _failed(before, error, now_ns)
+                _log.error("the configuration was not reloaded, and stays what it was:\n%s", error)
+                if isinstance(error, StorageError):
+                    self.request()
+            except BaseException:
+                self._state = before
+                raise
+            else:
+                self._state = Configuration(now_ns, now_ns, restart=self._differing(settings))
+                _log.info("the configuration was reloaded: %s", changes)
+                for problem in catalogue.warnings:
+                    _log.warning("%s", problem)
+            return self._state
+
+    def _swap(self, catalogue: Catalogue, now_ns: int) -> str:
+        """Put ``catalogue`` in force; what it changes, in words."""
+        changes = catalogue.changes_since(self._catalogue)
+        before = self._intake.pipeline
+        known = frozenset(rule.id for rule in before.rules)
+        new = [rule for rule in catalogue.rules if rule.id not in known]
+        try:
+            seed(before.guard, self._database, new, now_ns)
+            self._intake.use(replace(before, rules=(*before.rules, *new), prices=catalogue.prices.table))
+            # What was prepared by the old rules alone is committed, or refused, when this returns.
+            self._intake.settle()
+            filled = backfill(self._database, catalogue.rules, before.guard, now_ns)
+        except BaseException:
+            self._intake.use(before)
+            raise
+        self._catalogue = catalogue
+        self._adopt(catalogue, known.intersection(filled))
+        self._intake.use(replace(self._intake.pipeline, rules=catalogue.rules))
+        self._marks = self._whole()
+        return changes
+
+    def _mend(self, now_ns: int) -> None:
+        """Fill rules that are not whole, once nobody takes records in without counting by them.
+
+        What another process filled meanwhile is evaluated anew here.
+        """
+        rules = self._catalogue.rules
+        marks = self._whole()
+        filled = [rule.id for rule in rules if marks.get(rule.id, 0) > self._marks.get(rule.id, 0)]
+        if now_ns >= self._fill_ns and self._agree():
+            began = time.perf_counter()
+            filled += backfill(self._database, rules, self._intake.pipeline.guard, now_ns)
+            pause_ns = round(_PAUSE * (time.perf_counter() - began) * NANOS)
+            self._fill_ns = now_ns + max(_LEAST_PAUSE_NS, pause_ns)
+        if filled:
+            self._adopt(self._catalogue, frozenset(filled))
+            self._marks = self._whole()
+
+    def _whole(self) -> dict[str, int]:
+        """When the counters of each rule that lacks nothing were filled (ns)."""
+        found = revisions(self._database)
+        return {one.revision: one.backfilled_ns for one in found if one.backfilled_ns is not None}
+
+    def _watch_for(self, settings: Settings) -> None:
+        """Watch the files that ``settings`` name; begin before they are read, lest a change goes unseen."""
+        patterns = self._patterns(settings)
+        if patterns != self._watched:
+            self._watched, self._watch = patterns, Watch(patterns)
+
+    def _patterns(self, settings: Settings) -> list[str]:
+        single = [path for path in (self._config, settings.prices) if path is not None]
+        return [*settings.slos, *(glob.escape(str(path)) for path in single)]
+
+    def _differing(self, settings: Settings) -> tuple[str, ...]:
+        """Settings that take effect at the next start."""
+        names = Settings.model_fields.keys() - _RELOADED
+        return tuple(sorted(name for name in names if getattr(settings, name) != getattr(self._started, name)))
+
+
+def _failed(before: Configuration, error: TailwatchError, now_ns: int) -> Configuration:
+    if isinstance(error, FileProblemsError):
+        problems = error.problems
+    else:
+        problems = (Problem(error.where or "configuration", 0, "", error.what, error.remedy),)
+    since_ns = now_ns if before.failing_since_ns is None else before.failing_since_ns
+    return replace(before, at_ns=now_ns, failing_since_ns=since_ns, problems=problems)
