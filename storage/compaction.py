@@ -46,18 +46,20 @@ LEVELS: Final = 1 + max(fold.level for fold in FOLDS)
 
 BATCH_ROWS: Final = 10_000
 
+Splits = Callable[[int, int], Collection[int]]
+
 
 def compact(
     db: Database,
     now_ns: int,
     up_to: Position,
     batch_rows: int = BATCH_ROWS,
-    split_hours: Callable[[int, int], Collection[int]] | None = None,
+    splits: Splits | None = None,
 ) -> int:
     """Fold everything that is due and was read at ``up_to``; how many rows were folded away.
 
-    ``split_hours`` gives the starts (ns) of the hours within [start, end) that stay in buckets of 5 min, since a
-    period begins within them.
+    ``splits`` gives the moments (ns, on the grid of 10 s) within [start, end) across which nothing is folded: where a
+    calendar period or a budget correction begins or ends.
 
     Raises:
         StorageError: the database cannot be used; batches committed before it stay folded.
@@ -66,22 +68,21 @@ def compact(
     for fold in FOLDS:
         before_ns = bucket_start(now_ns - fold.age_ns, fold.width_ns)
         for table in DELTA_TABLES:
-            spared = _spared(db, table, fold, before_ns, split_hours) if split_hours else ()
+            spared = _spared(db, table, fold, before_ns, splits) if splits and fold.level > 1 else ()
             while batch := _fold_batch(db, table, fold, before_ns, up_to=up_to, limit=batch_rows, spared=spared):
                 removed += batch
     return removed
 
 
-def _spared(
-    db: Database, table: Table, fold: Fold, before_ns: int, split_hours: Callable[[int, int], Collection[int]]
-) -> Collection[int]:
+def _spared(db: Database, table: Table, fold: Fold, before_ns: int, splits: Splits) -> Collection[int]:
     """Starts of the wide buckets that a fold leaves alone."""
-    if fold is not FOLDS[-1]:
-        return ()
     with db.read() as connection:
         due = table.c.level == fold.level - 1, table.c.bucket_ns < before_ns
         oldest_ns = connection.execute(select(func.min(table.c.bucket_ns)).where(*due)).scalar()
-    return () if oldest_ns is None else split_hours(bucket_start(oldest_ns, fold.width_ns), before_ns)
+    if oldest_ns is None:
+        return ()
+    moments = splits(bucket_start(oldest_ns, fold.width_ns), before_ns)
+    return {bucket_start(at_ns, fold.width_ns) for at_ns in moments if at_ns % fold.width_ns}
 
 
 def _fold_batch(

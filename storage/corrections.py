@@ -6,7 +6,7 @@ import json
 
 from sqlalchemy import func, insert, select
 
-from storage.database import Database
+from storage.database import Database, Moment
 from storage.statements import insert_into, storable
 from storage.tables import correction_cancellations, corrections
 from telemetry.corrections import Cancellation, Correction, NewCorrection
@@ -62,7 +62,7 @@ def cancel(db: Database, number: int, cancellation: Cancellation) -> Correction:
     return next(one for one in load(db) if one.id == number)
 
 
-def load(db: Database) -> tuple[Correction, ...]:
+def load(db: Database | Moment) -> tuple[Correction, ...]:
     """Every correction that was ever made, oldest first.
 
     Raises:
@@ -89,7 +89,7 @@ def load(db: Database) -> tuple[Correction, ...]:
         )  # fmt: skip
 
 
-def version(db: Database) -> tuple[int, int]:
+def version(db: Database | Moment) -> tuple[int, int]:
     """Differs from what it was whenever a correction was created or cancelled since, by any process.
 
     Raises:

@@ -7,6 +7,7 @@ from typing import Any
 from collector.cardinality import CardinalityGuard
 from detectors.slo.engine import Engine
 from detectors.slo.spec import SloSet
+from storage import corrections
 from storage.database import Database
 from tailwatch.backfill import backfilled, count_stored, void_from
 from tailwatch.history import last_heard, load_history
@@ -18,7 +19,7 @@ def evaluate_now(database: Database, slos: SloSet, max_groups: int, now_ns: int)
     Raises:
         StorageError: the database cannot be used.
     """
-    engine = Engine(slos)
+    engine = Engine(slos, corrections.load(database))
     counted = backfilled(database)
     uncounted = [rule for rule in engine.rules if rule.id not in counted]
     with database.read() as connection:

@@ -16,8 +16,6 @@ from telemetry.findings import Severity
 from telemetry.matchers import Matchers
 from telemetry.windows import NANOS
 
-_HOUR_NS: Final = 3600 * NANOS
-
 
 @dataclass(frozen=True, slots=True)
 class Occurrences:
@@ -188,12 +186,10 @@ class SloSet:
     def __len__(self) -> int:
         return len(self.slos)
 
-    def split_hours(self, start_ns: int, end_ns: int) -> frozenset[int]:
-        """Starts (ns) of the hours in [start, end) within which some SLO's calendar period begins."""
+    def splits(self, start_ns: int, end_ns: int) -> frozenset[int]:
+        """Where within [start, end) some SLO's calendar period begins that is no whole hour (ns)."""
         calendars = {slo.calendar for slo in self.slos if slo.calendar is not None}
-        return frozenset(
-            at_ns - at_ns % _HOUR_NS for calendar in calendars for at_ns in calendar.splits(start_ns, end_ns)
-        )
+        return frozenset(at_ns for calendar in calendars for at_ns in calendar.splits(start_ns, end_ns))
 
     def named(self, name: str) -> Slo | None:
         """The SLO called ``name``."""

@@ -103,18 +103,31 @@ def test_hours_that_a_period_begins_within_stay_in_buckets_of_five_minutes(datab
     commit(database, [payload("a", *(sli(at + k * 600 * NANOS) for at in (first, second) for k in range(6)))], NOW)
     asked = []
 
-    def split_hours(start_ns: int, end_ns: int) -> list[int]:
+    def splits(start_ns: int, end_ns: int) -> list[int]:
         asked.append((start_ns, end_ns))
-        return [second]
+        return [second + 1800 * NANOS]
 
     before = _totals(database)
     for _ in range(2):
-        compact(database, NOW, _position(database), batch_rows=4, split_hours=split_hours)
+        compact(database, NOW, _position(database), batch_rows=4, splits=splits)
         assert _levels(database) == {2: 6, 3: 1}
     assert _totals(database) == before
-    assert asked[0][0] == first, "from the oldest bucket that is due"
-    assert asked[1][0] == second, "and not from what has been folded"
+    assert asked[1][0] == first, "from the oldest bucket that is due"
+    assert asked[-1][0] == second, "and not from what has been folded"
     assert compact(database, NOW, _position(database)) == 6, "they fold once no period needs them"
+
+
+def test_nothing_is_folded_across_the_edge_of_a_correction(database: Database):
+    """The five minutes that hold the edge stay in buckets of 10 s at every age, their hour in buckets of 5 min."""
+    hour_ns, edge = NOW - 100 * 3600 * NANOS, NOW - 100 * 3600 * NANOS + 1270 * NANOS
+    commit(database, [payload("a", *(sli(hour_ns + k * 10 * NANOS) for k in range(360)))], NOW)
+    compact(database, NOW, _position(database), splits=lambda start_ns, end_ns: [edge])
+    (series,) = load_sli(database, None, 0, FUTURE)
+    widths = dict(zip(series.bucket_ns.tolist(), (series.width_ns // NANOS).tolist(), strict=True))
+    assert sorted(widths.values()) == [10] * 30 + [300] * 11
+    assert widths[edge] == 10
+    before = series.bucket_ns < edge
+    assert series.total[before].sum() * 360 == series.total.sum() * 127
 
 
 def test_many_increments_of_one_bucket_become_one_row(database: Database):

@@ -60,7 +60,7 @@ def test_a_restart_in_the_middle_of_a_month_shows_the_same(database: Database, m
         now_ns += HOUR_NS - NANOS
         running.step(now_ns)
         assert running.position is not None
-        compact(database, now_ns, running.position, split_hours=slos.split_hours)
+        compact(database, now_ns, running.position, splits=slos.splits)
     now_ns += 60 * NANOS
     running.step(now_ns)
     shown = running.statuses()
