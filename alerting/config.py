@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from alerting.config_models import AlertingModel, ReceiverModel, RouteModel, SlackModel, WebhookModel
 from alerting.config_problems import sentences
 from alerting.inhibition import InhibitRule
+from alerting.mirror import AlertmanagerTarget
 from alerting.receivers.protocol import Receiver
 from alerting.receivers.slack import SlackReceiver
 from alerting.receivers.webhook import WebhookReceiver
@@ -49,6 +50,7 @@ class AlertingConfig:
     Attributes:
         route: the root of the route tree; None without receivers.
         inhibit_rules: which alerts keep which others quiet.
+        alertmanagers: who gets every alert, beside the receivers.
         correlation_ns: how far apart the onsets of one fault's alerts may lie.
         runbooks: the user's own folder.
         external_url: where people reach the dashboard; empty when it is not configured.
@@ -57,6 +59,7 @@ class AlertingConfig:
     receivers: tuple[Receiver, ...] = ()
     route: Route | None = None
     inhibit_rules: tuple[InhibitRule, ...] = ()
+    alertmanagers: tuple[AlertmanagerTarget, ...] = ()
     timing: AlertTiming = field(default_factory=AlertTiming)
     correlation_ns: int = DEFAULT_CORRELATION_NS
     runbooks: Path | None = None
@@ -87,6 +90,10 @@ def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: s
         inhibit_rules=tuple(
             InhibitRule(rule.source_matchers, rule.target_matchers, rule.equal) for rule in model.inhibit_rules
         ),
+        alertmanagers=tuple(
+            AlertmanagerTarget(one.url, _reference(one.bearer_token_env, one.bearer_token_file, folder))
+            for one in model.alertmanagers
+        ),
         timing=AlertTiming(model.pending_for, model.keep_firing_for, model.reopen_within, model.renotify_after),
         correlation_ns=model.correlation_window,
         runbooks=folder / model.runbooks if model.runbooks else None,
@@ -97,11 +104,13 @@ def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: s
 def check_receivers(config: AlertingConfig) -> list[ConfigError]:
     """What stands in the way of telling the receivers, such as missing secrets; empty when nothing does."""
     problems: list[ConfigError] = []
-    for receiver in config.receivers:
+    named = [(f"receiver {receiver.id}", receiver.check) for receiver in config.receivers]
+    named += [(f"alertmanager {target.url}", target.check) for target in config.alertmanagers]
+    for name, check in named:
         try:
-            receiver.check()
+            check()
         except ConfigError as error:
-            problems.append(ConfigError(error.what, where=f"receiver {receiver.id}", remedy=error.remedy))
+            problems.append(ConfigError(error.what, where=name, remedy=error.remedy))
     return problems
 
 

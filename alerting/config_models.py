@@ -98,6 +98,26 @@ class ReceiverModel(Strict):
         return self
 
 
+class AlertmanagerModel(Strict):
+    """An Alertmanager that is kept informed."""
+
+    url: Text
+    bearer_token_env: Variable | None = None
+    bearer_token_file: Text | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _open_url(cls, url: str) -> str:
+        _check_url(url, None)
+        return url
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.bearer_token_env is not None and self.bearer_token_file is not None:
+            raise ValueError("bearer_token_env and bearer_token_file exclude each other; keep one")
+        return self
+
+
 class RouteModel(Strict):
     """A node of the route tree; what is left out is inherited."""
 
@@ -152,6 +172,7 @@ class AlertingModel(Strict):
     route: RouteModel | None = None
     inhibit_rules: tuple[InhibitRuleModel, ...] = ()
     time_intervals: tuple[TimeIntervalsModel, ...] = ()
+    alertmanagers: tuple[AlertmanagerModel, ...] = ()
     pending_for: Duration = 0
     keep_firing_for: Duration = 60 * NANOS
     reopen_within: Duration = 30 * 60 * NANOS

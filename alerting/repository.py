@@ -67,6 +67,11 @@ def load_living(connection: Connection) -> tuple[Alert, ...]:
     return load_alerts(connection, alerts.c.status.in_(_LIVING))
 
 
+def load_alerts_since(connection: Connection, since_ns: int) -> tuple[Alert, ...]:
+    """The alerts that are pending, firing or suppressed, and those that ended since a time."""
+    return load_alerts(connection, or_(alerts.c.status.in_(_LIVING), alerts.c.since_ns >= since_ns))
+
+
 def load_members(connection: Connection, numbers: Iterable[int]) -> dict[int, list[Alert]]:
     """The alerts of each incident, by its number."""
     members: dict[int, list[Alert]] = {number: [] for number in numbers}

@@ -17,6 +17,7 @@ from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
 from alerting.dispatch import Dispatch, dispatches
 from alerting.documents import alert_document, event_document, incident_document
 from alerting.incidents import Alert, Incident, TimelineEvent, format_id, parse_id
+from alerting.mirror import Mirror
 from alerting.outbox import ReceiverHealth
 from alerting.planning import Plan, PlanRules, World, plan
 from alerting.posted import PostedAlert
@@ -68,6 +69,7 @@ class Alerting:
     Attributes:
         config: as given.
         silences: what people keep quiet for a while.
+        mirror: keeps Alertmanagers informed.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Alerting:
         self._database = database
         self.config = config
         self.silences = SilenceBook(database)
+        self.mirror = Mirror(database, config.alertmanagers, config.external_url)
         self._runbooks = RunbookLibrary(config.runbooks) if runbooks is None else runbooks
         self._rules = PlanRules(config.timing, config.correlation_ns, self._runbooks)
         self._looks = SecondLooks()
@@ -238,7 +241,8 @@ class Alerting:
     def health(self) -> tuple[ReceiverHealth, ...]:
         """How delivery to each receiver stands."""
         with self._database.read() as connection:
-            return outbox.health(connection, [receiver.id for receiver in self.config.receivers])
+            receivers = outbox.health(connection, [receiver.id for receiver in self.config.receivers])
+        return receivers + self.mirror.health()
 
     def forget(self, before_ns: int) -> int:
         """Delete what ended before a moment: incidents with everything about them, silences; how many incidents."""
