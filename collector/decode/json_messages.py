@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Final
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from telemetry.errors import PayloadError
@@ -61,57 +63,91 @@ def check_place(document: Document, key: str) -> None:
             raise bad_request(f"{other} belong to {PATHS[other]}, this is {PATHS[key]}")
 
 
-def fill(message: Message, document: Document, place: str, depth: int = 0) -> None:
-    """Set the fields of ``message`` that ``document`` names in lowerCamelCase.
+def fill(message: Message, document: Document, place: str) -> None:
+    """Set the fields of ``message``, which is at ``place``, that ``document`` names in lowerCamelCase.
 
     Raises:
         ShapeError: a value does not fit its field.
     """
+    try:
+        _fill(message, _fields(message.DESCRIPTOR), document, 0)
+    except ShapeError as error:
+        raise ShapeError(f"{place}{error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What a descriptor says of a field, read once: to ask it for every value would cost more than to set the value."""
+
+    name: str
+    is_repeated: bool
+    message: Descriptor | None
+    scalar: Callable[[Any], Any]
+
+
+@cache
+def _fields(message: Descriptor) -> Mapping[str, _Field]:
+    """The fields of a message by their names in JSON."""
+    return {
+        name: _Field(field.name, field.is_repeated, field.message_type, _scalar(field))
+        for name, field in message.fields_by_camelcase_name.items()
+    }
+
+
+def _fill(message: Message, fields: Mapping[str, _Field], document: Document, depth: int) -> None:
+    """Fill ``message``; an error names the place within it, and begins with the punctuation that leads there."""
     if depth > _MAX_DEPTH:
-        raise ShapeError(f"{place} is nested too deeply")
-    fields = message.DESCRIPTOR.fields_by_camelcase_name
+        raise ShapeError(" is nested too deeply")
     for key, value in document.items():
         field = fields.get(key)
         if field is None or value is None:
             continue
-        inner = f"{place}.{key}"
-        for item in array_at(value, inner) if field.is_repeated else (value,):
-            if field.message_type is None:
-                _set(message, field, item, inner)
+        try:
+            if not field.is_repeated:
+                _put(message, field, value, depth)
                 continue
-            slot = getattr(message, field.name)
-            child = slot.add() if field.is_repeated else slot
-            child.SetInParent()
-            fill(child, object_at(item, inner), inner, depth + 1)
+            for item in array_at(value, ""):
+                _put(message, field, item, depth)
+        except ShapeError as error:
+            raise ShapeError(f".{key}{error}") from None
 
 
-def _set(message: Message, field: Any, value: Any, place: str) -> None:
-    """Set a scalar field, or append to a repeated one."""
-    scalar = _scalar(field, value, place)
+def _put(message: Message, field: _Field, value: Any, depth: int) -> None:
+    """Set the field to ``value``, or append it to a repeated one."""
+    if field.message is not None:
+        slot = getattr(message, field.name)
+        child = slot.add() if field.is_repeated else slot
+        child.SetInParent()
+        _fill(child, _fields(field.message), object_at(value, ""), depth + 1)
+        return
+    try:
+        scalar = field.scalar(value)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        raise ShapeError(f" cannot be {json.dumps(value)[:80]}") from None
     try:
         if field.is_repeated:
             getattr(message, field.name).append(scalar)
         else:
             setattr(message, field.name, scalar)
     except (ValueError, TypeError) as error:  # out of the field's range, or a lone surrogate
-        raise ShapeError(f"{place}: {error}") from None
+        raise ShapeError(f": {error}") from None
 
 
-def _scalar(field: Any, value: Any, place: str) -> Any:
-    """``value`` as the Python value of ``field``, a descriptor of whichever protobuf implementation runs."""
+def _scalar(field: Any) -> Callable[[Any], Any]:
+    """What makes a Python value of ``field``, a descriptor of whichever protobuf implementation runs, from JSON's.
+
+    It raises ValueError, TypeError, KeyError or OverflowError for what cannot be one.
+    """
     kind = field.cpp_type
-    try:
-        if kind == FieldDescriptor.CPPTYPE_STRING:
-            return _bytes(field.name, value) if field.type == FieldDescriptor.TYPE_BYTES else _text(value)
-        if kind == FieldDescriptor.CPPTYPE_BOOL:
-            return _bool(value)
-        if kind == FieldDescriptor.CPPTYPE_ENUM:
-            return _enum(field, value)
-        if kind in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT):
-            return _float(value)
-        return _integer(value)
-    except (ValueError, TypeError, KeyError, OverflowError):
-        raise ShapeError(f"{place} cannot be {json.dumps(value)[:80]}") from None
+    if kind == FieldDescriptor.CPPTYPE_STRING:
+        if field.type != FieldDescriptor.TYPE_BYTES:
+            return _text
+        return _hex if field.name in _HEX_FIELDS else _base64
+    if kind == FieldDescriptor.CPPTYPE_BOOL:
+        return _bool
+    if kind == FieldDescriptor.CPPTYPE_ENUM:
+        return partial(_enum, field.enum_type)
+    return _float if kind in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT) else _integer
 
 
 def _text(value: Any) -> str:
@@ -126,16 +162,18 @@ def _bool(value: Any) -> bool:
     return value
 
 
-def _bytes(name: str, value: Any) -> bytes:
+def _hex(value: Any) -> bytes:
+    return bytes.fromhex(_text(value))
+
+
+def _base64(value: Any) -> bytes:
     text = _text(value)
-    if name in _HEX_FIELDS:
-        return bytes.fromhex(text)
     return base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
 
 
-def _enum(field: Any, value: Any) -> int:
+def _enum(names: Any, value: Any) -> int:
     if isinstance(value, str) and not value.lstrip("-").isdigit():
-        number: int = field.enum_type.values_by_name[value].number
+        number: int = names.values_by_name[value].number
         return number
     return _integer(value)
 
