@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from telemetry.sketches import DDSketch, merge
 
@@ -24,6 +28,37 @@ class SliDelta(NamedTuple):
     bucket_ns: int
     good: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliColumns:
+    """Deltas as columns of one length, for whoever takes in many at once; iterating gives :class:`SliDelta` rows."""
+
+    rules: Sequence[str]
+    groups: Sequence[str]
+    bucket_ns: NDArray[np.int64]
+    good: NDArray[np.int64]
+    total: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[str, str, int, int, int]]) -> SliColumns:
+        """Rows of (rule, group, bucket_ns, good, total), such as :class:`SliDelta`."""
+        rules, groups, *numbers = zip(*rows, strict=True) if (rows := list(rows)) else ((), (), (), (), ())
+        bucket_ns, good, total = (np.asarray(column, dtype=np.int64) for column in numbers)
+        return cls(rules, groups, bucket_ns, good, total)
+
+    def __len__(self) -> int:
+        return len(self.bucket_ns)
+
+    def __iter__(self) -> Iterator[SliDelta]:
+        numbers = self.bucket_ns.tolist(), self.good.tolist(), self.total.tolist()
+        return map(SliDelta, self.rules, self.groups, *numbers)
+
+    def take(self, rows: NDArray[np.intp]) -> SliColumns:
+        """The rows at these positions."""
+        at = rows.tolist()
+        rules, groups = [self.rules[i] for i in at], [self.groups[i] for i in at]
+        return SliColumns(rules, groups, self.bucket_ns[rows], self.good[rows], self.total[rows])
 
 
 class DistributionDelta(NamedTuple):

@@ -6,31 +6,37 @@ The result depends on the data and on ``now_ns``, not on the order of the data o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from detectors.slo.budget import BudgetPoint, curve
+from detectors.slo.cohort import Cohort, Layout
 from detectors.slo.compile import compile_rules, slices_rule_id
 from detectors.slo.exclusions import corrections_of
+from detectors.slo.ledger import HOUR_NS, Batch
+from detectors.slo.observation import NOTHING_ASIDE, Aside, Reading
 from detectors.slo.report import Report
 from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
 from detectors.slo.states import SHORTEST_SILENCE_NS
 from detectors.slo.status import SloStatus
-from detectors.slo.tracker import Observation, Tracker
+from detectors.slo.tracker import Tracker
 from telemetry.corrections import Correction
-from telemetry.deltas import DistributionDelta, SliDelta, group_key
+from telemetry.deltas import DistributionDelta, SliColumns, SliDelta, group_key
 from telemetry.errors import NotFoundError
 from telemetry.findings import Finding
 from telemetry.rules import RollupRule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evaluation:
-    """What one step concludes.
+    """What one step concludes; it does not change with later steps.
 
     Attributes:
-        statuses: every SLO, in the order of the files.
+        reports: what there is to say about each SLO, in the order of the files.
         findings: every condition that holds now.
         slice_deltas: verdicts over time slices that are new; who stores them and hands them to
             :meth:`Engine.ingest_sli` after a restart keeps the history of quantile and drift budgets.
@@ -38,10 +44,15 @@ class Evaluation:
             :meth:`Engine.restore_references` after a restart keeps what drift is measured against.
     """
 
-    statuses: tuple[SloStatus, ...]
+    reports: Sequence[Report]
     findings: tuple[Finding, ...]
-    slice_deltas: tuple[SliDelta, ...] = field(default=())
-    references: tuple[FixedReference, ...] = field(default=())
+    slice_deltas: tuple[SliDelta, ...] = ()
+    references: tuple[FixedReference, ...] = ()
+
+    @cached_property
+    def statuses(self) -> tuple[SloStatus, ...]:
+        """Every SLO, in the order of the files; put together when first asked for, which costs more than the step."""
+        return tuple(report.status() for report in self.reports)
 
 
 class Engine:
@@ -54,9 +65,14 @@ class Engine:
         """
         self.slos = slos
         kept = tuple(corrections)
-        self._trackers: dict[str, Tracker] = {}
-        self._by_rule: dict[str, Tracker] = {}
-        self._install(Tracker(slo, kept) for slo in slos.slos)
+        cohorts: dict[Layout, Cohort] = {}
+
+        def cohort_of(layout: Layout) -> Cohort:
+            return cohorts.setdefault(layout, Cohort(layout))
+
+        self._trackers = {slo.name: Tracker(slo, kept, cohort_of) for slo in slos.slos}
+        self._pruned_ns = 0
+        self._index()
 
     @property
     def rules(self) -> tuple[RollupRule, ...]:
@@ -66,7 +82,7 @@ class Engine:
     @property
     def history_ns(self) -> int:
         """How far back counts are used: the longest window of any SLO or alert, at least a day."""
-        return max((tracker.ledger.horizon_ns for tracker in self._trackers.values()), default=0)
+        return max((cohort.layout.horizon_ns for cohort in self._cohorts), default=0)
 
     @property
     def distribution_history_ns(self) -> int:
@@ -77,14 +93,18 @@ class Engine:
         ]  # fmt: skip
         return max(used, default=0)
 
-    def ingest_sli(self, rows: Iterable[SliDelta]) -> None:
-        """Take in counts, in any order; rows of rules that no SLO has are passed over."""
-        by_rule: dict[str, list[SliDelta]] = {}
-        for row in rows:
-            by_rule.setdefault(row.rule, []).append(row)
-        for rule, own in by_rule.items():
-            if rule in self._by_rule:
-                self._by_rule[rule].ingest(own)
+    def ingest_sli(self, rows: Iterable[SliDelta] | SliColumns) -> None:
+        """Take in counts, in any order; rows of rules that no SLO has are passed over. Columns are taken in faster."""
+        columns = rows if isinstance(rows, SliColumns) else SliColumns.of(rows)
+        routes = [self._routes.get(rule, -1) for rule in columns.rules]
+        if not routes:
+            return
+        if routes[0] >= 0 and routes.count(routes[0]) == len(routes):
+            self._takers[routes[0]](columns)
+            return
+        which = np.asarray(routes)
+        for route in np.unique(which[which >= 0]).tolist():
+            self._takers[route](columns.take(np.flatnonzero(which == route)))
 
     def ingest_distributions(self, rows: Iterable[DistributionDelta]) -> None:
         """Take in distributions, in any order; rows of rules that no SLO has are passed over."""
@@ -114,13 +134,10 @@ class Engine:
 
     def adopt(self, other: Engine) -> None:
         """Go on with what ``other`` knows of its SLOs, which are among these."""
-        self._install(other._trackers.values())
-
-    def _install(self, trackers: Iterable[Tracker]) -> None:
-        for tracker in trackers:
-            self._trackers[tracker.slo.name] = tracker
-            for rule in (*(rule.id for rule in compile_rules(tracker.slo)), slices_rule_id(tracker.slo)):
-                self._by_rule[rule] = tracker
+        for name, tracker in other._trackers.items():
+            self._trackers[name].cohort.expel(tracker.rule)
+            self._trackers[name] = tracker
+        self._index()
 
     def step(self, now_ns: int, last_seen_ns: Mapping[str, int] | None = None) -> Evaluation:
         """Evaluate everything at ``now_ns``.
@@ -129,14 +146,21 @@ class Engine:
             now_ns: the time; data of later buckets wait.
             last_seen_ns: when each service was last heard of, by any telemetry; what SLOs count is known already.
         """
-        seen = [(tracker, tracker.observe(now_ns)) for tracker in self._trackers.values()]
-        silent = _silent_services([observation for _, observation in seen], now_ns, last_seen_ns or {})
-        reports = [Report(tracker, item, source_silent=item.slo.service in silent) for tracker, item in seen]
+        slice_deltas = [delta for tracker in self._special for delta in tracker.judge(now_ns)]
+        for cohort in self._cohorts:
+            cohort.advance(now_ns)
+        if now_ns - self._pruned_ns >= HOUR_NS:
+            self._pruned_ns = now_ns
+            self._prune(now_ns)
+        asides = {tracker.rule: tracker.aside(now_ns) for tracker in self._special}
+        readings = [cohort.read(now_ns, self._muted(cohort, asides)) for cohort in self._cohorts]
+        silent = self._silent_services(now_ns, last_seen_ns or {})
+        reports = self._reports(readings, asides, silent)
         return Evaluation(
-            tuple(report.status() for report in reports),
-            tuple(finding for report in reports for finding in report.findings()),
-            tuple(delta for _, item in seen for delta in item.slice_deltas),
-            tuple(reference for tracker, _ in seen for reference in tracker.take_references()),
+            reports,
+            tuple(finding for report in self._holding(readings, reports) for finding in report.findings()),
+            tuple(slice_deltas),
+            tuple(reference for tracker in self._special for reference in tracker.take_references()),
         )
 
     def budget_curve(
@@ -148,28 +172,101 @@ class Engine:
             NotFoundError: no such SLO, or it has no such group.
         """
         tracker = self._tracker(slo)
-        places = {name: i for i, name in enumerate(tracker.ledger.groups)}
         key = group_key(group)
-        if key not in places:
+        if key not in tracker.groups:
             raise NotFoundError(f"{slo} has no group {key}", remedy="list the groups with GET /api/v1/slos")
-        return curve(tracker.ledger, places[key], slo=tracker.slo, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
+        place = int(tracker.cohort.positions(tracker.rule)[tracker.groups.index(key)])
+        ledger = tracker.cohort.ledger
+        return curve(ledger, place, slo=tracker.slo, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
 
     def _tracker(self, slo: str) -> Tracker:
         if slo not in self._trackers:
             raise NotFoundError(f"there is no SLO {slo!r}", remedy="list them with GET /api/v1/slos")
         return self._trackers[slo]
 
+    def _index(self) -> None:
+        """Know where deltas go: straight to a cohort if all they need is to be counted, else to their tracker."""
+        trackers = self._trackers.values()
+        self._cohorts = list({id(tracker.cohort): tracker.cohort for tracker in trackers}.values())
+        self._special = [tracker for tracker in trackers if not tracker.plain]
+        self._by_rule: dict[str, Tracker] = {}
+        self._takers: list[Callable[[SliColumns], None]] = [_counting(cohort) for cohort in self._cohorts]
+        self._routes: dict[str, int] = {}
+        place = {id(cohort): i for i, cohort in enumerate(self._cohorts)}
+        for tracker in trackers:
+            if not tracker.plain:
+                self._takers.append(tracker.ingest)
+            route = place[id(tracker.cohort)] if tracker.plain else len(self._takers) - 1
+            for rule in (*(rule.id for rule in compile_rules(tracker.slo)), slices_rule_id(tracker.slo)):
+                self._by_rule[rule] = tracker
+                self._routes[rule] = route
 
-def _silent_services(seen: list[Observation], now_ns: int, heard_ns: Mapping[str, int]) -> frozenset[str]:
-    """Services that have sent nothing for longer than their busiest SLO's traffic makes probable, or never."""
-    newest: dict[str, int] = {}
-    limit: dict[str, float] = {}
-    for item in seen:
-        service = item.slo.service
-        newest[service] = max(newest.get(service, heard_ns.get(service, -1)), item.last_ns)
-        if item.groups:
-            limit[service] = min(limit.get(service, item.silence_ns), item.silence_ns)
-    return frozenset(
-        service for service, last_ns in newest.items()
-        if last_ns < 0 or now_ns - last_ns > limit.get(service, SHORTEST_SILENCE_NS)
-    )  # fmt: skip
+    def _prune(self, now_ns: int) -> None:
+        """Forget the groups that have left every window."""
+        for cohort in self._cohorts:
+            own = [tracker for tracker in self._special if tracker.cohort is cohort]
+            also_ns = {key: ns for tracker in own for key, ns in tracker.last_excluded_ns().items()}
+            idle = cohort.idle(now_ns, also_ns)
+            if idle.any():
+                cohort.keep(np.flatnonzero(~idle))
+                for tracker in own:
+                    tracker.keep(tracker.groups)
+
+    def _muted(self, cohort: Cohort, asides: Mapping[str, Aside]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+        """Positions of the groups that a correction covers now."""
+        muted = [
+            tracker.muted(asides[tracker.rule])
+            for tracker in self._special if tracker.cohort is cohort and asides[tracker.rule].corrected
+        ]  # fmt: skip
+        return np.concatenate(muted) if muted else np.zeros(0, dtype=np.intp)
+
+    def _reports(
+        self, readings: Sequence[Reading], asides: Mapping[str, Aside], silent: frozenset[str]
+    ) -> list[Report]:
+        by_cohort = {id(cohort): reading for cohort, reading in zip(self._cohorts, readings, strict=True)}
+        return [
+            Report(
+                tracker, by_cohort[id(tracker.cohort)], asides.get(tracker.rule, NOTHING_ASIDE),
+                source_silent=tracker.slo.service in silent,
+            )
+            for tracker in self._trackers.values()
+        ]  # fmt: skip
+
+    def _holding(self, readings: Sequence[Reading], reports: Sequence[Report]) -> list[Report]:
+        """The reports of SLOs some alert of which holds."""
+        rules = {
+            rule
+            for cohort, reading in zip(self._cohorts, readings, strict=True)
+            for alert in reading.alerts
+            for rule in cohort.owners(np.flatnonzero(alert.holds))
+        }
+        return [report for report in reports if report.tracker.rule in rules] if rules else []
+
+    def _silent_services(self, now_ns: int, heard_ns: Mapping[str, int]) -> frozenset[str]:
+        """Services that have sent nothing for longer than their busiest SLO's traffic makes probable, or never."""
+        newest: dict[str, int] = {}
+        limit: dict[str, float] = {}
+        for cohort in self._cohorts:
+            quiet = cohort.silence(now_ns)
+            columns = quiet.last_ns.tolist(), quiet.improbable_ns.tolist(), quiet.has_groups.tolist()
+            for rule, last_ns, improbable_ns, has_groups in zip(quiet.rules, *columns, strict=True):
+                tracker = self._by_rule[rule]
+                if tracker.cohort is not cohort:
+                    continue
+                service = tracker.slo.service
+                newest[service] = max(newest.get(service, heard_ns.get(service, -1)), last_ns)
+                if has_groups:
+                    limit[service] = min(limit.get(service, improbable_ns), improbable_ns)
+        return frozenset(
+            service for service, last_ns in newest.items()
+            if last_ns < 0 or now_ns - last_ns > limit.get(service, SHORTEST_SILENCE_NS)
+        )  # fmt: skip
+
+
+def _counting(cohort: Cohort) -> Callable[[SliColumns], None]:
+    def take_in(columns: SliColumns) -> None:
+        keys = list(zip(columns.rules, columns.groups, strict=True))
+        counts = np.stack([columns.good, columns.total])
+        cohort.events.take_in(Batch(keys, np.arange(len(keys)), columns.bucket_ns, counts))
+
+    return take_in

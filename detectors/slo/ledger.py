@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from detectors.slo.rolling import RollingSums
 from detectors.slo.splits import Boundaries, Splits, no_boundaries
-from detectors.slo.tier import Counts, Places, Tier
+from detectors.slo.tier import Counts as Counts
+from detectors.slo.tier import Places, Tier
 from telemetry.deltas import SliDelta
 from telemetry.windows import BUCKET_NS, NANOS
 
@@ -337,7 +338,8 @@ class Ledger:
         for at_ns in self._splits.boundaries(first_ns // HOUR_NS * HOUR_NS, last_ns + 1):
             tail = rows.take((rows.starts_ns >= at_ns) & (rows.starts_ns < at_ns // HOUR_NS * HOUR_NS + HOUR_NS))
             counts = np.zeros((2, len(self.groups)), dtype=np.int64)
-            np.add.at(counts, (slice(None), tail.groups), tail.counts)
+            for side in range(2):
+                np.add.at(counts[side], tail.groups, tail.counts[side])
             self._splits.add(at_ns, counts[0], counts[1])
             self._rolling.folded(at_ns - 1, at_ns + 1)
 

@@ -4,32 +4,56 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 import numpy as np
 
+from detectors.slo.cohort import Key
 from detectors.slo.compile import beside_rule_id
-from detectors.slo.slices import Slices
+from detectors.slo.observation import Alert, Aside, Reading
+from detectors.slo.slices import Verdict
 from detectors.slo.spec import Occurrences, RatioTimeslices, Slo, Timeslices
 from detectors.slo.states import State, state_of
 from detectors.slo.status import AlertStatus, GroupStatus, SloStatus, json_safe
-from detectors.slo.tracker import Alert, Observation, Tracker
+from detectors.slo.tracker import Tracker
 from telemetry.deltas import group_labels
 from telemetry.findings import Finding, fingerprint
 from telemetry.windows import NANOS, format_duration
 
 
 class Report:
-    """The statuses and findings of one SLO's observation."""
+    """The statuses and findings of one SLO at one time; put together when they are asked for, from values that stay."""
 
-    def __init__(self, tracker: Tracker, seen: Observation, *, source_silent: bool) -> None:
-        """Put ``seen`` into words; ``source_silent``: whether the whole service has fallen silent."""
+    def __init__(self, tracker: Tracker, reading: Reading, aside: Aside, *, source_silent: bool) -> None:
+        """Put the part of its cohort's ``reading`` into words that is ``tracker``'s.
+
+        ``source_silent``: whether the whole service has fallen silent.
+        """
         self.tracker = tracker
-        self.seen = seen
-        self.slo = seen.slo
+        self.slo = tracker.slo
+        self.aside = aside
         self.source_silent = source_silent
-        self._labels = [group_labels(group) for group in seen.groups]
-        self._windows = seen.window_names
+        self._reading = reading
+        self._positions = tracker.cohort.positions(tracker.rule)
+        self._keys = tracker.cohort.ledger.groups
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """Canonical texts of the groups, in order of appearance."""
+        return [cast("Key", self._keys[i])[1] for i in self._positions.tolist()]
+
+    @cached_property
+    def seen(self) -> Reading:
+        """What the data of the SLO's groups say."""
+        return self._reading.take(self._positions)
+
+    @cached_property
+    def _labels(self) -> list[dict[str, str]]:
+        return [group_labels(group) for group in self.groups]
+
+    @cached_property
+    def _windows(self) -> list[str]:
+        return self._reading.window_names(self.slo.calendar.unit if self.slo.calendar else None)
 
     @cached_property
     def _beside(self) -> str:
@@ -47,22 +71,23 @@ class Report:
 
     def status(self) -> SloStatus:
         """The SLO's status; an SLO that has never had an event has one group without labels."""
-        if not self.seen.groups:
+        if not len(self._positions):
             nothing = GroupStatus({}, "no_telemetry" if self.source_silent else "no_traffic")
-            return SloStatus(self.slo, (nothing,), self.seen.period)
+            return SloStatus(self.slo, (nothing,), self._reading.period)
         own, unit = self.seen.window, self.slo.unit
         columns = zip(
-            self._labels, self.seen.good[own].tolist(), self.seen.total[own].tolist(), self.seen.remaining.tolist(),
-            self.seen.burn.T.tolist(), (self.seen.total.T > 0).tolist(), self.seen.silent.tolist(),
-            self.seen.corrected.tolist(), strict=True,
+            self.groups, self._labels, self.seen.good[own].tolist(), self.seen.total[own].tolist(),
+            self.seen.remaining.tolist(), self.seen.burn.T.tolist(), (self.seen.total.T > 0).tolist(),
+            self.seen.silent.tolist(), strict=True,
         )  # fmt: skip
         groups = []
-        for i, (labels, good, total, remaining, burn, busy, silent, corrected) in enumerate(columns):
+        excluded = self.aside.excluded or {}
+        for i, (group, labels, good, total, remaining, burn, busy, silent) in enumerate(columns):
             left = None if math.isnan(remaining) else remaining
             alerts = self._holding.get(i, [])
-            state: State = "corrected" if corrected else state_of(
+            state: State = "corrected" if group in self.aside.corrected else state_of(
                 alerting=bool(alerts), remaining=left, bad=(total - good) / unit,
-                allowed=total / unit * self.slo.error_budget, min_bad=self.tracker.min_bad, silent=silent,
+                allowed=total / unit * self.slo.error_budget, min_bad=self.tracker.cohort.layout.min_bad, silent=silent,
                 source_silent=self.source_silent,
             )  # fmt: skip
             shown = {name: x if there else None for name, x, there in zip(self._windows, burn, busy, strict=True)}
@@ -71,7 +96,7 @@ class Report:
                 GroupStatus(
                     labels, state, _whole(good, unit), total // unit, left, shown,
                     tuple(AlertStatus(alert.name, alert.severity, since_ns) for alert in alerts), self._detail(i),
-                    0 if self.seen.excluded is None else int(self.seen.excluded[i]) // unit,
+                    excluded.get(group, 0) // unit,
                 )
             )  # fmt: skip
         return SloStatus(self.slo, tuple(groups), self.seen.period)
@@ -104,10 +129,13 @@ class Report:
 
     def _detail(self, group: int) -> dict[str, Any]:
         detail = dict(self.slo.sli.facts()) | _budgeting_facts(self.slo)
-        if self.seen.beside is not None:
-            detail[self._beside] = int(self.seen.beside[group])
-        if self.tracker.slices is not None:
-            detail["latest_slice"] = _slice_facts(self.tracker.slices, self.seen.groups[group], bad_only=False)
+        name = self.groups[group]
+        if self.aside.beside is not None:
+            detail[self._beside] = self.aside.beside.get(name, 0)
+        if self.aside.latest is not None:
+            detail["latest_slice"] = _slice_facts(self.aside.latest.get(name))
+        if self.seen.late[group]:
+            detail["late"] = int(self.seen.late[group])
         return detail
 
     def _evidence(self, group: int) -> dict[str, Any]:
@@ -124,7 +152,7 @@ class Report:
             "burn": self._pair_facts(group),
             "sli": {**self.slo.sli.facts(), **_budgeting_facts(self.slo)},
         }  # fmt: skip
-        test = self.tracker.evidence
+        test = self.tracker.cohort.evidence
         if test is not None:
             evidence["sequential"] = {
                 "arl": format_duration(test.arl_ns),
@@ -132,7 +160,7 @@ class Report:
                 "log10_threshold": test.log_threshold / math.log(10),
             }
         if self.tracker.slices is not None:
-            facts = _slice_facts(self.tracker.slices, seen.groups[group], bad_only=True)
+            facts = _slice_facts(self.tracker.slices.latest_bad(self.groups[group]))
             evidence["slice_of_time"] = facts
             if facts and "drift" in facts:
                 evidence["drift"] = facts["drift"]
@@ -213,8 +241,7 @@ def _budgeting_facts(slo: Slo) -> dict[str, Any]:
             return {}
 
 
-def _slice_facts(book: Slices, group: str, *, bad_only: bool) -> dict[str, Any] | None:
-    found = book.latest_bad(group) if bad_only else book.latest(group)
+def _slice_facts(found: tuple[int, Verdict] | None) -> dict[str, Any] | None:
     if found is None:
         return None
     start_ns, verdict = found

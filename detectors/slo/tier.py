@@ -48,7 +48,7 @@ class Tier:
     def widen(self, groups: int) -> None:
         """Have ``groups`` groups, the new ones at the end."""
         if groups > self._laid_out.shape[2]:
-            self._lay_out(groups, max(groups, int(self._laid_out.shape[2] * _ROOM)))
+            self._lay_out(max(groups, int(self._laid_out.shape[2] * _ROOM)))
         self._groups = groups
 
     def keep(self, groups: Places) -> None:
@@ -119,7 +119,7 @@ class Tier:
         if self._type is not self._laid_out.dtype.type:
             self._laid_out = self._laid_out.astype(self._type)
 
-    def _lay_out(self, groups: int, room: int) -> None:
+    def _lay_out(self, room: int) -> None:
         cells = np.zeros((2, self.capacity, room), dtype=self._type)
         cells[:, :, : self._groups] = self.cells
         self._laid_out = cells

@@ -1,0 +1,341 @@
+"""SLOs whose arithmetic is the same, all their groups in the same arrays: counts, evidence and what they say at a time.
+
+A thousand SLOs with one group each cost what one SLO with a thousand groups does. A cohort knows no kind of SLI and
+words nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.sequential.onset import most_likely_onset
+from detectors.slo.alerts import DEFAULT_ARL_NS
+from detectors.slo.allowance import Allowance
+from detectors.slo.budget import remaining
+from detectors.slo.burn import MIN_BAD_YOUNG, MIN_BAD_YOUNG_SLICES, burn_rates, pair_holds
+from detectors.slo.calendar import Calendar
+from detectors.slo.evidence import MIN_BAD_EVENTS, MIN_BAD_SLICES, NO_ALARM, Evidence, Standing
+from detectors.slo.ledger import FINE_SPAN_NS, MINUTE_NS, NEVER, Ledger
+from detectors.slo.observation import Alert, Mask, Rates, Reading
+from detectors.slo.spec import Policy, Slo
+from detectors.slo.splits import no_boundaries
+from detectors.slo.states import RATE_WINDOW_NS, silence_limit_ns
+from detectors.slo.tier import Counts, Places
+from telemetry.windows import BUCKET_NS, format_duration
+
+HOLD_NS: Final = 5 * MINUTE_NS
+"""How long a sequential alert outlasts its last alarm: as long as the short window of the fastest pair."""
+HOLD_STEPS: Final = 10
+"""... and at least so many steps or mean gaps between events, or a quiet group's alert would flap."""
+
+Key = tuple[str, str]
+"""Id of an SLO's rule, and the canonical text of one of its groups."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the arithmetic of an SLO depends on.
+
+    Attributes:
+        sliced: whether slices of time are counted, each a verdict, instead of events.
+        step_ns: length of a slice, or of a bucket of events.
+        unit: parts that an event, a slice or a dollar is counted in.
+        allowance: parts that may be spent within the window; None where a share of events or slices may be bad.
+    """
+
+    error_budget: float
+    window_ns: int
+    longest_ns: int
+    calendar: Calendar | None
+    policy: Policy
+    sliced: bool
+    step_ns: int
+    unit: int
+    allowance: int | None = None
+
+    @classmethod
+    def of(cls, slo: Slo, *, sliced: bool) -> Layout:
+        """That of ``slo``."""
+        return cls(
+            slo.error_budget, slo.window_ns, slo.longest_window_ns, slo.calendar, slo.policy, sliced,
+            slo.slice_ns or BUCKET_NS, slo.unit, slo.allowance,
+        )  # fmt: skip
+
+    @cached_property
+    def windows(self) -> list[int]:
+        """Lengths (ns) of the rolling windows, shortest first: the alerts', and the budget's own if it rolls."""
+        lengths = {length for pair in self.policy.pairs for length in (pair.long_ns, pair.short_ns)}
+        return sorted(lengths if self.calendar else {*lengths, self.window_ns})
+
+    @property
+    def horizon_ns(self) -> int:
+        """The longest time that anything looks back."""
+        return max(*self.windows, self.longest_ns, RATE_WINDOW_NS)
+
+    @property
+    def min_bad(self) -> int:
+        """Bad events (or slices) without which nothing is concluded."""
+        if self.allowance is not None:
+            return 0
+        return MIN_BAD_SLICES if self.sliced else MIN_BAD_EVENTS
+
+    @property
+    def min_bad_young(self) -> int:
+        """Parts that must be bad while a group's history is shorter than a window."""
+        if self.allowance is not None:
+            return 0
+        return (MIN_BAD_YOUNG_SLICES if self.sliced else MIN_BAD_YOUNG) * self.unit
+
+    def ledger(self, windows_ns: Sequence[int] = ()) -> Ledger:
+        """A new ledger whose sums of ``windows_ns`` and of the calendar period move with the time."""
+        if self.calendar is None:
+            return Ledger(self.horizon_ns, no_boundaries, windows_ns)
+        calendar = self.calendar
+        return Ledger(
+            self.horizon_ns, calendar.splits, windows_ns, lambda now_ns: calendar.period(now_ns).start_ns
+        )  # fmt: skip
+
+    def evidence(self) -> Evidence | None:
+        """A new sequential test; None for policies that ask for no evidence."""
+        policy = self.policy
+        if policy.sequential is None and not (policy.gate and policy.pairs):
+            return None
+        arl_ns = policy.sequential.arl_ns if policy.sequential else DEFAULT_ARL_NS
+        return Evidence(self.error_budget, arl_ns, self.step_ns, self.min_bad, self.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How quiet each SLO of a cohort is; arrays follow ``rules``.
+
+    Attributes:
+        rules: ids of the SLOs' rules.
+        last_ns: start of the newest bucket with events, -1 without any.
+        improbable_ns: the silence that is improbable for the SLO's traffic as a whole.
+        has_groups: whether there ever was any.
+    """
+
+    rules: Sequence[str]
+    last_ns: Counts
+    improbable_ns: Rates
+    has_groups: Mask
+
+
+class Cohort:
+    """The arrays of SLOs of one layout; :meth:`advance` and then :meth:`read` make a step.
+
+    Attributes:
+        ledger: what is counted: events, or verdicts over slices. Its groups are of type ``Key``.
+        events: the events themselves; the same ledger where these are what is counted.
+        evidence: the sequential test, if the policy has one.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        """Hold nothing yet."""
+        self.layout = layout
+        self.ledger = layout.ledger(sorted({*layout.windows, RATE_WINDOW_NS}))
+        self.events = Ledger(RATE_WINDOW_NS, windows_ns=[RATE_WINDOW_NS]) if layout.sliced else self.ledger
+        self.evidence = layout.evidence()
+        self._rules: dict[str, int] = {}
+        self._owner: Places = np.zeros(0, dtype=np.intp)
+        self._positions: list[Places] = []
+        self._events_of: Places = np.zeros(0, dtype=np.intp)
+        self._changed_ns: Counts = np.zeros(0, dtype=np.int64)
+
+    def enrol(self, rule: str) -> None:
+        """Hold the groups of one more SLO."""
+        self._rules[rule] = len(self._rules)
+        self._positions.append(np.zeros(0, dtype=np.intp))
+
+    def expel(self, rule: str) -> None:
+        """Hold the groups of an SLO no longer: another cohort does."""
+        self.keep(np.setdiff1d(np.arange(len(self.ledger)), self.positions(rule)))
+
+    def positions(self, rule: str) -> Places:
+        """Where the groups of an SLO are, in order of appearance."""
+        return self._positions[self._rules[rule]]
+
+    def groups(self, rule: str) -> list[str]:
+        """Canonical texts of its groups, in that order."""
+        names = self.ledger.groups
+        return [cast("Key", names[i])[1] for i in self.positions(rule).tolist()]
+
+    def owners(self, groups: Places) -> list[str]:
+        """The rules of the SLOs that have groups at these positions."""
+        rules = list(self._rules)
+        return [rules[i] for i in np.unique(self._owner[groups]).tolist()]
+
+    def advance(self, now_ns: int) -> None:
+        """Count what has come until ``now_ns``."""
+        if self.events is not self.ledger:
+            self.events.advance(now_ns)
+            self.ledger.register(self.events.groups)
+        changed_ns = self.ledger.advance(now_ns)
+        if self.events is not self.ledger:
+            self.events.register(self.ledger.groups)
+        self._changed_ns = changed_ns
+        self._index()
+
+    def idle(self, now_ns: int, also_ns: Mapping[Key, int]) -> Mask:
+        """(groups,) whether a group's last event has left every window; ``also_ns``: events that are counted apart."""
+        newest = np.maximum(self.ledger.last_ns, self.events.last_ns[self._events_of])
+        if also_ns:
+            np.maximum.at(newest, self.ledger.places([*also_ns]), list(also_ns.values()))
+        return np.asarray((newest >= 0) & (newest < now_ns - self.ledger.horizon_ns))
+
+    def keep(self, groups: Places) -> None:
+        """Forget every other group."""
+        if self.events is not self.ledger:
+            self.events.keep(self._events_of[groups])
+        self.ledger.keep(groups)
+        if self.evidence:
+            self.evidence.keep(groups)
+        self._changed_ns = self._changed_ns[groups]
+        self._owner = self._owner[:0]
+        self._index()
+
+    def read(self, now_ns: int, muted: Places) -> Reading:
+        """What the counts say; nothing alerts in the groups at ``muted``."""
+        layout, ledger = self.layout, self.ledger
+        standing = self.evidence.advance(ledger, self._changed_ns, now_ns) if self.evidence else None
+        period = layout.calendar.period(now_ns) if layout.calendar else None
+        windows = [*layout.windows, now_ns - period.start_ns] if period else layout.windows
+        own = len(windows) - 1 if period else windows.index(layout.window_ns)
+        sums = ledger.sums[:, self._shown]
+        total = sums[1]
+        good = np.minimum(sums[0], total)
+        if layout.allowance is None:
+            burn = burn_rates(good, total, layout.error_budget)
+            left = remaining(good[own], total[own], layout.error_budget)
+        else:
+            allowance = Allowance(layout.allowance, period.end_ns - period.start_ns if period else layout.window_ns)
+            burn, left = allowance.burn(total, windows), allowance.remaining(total[own])
+        events, over_ns = self._day(now_ns)
+        alerts = self._alerts(now_ns, standing, total - good, burn, over_ns, events, muted)
+        holding = np.flatnonzero(np.any([alert.holds for alert in alerts], axis=0)) if alerts else muted[:0]
+        onset_ns, run, log_evidence = self._runs(now_ns, standing, alerts, holding)
+        return Reading(
+            now_ns=now_ns, period=period, windows=windows, window=own, good=good, total=total, burn=burn,
+            remaining=left, alerts=alerts, onset_ns=onset_ns,
+            run_good=run[0], run_total=run[1], log_evidence=log_evidence,
+            silent=now_ns - self.events.last_ns[self._events_of] > silence_limit_ns(events, over_ns),
+            late=self.events.late[self._events_of],
+        )  # fmt: skip
+
+    def silence(self, now_ns: int) -> Silence:
+        """How quiet each SLO is as a whole."""
+        events, over_ns = self._day(now_ns)
+        count = len(self._rules)
+        last_ns = np.full(count, -1, dtype=np.int64)
+        np.maximum.at(last_ns, self._owner, self.events.last_ns[self._events_of])
+        together, longest_ns = np.zeros((2, count), dtype=np.int64)
+        np.add.at(together, self._owner, events)
+        np.maximum.at(longest_ns, self._owner, over_ns)
+        has_groups = np.bincount(self._owner, minlength=count) > 0
+        return Silence(list(self._rules), last_ns, silence_limit_ns(together, longest_ns), has_groups)
+
+    @cached_property
+    def _shown(self) -> NDArray[np.intp]:
+        """Which sums of the ledger are those of the layout's windows, and of the period after them."""
+        rolling = sorted({*self.layout.windows, RATE_WINDOW_NS})
+        shown = [rolling.index(length_ns) for length_ns in self.layout.windows]
+        return np.asarray([*shown, len(rolling)] if self.layout.calendar else shown, dtype=np.intp)
+
+    def _index(self) -> None:
+        """Know whose the groups are, and where their events are counted."""
+        known = len(self._owner)
+        if known == len(self.ledger):
+            return
+        new = [self._rules[cast("Key", key)[0]] for key in self.ledger.groups[known:]]
+        self._owner = np.concatenate([self._owner, np.asarray(new, dtype=np.intp)])
+        order = np.argsort(self._owner, kind="stable")
+        self._positions = np.split(order, np.searchsorted(self._owner[order], np.arange(1, len(self._rules))))
+        same = self.events is self.ledger
+        self._events_of = np.arange(len(self.ledger)) if same else self.events.places(self.ledger.groups)
+
+    def _day(self, now_ns: int) -> tuple[Counts, Counts]:
+        """(groups,) events of the last day, and the length of the history they came in."""
+        window = 0 if self.events is not self.ledger else self._day_window
+        first_ns = self.events.first_ns[self._events_of]
+        age_ns = np.where(first_ns == NEVER, 0, now_ns - first_ns)
+        events = self.events.sums[1, window, self._events_of]
+        if self.layout.allowance is not None:
+            # How much was spent does not tell how often: a day without any is what is silent.
+            events = np.minimum(events, 1)
+        return events, np.clip(age_ns, BUCKET_NS, RATE_WINDOW_NS)
+
+    @cached_property
+    def _day_window(self) -> int:
+        return sorted({*self.layout.windows, RATE_WINDOW_NS}).index(RATE_WINDOW_NS)
+
+    def _alerts(
+        self, now_ns: int, standing: Standing | None, bad: Counts, burn: Rates, over_ns: Counts, events: Counts,
+        muted: Places,
+    ) -> list[Alert]:  # fmt: skip
+        policy = self.layout.policy
+        burn_by = dict(zip(self.layout.windows, burn, strict=False))  # A calendar's stands last, and alerts nothing.
+        bad_by = dict(zip(self.layout.windows, bad, strict=False))
+        age_ns = now_ns - self.ledger.first_ns
+        count = len(self.ledger)
+        alarmed = np.zeros(count, dtype=np.bool_) if standing is None else standing.alarm_ns != NO_ALARM
+        since_ns = np.zeros(count, dtype=np.int64) if standing is None else now_ns - standing.alarm_ns
+        alerts = []
+        for pair in policy.pairs:
+            holds = pair_holds(pair, burn_by, bad_by, age_ns, self.layout.min_bad_young)
+            if policy.gate:
+                holds &= alarmed & (since_ns <= pair.long_ns)
+            alerts.append(Alert("ErrorBudgetBurn", pair.severity, pair, holds, format_duration(pair.long_ns)))
+        if policy.sequential is not None:
+            holds = alarmed & (since_ns <= self.hold_ns(over_ns, events))
+            alerts.append(Alert("ErrorBudgetSequential", policy.sequential.severity, None, holds))
+        for alert in alerts:
+            alert.holds[muted] = False
+        return alerts
+
+    def hold_ns(self, over_ns: Counts, events: Counts) -> Rates:
+        """(groups,) how long a sequential alert outlasts its last alarm, given the events of some time."""
+        gap_ns = np.divide(over_ns, events, out=np.zeros(len(events)), where=events > 0)
+        return np.asarray(np.clip(HOLD_STEPS * np.maximum(gap_ns, self.layout.step_ns), HOLD_NS, FINE_SPAN_NS))
+
+    def _runs(
+        self, now_ns: int, standing: Standing | None, alerts: list[Alert], holding: Places
+    ) -> tuple[Counts, Counts, Rates]:
+        """(groups,) onset, (2, groups) counts since then, (groups,) evidence; of the groups in which an alert holds."""
+        count = len(self.ledger)
+        onset_ns = np.full(count, NO_ALARM, dtype=np.int64)
+        run = np.zeros((2, count), dtype=np.int64)
+        log_evidence = np.full(count, -np.inf)
+        if not len(holding):
+            return onset_ns, run, log_evidence
+        part = standing.take(holding) if standing is not None else None
+        onset_ns[holding] = self._onsets(now_ns, part, alerts, holding)
+        run[:, holding] = self.ledger.sums_since(onset_ns[holding], holding, now_ns)
+        if part is not None:
+            # An alarm starts the statistic anew, so what raised it is what the alert had.
+            resting = [alert.holds[holding] for alert in alerts if alert.pair is None or self.layout.policy.gate]
+            rests = np.any(resting, axis=0) if resting else np.zeros(len(holding), dtype=np.bool_)
+            log_evidence[holding] = np.where(rests, part.alarm_evidence, part.detector.log_evidence())
+        return onset_ns, run, log_evidence
+
+    def _onsets(self, now_ns: int, part: Standing | None, alerts: list[Alert], holding: Places) -> Counts:
+        """(holding,) onset of the run: from the sequential test, else from the counts of the pair's long window."""
+        onset_ns = np.full(len(holding), NO_ALARM, dtype=np.int64) if part is None else part.alarm_onset_ns.copy()
+        if part is not None:
+            onset_ns[part.alarm_ns == NO_ALARM] = NO_ALARM
+        for alert in alerts:
+            for i in np.flatnonzero(alert.holds[holding] & (onset_ns == NO_ALARM)).tolist():
+                assert alert.pair is not None
+                start_ns = now_ns - alert.pair.long_ns
+                starts_ns, good, total = self.ledger.series(int(holding[i]), start_ns, now_ns + 1)
+                if self.layout.allowance is not None:
+                    onset_ns[i] = Allowance(self.layout.allowance, self.layout.window_ns).onset_ns(starts_ns, total)
+                    continue
+                first = most_likely_onset(np.clip(total - good, 0, total), total, self.layout.error_budget)
+                onset_ns[i] = starts_ns[first or 0]
+        return onset_ns
