@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.slo.ledger import Counts
 from detectors.slo.spec import BurnPair
+from detectors.slo.tier import Counts
 
 MIN_BAD_YOUNG: Final = 10
 """Bad events that a pair needs while a group's history is shorter than the long window. A window that is only partly

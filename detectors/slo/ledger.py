@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from detectors.slo.rolling import RollingSums
 from detectors.slo.splits import Boundaries, Splits, no_boundaries
-from detectors.slo.tier import Counts as Counts
-from detectors.slo.tier import Places, Tier
+from detectors.slo.tier import Counts, Places, Tier
 from telemetry.deltas import SliDelta
 from telemetry.windows import BUCKET_NS, NANOS
 

@@ -12,7 +12,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.slo.ledger import HOUR_NS, MINUTE_NS, Counts
+from detectors.slo.ledger import HOUR_NS, MINUTE_NS
+from detectors.slo.tier import Counts
 
 State = Literal["ok", "burning", "exhausted", "corrected", "no_traffic", "no_telemetry", "not_enough_data"]
 
