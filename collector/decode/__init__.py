@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -17,7 +18,9 @@ Encoding = Literal["protobuf", "json"]
 PROTOBUF: Final = CompiledDecoder()
 """The decoder of this process; whoever starts a server warms it."""
 
-DECODERS: Final[Mapping[Encoding, Decoder]] = MappingProxyType({"protobuf": PROTOBUF, "json": decode_json})
+DECODERS: Final[Mapping[Encoding, Decoder]] = MappingProxyType(
+    {"protobuf": PROTOBUF, "json": partial(decode_json, PROTOBUF)}
+)
 """How each encoding is read."""
 
 __all__ = [

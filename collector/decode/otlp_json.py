@@ -1,16 +1,15 @@
-"""Decodes OTLP/JSON by filling the protobuf messages, so that both encodings mean the same from there on."""
+"""Decodes OTLP/JSON by writing it as protobuf: one decoder reads both encodings, and they mean the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.decode.builder import RawColumnsBuilder
-from collector.decode.decoder import Signal, Task
+from collector.decode.decoder import Decoder, Signal, Task
 from collector.decode.json_messages import (
     Document,
     ShapeError,
@@ -23,53 +22,58 @@ from collector.decode.json_messages import (
     parse,
 )
 from collector.decode.raw_columns import RawColumns
+from collector.decode.wire import field
 from telemetry.errors import PayloadError
 
 _KEYS: Final[dict[Signal, tuple[str, str, str]]] = {
     "span": ("resourceSpans", "scopeSpans", "spans"),
     "log": ("resourceLogs", "scopeLogs", "logRecords"),
 }
+_RECORDS: Final[dict[Signal, tuple[str, Callable[[], Span | LogRecord]]]] = {
+    "span": ("span", Span),
+    "log": ("logRecord", LogRecord),
+}
+_MALFORMED: Final = b"\0"
+"""No protobuf message: it stands for a record that is none, and is refused and counted as such."""
 
 
-def decode_json(bodies: Sequence[bytes], task: Task) -> RawColumns:
-    """The records of OTLP/JSON requests, see :class:`Decoder`."""
-    builder = RawColumnsBuilder(task)
-    for body in bodies:
-        builder.begin_body()
+def decode_json(decode_protobuf: Decoder, bodies: Sequence[bytes], task: Task) -> RawColumns:
+    """The records of OTLP/JSON requests, see :class:`Decoder`, by way of a decoder of protobuf."""
+    requests: list[bytes] = []
+    errors: dict[int, PayloadError] = {}
+    for number, body in enumerate(bodies):
         try:
-            for resource, records in _frames(parse(body), task.signal):
-                builder.begin_resource(resource, resource.SerializeToString())
-                for document in records:
-                    _add(builder, task.signal, document)
-        except ShapeError as error:
-            builder.fail_body(bad_request(str(error)))
-        except PayloadError as error:
-            builder.fail_body(error)
-    return builder.build()
+            requests.append(_request(parse(body), task.signal))
+        except (ShapeError, PayloadError) as error:
+            requests.append(b"")
+            errors[number] = error if isinstance(error, PayloadError) else bad_request(str(error))
+    raw = decode_protobuf(requests, task)
+    for number, fault in errors.items():
+        raw.reports[number].error = fault
+    return raw
 
 
-def _frames(document: Document, signal: Signal) -> Iterator[tuple[Resource, list[Any]]]:
+def _request(document: Document, signal: Signal) -> bytes:
+    """``document`` as an Export request; whatever is wrong inside a record concerns it alone."""
     resources_key, scopes_key, records_key = _KEYS[signal]
     check_place(document, resources_key)
+    request = bytearray()
     for place, frame in objects_at(document, resources_key, ""):
         resource = Resource()
         fill(resource, object_at(frame.get("resource") or {}, f"{place}.resource"), f"{place}.resource")
-        records: list[Any] = []
+        scopes = bytearray()
         for scope_place, scope in objects_at(frame, scopes_key, f"{place}."):
-            records.extend(array_at(scope.get(records_key), f"{scope_place}.{records_key}"))
-        yield resource, records
+            records = array_at(scope.get(records_key), f"{scope_place}.{records_key}")
+            scopes += field(2, b"".join(field(2, _record(one, signal)) for one in records))
+        request += field(1, field(1, resource.SerializeToString()) + scopes)
+    return bytes(request)
 
 
-def _add(builder: RawColumnsBuilder, signal: Signal, document: Any) -> None:
-    """Add one record; whatever is wrong inside it concerns it alone."""
+def _record(document: Any, signal: Signal) -> bytes:
+    name, message = _RECORDS[signal]
     try:
-        if signal == "span":
-            span = Span()
-            fill(span, object_at(document, "span"), "span")
-            builder.add_span(span, span.SerializeToString())
-        else:
-            record = LogRecord()
-            fill(record, object_at(document, "logRecord"), "logRecord")
-            builder.add_log(record, record.SerializeToString())
+        record = message()
+        fill(record, object_at(document, name), name)
     except ShapeError:
-        builder.reject("malformed")
+        return _MALFORMED
+    return record.SerializeToString()

@@ -1,4 +1,4 @@
-"""Cuts a protobuf Export request into resources and records by its framing alone; it never looks inside a record.
+"""The framing of a protobuf Export request: cut into resources and records, or written; never looked into a record.
 
 ExportTraceServiceRequest and ExportLogsServiceRequest share their shape: resource_spans (1) { resource (1),
 scope_spans (2) { spans (2) } }, the same with logs. Cutting instead of parsing the whole gives each record's own
@@ -31,6 +31,17 @@ class Frame:
 
     resource: bytes
     records: tuple[bytes, ...]
+
+
+def field(number: int, value: bytes) -> bytes:
+    """The field of a message that holds ``value``, a text, bytes or a message; ``number`` is below 16."""
+    length = len(value)
+    head = bytearray([number << 3 | _LENGTH])
+    while length >= 0x80:
+        head.append(length & 0x7F | 0x80)
+        length >>= 7
+    head.append(length)
+    return bytes(head) + value
 
 
 def frames(body: bytes) -> Iterator[Frame]:
