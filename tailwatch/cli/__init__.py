@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "serve": "tailwatch.cli.serve",
     "demo": "tailwatch.cli.demo",
     "slo": "tailwatch.cli.slo",
+    "simulate": "tailwatch.cli.simulate",
     "alerts": "tailwatch.cli.alerts",
     "import": "tailwatch.cli.import_",
     "db": "tailwatch.cli.db",

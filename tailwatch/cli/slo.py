@@ -17,6 +17,7 @@ from detectors.slo.parse import load_openslo, load_slos
 from detectors.slo.spec import SloSet
 from storage.database import Database
 from tailwatch.catalogue import expand
+from tailwatch.cli.slo_backtest import command as backtest
 from tailwatch.cli.slo_export import export
 from tailwatch.settings import Settings, load_settings
 from tailwatch.standing import evaluate_now
@@ -34,6 +35,7 @@ def command() -> None:
 
 
 command.add_command(export)
+command.add_command(backtest)
 
 
 @command.command()
