@@ -20,7 +20,7 @@ from collector.sketch_queue import SketchQueue
 from telemetry.columns import Columns, StringColumn
 from telemetry.deltas import OVERFLOW_GROUP, DistributionDelta, SliDelta, group_key
 from telemetry.grouping import Numbers, occurrences
-from telemetry.rules import SERIES_RULE_ID, GoodWhen, Present, RollupRule
+from telemetry.rules import SERIES_RULE_ID, GoodWhen, Present, RollupRule, Spent
 from telemetry.schema import is_log_home
 
 
@@ -98,7 +98,12 @@ class _Count:
         of_event = cells.of_row if rows is None else cells.of_row[rows]
         totals: list[int] = np.bincount(of_event, minlength=len(cells)).tolist()
         places = self._places(rule, cells, totals)
-        if good_when is not None:
+        if isinstance(good_when, Spent):
+            spent = np.zeros(len(cells), dtype=np.int64)
+            amounts = good_when.amounts(columns)
+            np.add.at(spent, of_event, amounts if rows is None else amounts[rows])
+            self.sli.extend(_sli(rule, places, spent.tolist(), spent.tolist()))
+        elif good_when is not None:
             bad = _bad(events, good)
             bads = [0] * len(totals) if bad is None else np.bincount(cells.of_row[bad], minlength=len(cells)).tolist()
             self.sli.extend(_sli(rule, places, totals, bads))

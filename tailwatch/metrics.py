@@ -226,7 +226,8 @@ def _slos(slos: SloDocuments) -> Iterator[Metric]:
     )
     state = GaugeMetricFamily("tailwatch_slo_state", "1 for the state that holds.", labels=[*names, "state"])
     for slo in slos:
-        objective.add_metric([slo["name"]], slo["objective"])
+        if slo["objective"] is not None:
+            objective.add_metric([slo["name"]], slo["objective"])
         for group in slo["groups"]:
             key = [slo["name"], slo["service"], group_key(group["group"])]
             if group["sli"] is not None:

@@ -126,14 +126,14 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
-    """Good: what the event cost is known. Every event is valid."""
+class Unpriced:
+    """Nothing is good; valid: what the event cost is not known."""
 
     field: str = "cost"
 
     def masks(self, columns: Columns) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(n,) bool each: the valid events, and those of them that are good."""
-        return np.ones(len(columns), dtype=np.bool_), ~np.isnan(columns.number(self.field))
+        return np.isnan(columns.number(self.field)), np.zeros(len(columns), dtype=np.bool_)
 
     @property
     def names(self) -> frozenset[str]:
@@ -146,7 +146,7 @@ MONEY_UNIT: Final = 1_000_000_000
 DEAREST_USD: Final = 1e6
 """What a single request can cost at most: more is a sender's mistake, which must not overflow the sum of a month."""
 
-GoodWhen = NoError | Below | Present | Correct | Spent | Priced | Conforms
+GoodWhen = NoError | Below | Present | Correct | Spent | Unpriced | Conforms
 
 
 @dataclass(frozen=True, slots=True)

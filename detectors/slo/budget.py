@@ -12,8 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.slo.ledger import Counts, Ledger
+from detectors.slo.allowance import Allowance
+from detectors.slo.burn import burn_rates
+from detectors.slo.ledger import Ledger
 from detectors.slo.spec import Slo
+from detectors.slo.tier import Counts
 
 
 def remaining(good: Counts, total: Counts, error_budget: float) -> NDArray[np.float64]:
@@ -30,6 +33,7 @@ class BudgetPoint:
     Attributes:
         time_ns: end of the step.
         good, total: events of the step.
+        burn: burn rate of the step; None without events.
         remaining: share of the budget left, over the SLO's window up to ``time_ns``; None without events, and in
             calendar periods whose beginning is no longer held.
     """
@@ -38,6 +42,7 @@ class BudgetPoint:
     good: int
     total: int
     remaining: float | None
+    burn: float | None
 
 
 def curve(
@@ -61,13 +66,20 @@ def curve(
         step_low, window_low, high = np.searchsorted(starts, [time_ns - step_ns, begin_ns, time_ns])
         window_good = sums_good[high] - sums_good[window_low]
         window_total = sums_total[high] - sums_total[window_low]
-        left = float(remaining(window_good, window_total, slo.error_budget))
+        step_good, step_total = sums_good[high] - sums_good[step_low], sums_total[high] - sums_total[step_low]
+        if slo.allowance is None:
+            left = float(remaining(window_good, window_total, slo.error_budget))
+            burn = float(burn_rates(step_good, step_total, slo.error_budget))
+        else:
+            allowance = Allowance(slo.allowance, slo.period_ns(time_ns - 1))
+            left = float(allowance.remaining(window_total))
+            burn = float(allowance.burn(step_total[None, None], [step_ns])[0, 0])
         if slo.calendar is not None and begin_ns < ledger.oldest_ns:
             left = math.nan
         points.append(
             BudgetPoint(
-                time_ns, int(sums_good[high] - sums_good[step_low]), int(sums_total[high] - sums_total[step_low]),
-                None if np.isnan(left) else left,
+                time_ns, int(step_good), int(step_total), None if np.isnan(left) else left,
+                burn if step_total else None,
             )
         )  # fmt: skip
     return points

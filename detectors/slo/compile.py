@@ -35,7 +35,7 @@ def rule_id(slo: Slo) -> str:
 
 def beside_rule_id(slo: Slo) -> str | None:
     """Id of the rule that counts what is shown beside the SLI and never judged, ``<rule id>:<what>``; None without."""
-    beside = compile_rules(slo)[1:]
+    beside = compile_rules(slo)[1:] if slo.sli.slice_ns is None else ()
     return beside[0].id if beside else None
 
 

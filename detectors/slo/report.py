@@ -82,7 +82,8 @@ class Report:
         )  # fmt: skip
         groups = []
         excluded = self.aside.excluded or {}
-        for i, (group, labels, good, total, remaining, burn, busy, silent) in enumerate(columns):
+        for i, (group, labels, counted_good, counted, remaining, burn, busy, silent) in enumerate(columns):
+            good, total = self._of_budget(counted_good, counted)
             left = None if math.isnan(remaining) else remaining
             alerts = self._holding.get(i, [])
             state: State = "corrected" if group in self.aside.corrected else state_of(
@@ -94,7 +95,7 @@ class Report:
             since_ns = int(self.seen.onset_ns[i])
             groups.append(
                 GroupStatus(
-                    labels, state, _whole(good, unit), total // unit, left, shown,
+                    labels, state, _whole(good, unit), self._valid(total), left, shown,
                     tuple(AlertStatus(alert.name, alert.severity, since_ns) for alert in alerts), self._detail(i),
                     excluded.get(group, 0) // unit,
                 )
@@ -119,6 +120,19 @@ class Report:
             )  # fmt: skip
         return findings
 
+    def _of_budget(self, good: int, total: int) -> tuple[int, int]:
+        """Good and total as counted in the SLO's window; of an amount, what is left of it and all of it."""
+        return (good, total) if self.slo.allowance is None else (self.slo.allowance - total, self.slo.allowance)
+
+    def _valid(self, total: int) -> float:
+        """Parts of events or slices, which are whole in all, or of the money that may be spent."""
+        return total // self.slo.unit if self.slo.allowance is None else total / self.slo.unit
+
+    @property
+    def _objective(self) -> float | None:
+        """The objective; None where the budget is an amount."""
+        return self.slo.objective if self.slo.allowance is None else None
+
     def _alert_labels(self, alert: Alert, group: int) -> dict[str, str]:
         labels = {name: value for name, value in self._labels[group].items() if value}
         window = {"window": alert.window} if alert.window else {}
@@ -134,20 +148,21 @@ class Report:
             detail[self._beside] = self.aside.beside.get(name, 0)
         if self.aside.latest is not None:
             detail["latest_slice"] = _slice_facts(self.aside.latest.get(name))
-        if self.seen.late[group]:
+        if self.seen.late[group] and self.slo.allowance is None:
             detail["late"] = int(self.seen.late[group])
         return detail
 
     def _evidence(self, group: int) -> dict[str, Any]:
         seen, own, unit = self.seen, self.seen.window, self.slo.unit
         good, total = int(seen.run_good[group]), int(seen.run_total[group])
+        own_good, own_total = self._of_budget(int(seen.good[own, group]), int(seen.total[own, group]))
         evidence: dict[str, Any] = {
-            "kind": self.slo.kind, "objective": self.slo.objective, "group": self._labels[group],
+            "kind": self.slo.kind, "objective": self._objective, "group": self._labels[group],
             "window_s": self.slo.window_s, "since": int(seen.onset_ns[group]) / NANOS,
             "good": _whole(good, unit), "bad": _whole(total - good, unit), "total": _whole(total, unit),
             "budget": {
-                "remaining": _or_null(float(seen.remaining[group])), "objective": self.slo.objective,
-                "good": _whole(int(seen.good[own, group]), unit), "total": _whole(int(seen.total[own, group]), unit),
+                "remaining": _or_null(float(seen.remaining[group])), "objective": self._objective,
+                "good": _whole(own_good, unit), "total": _whole(own_total, unit),
             },
             "burn": self._pair_facts(group),
             "sli": {**self.slo.sli.facts(), **_budgeting_facts(self.slo)},

@@ -11,9 +11,11 @@ from typing import ClassVar, Final
 
 from detectors.slo.calendar import Calendar
 from detectors.slo.kinds.protocol import Sli
+from detectors.slo.kinds.spend import Spend
 from telemetry.errors import Problem
 from telemetry.findings import Severity
 from telemetry.matchers import Matchers
+from telemetry.rules import MONEY_UNIT
 from telemetry.windows import NANOS
 
 
@@ -106,7 +108,7 @@ class Slo:
         name: unique over all files.
         service: the service that it is about; also a condition on every event.
         sli: what a good event (or slice) is.
-        objective: the share that shall be good, within (0, 1).
+        objective: the share that shall be good, within (0, 1); 0 where the budget is an amount.
         window_ns: length of the window that the budget is for; of a calendar window the nominal one.
         calendar: the periods that the budget is for, each on its own; None for a rolling window.
         budgeting: whether the budget is for events or for slices of time.
@@ -158,6 +160,13 @@ class Slo:
         """Where the window begins whose budget is spent at ``time_ns``."""
         return time_ns - self.window_ns if self.calendar is None else self.calendar.period(time_ns).start_ns
 
+    def period_ns(self, time_ns: int) -> int:
+        """Length of the window whose budget is spent at ``time_ns``: of a calendar's, all of the period."""
+        if self.calendar is None:
+            return self.window_ns
+        period = self.calendar.period(time_ns)
+        return period.end_ns - period.start_ns
+
     @property
     def slice_ns(self) -> int | None:
         """Length of the slices of time that the budget is for; None where it is for events."""
@@ -168,11 +177,20 @@ class Slo:
     @property
     def method(self) -> str:
         """The budgeting method; kinds that judge slices of time have timeslices whatever is written."""
+        if self.allowance is not None:
+            return "amount"
         return self.budgeting.method if self.sli.slice_ns is None else Timeslices.method
 
     @property
+    def allowance(self) -> int | None:
+        """The amount that may be spent within the window, in parts of ``unit``; None where a share may be bad."""
+        return self.sli.allowance if isinstance(self.sli, Spend) else None
+
+    @property
     def unit(self) -> int:
-        """How many parts an event or slice is counted in."""
+        """How many parts an event, a slice or a dollar is counted in."""
+        if self.allowance is not None:
+            return MONEY_UNIT
         return RATIO_UNIT if isinstance(self.budgeting, RatioTimeslices) else 1
 
 

@@ -35,7 +35,8 @@ class GroupStatus:
     Attributes:
         group: the group's labels.
         state: see :mod:`detectors.slo.states`.
-        good, total: events (or slices) in the SLO's window; of ratio-timeslices good is a sum of shares.
+        good, total: events (or slices) in the SLO's window; of ratio-timeslices good is a sum of shares. Of a budget of
+            money, in US dollars: what is left of it, and all of it.
         budget_remaining: share of the budget left, negative when overspent; None without traffic.
         burn: burn rate by window (``5m``); None without traffic in it.
         alerts: the alerts that hold.
@@ -46,7 +47,7 @@ class GroupStatus:
     group: Mapping[str, str]
     state: State
     good: float = 0
-    total: int = 0
+    total: float = 0
     budget_remaining: float | None = None
     burn: Mapping[str, float | None] = field(default_factory=dict)
     alerts: tuple[AlertStatus, ...] = ()
@@ -81,7 +82,7 @@ class SloStatus:
         slo = self.slo
         return {
             "name": slo.name, "service": slo.service, "owner": slo.owner, "description": slo.description,
-            "kind": slo.kind, "objective": slo.objective, "window_s": slo.window_s,
+            "kind": slo.kind, "objective": slo.objective if slo.allowance is None else None, "window_s": slo.window_s,
             "period": self._period(), "budgeting": slo.method, "revision": rule_id(slo),
             "runbook": slo.runbook, "where": [str(matcher) for matcher in slo.where.items], "per": list(slo.per),
             "groups": [group.to_json() for group in self.groups],

@@ -15,6 +15,7 @@ from detectors.slo.keys import (
     TIMESLICES_KEYS,
 )
 from detectors.slo.kinds.protocol import Sli
+from detectors.slo.kinds.spend import Spend
 from detectors.slo.kinds.values import DEFAULT_SLICE_NS, Values
 from detectors.slo.nodes import Reader, kind_of, nearest
 from detectors.slo.spec import OCCURRENCES, Budgeting, RatioTimeslices, Timeslices
@@ -51,6 +52,8 @@ def read_budgeting(reader: Reader, node: yaml.Node, field: str, sli: Sli | None)
     if sli is not None and sli.slice_ns is not None and budgeting != OCCURRENCES:
         message = f"a budget of a {sli.kind} SLO is for slices of time already"
         reader.note(node, field, message, f"leave it out, and set sli.{sli.kind}.slice")
+    if isinstance(sli, Spend):
+        reader.note(node, field, "has no meaning for spend: the budget is an amount of money", "leave it out")
     return budgeting
 
 

@@ -64,8 +64,8 @@ def get_history(
                 "t": point.time_ns / NANOS,
                 "good": _whole(point.good, slo.unit),
                 "total": _whole(point.total, slo.unit),
-                "sli": point.good / point.total if point.total else None,
-                "burn": (1 - point.good / point.total) / slo.error_budget if point.total else None,
+                "sli": point.good / point.total if point.total and slo.allowance is None else None,
+                "burn": point.burn,
                 "budget_remaining": point.remaining,
             }
             for point in points
@@ -83,7 +83,8 @@ def get_sli(
 ) -> dict[str, Any]:
     """Exact good and total events per group over [start, end), from the counters.
 
-    For quantile and drift SLOs, and budgets for timeslices, these are time slices. Older counts are folded to 5 min
+    For quantile and drift SLOs, and budgets for timeslices, these are time slices; for spend, total is the dollars
+    that were spent. Older counts are folded to 5 min
     and 1 h, and count where their bucket starts.
     """
     slo = ctx.service.slo(name)

@@ -24,8 +24,8 @@ _TAKEN: Final = {"instance": "service_instance", "job": "service_job"}
 
 
 def counts_events(slo: Slo) -> bool:
-    """Whether good and valid events of the SLO are counters: slices of time are judged anew when late data come."""
-    return slo.slice_ns is None
+    """Whether good and valid events of the SLO are counters: slices are judged anew, and money is no event."""
+    return slo.slice_ns is None and slo.allowance is None
 
 
 def label_name(field: str) -> str:

@@ -69,6 +69,8 @@ def judged_by_evidence(slo: Slo) -> bool:
 
 
 def _reason_against_all(slo: Slo) -> str:
+    if slo.allowance is not None:
+        return "its budget is an amount of money, and no counter of it is exposed"
     if not counts_events(slo):
         return (
             "its budget is for slices of time, which Tailwatch judges, and judges anew when late data come; "
