@@ -20,7 +20,7 @@ from storage.distributions import decode
 from storage.positions import Position, adopt_restored_rows, current_position, unread
 from storage.statements import chunks
 from storage.tables import distribution_deltas, sli_deltas
-from telemetry.deltas import Distribution, DistributionDelta, SliDelta, group_labels, merge_distributions
+from telemetry.deltas import Distribution, DistributionDelta, SliColumns, group_labels, merge_distributions
 from telemetry.windows import BUCKET_NS
 
 
@@ -28,7 +28,7 @@ from telemetry.windows import BUCKET_NS
 class Increment:
     """What became visible since a position: 10 s increments in the order of their rows, and the new position."""
 
-    sli: tuple[SliDelta, ...]
+    sli: SliColumns
     distributions: tuple[DistributionDelta, ...]
     position: Position
 
@@ -101,7 +101,7 @@ def read_since(
             .where(unread(connection, sli_deltas, position))
             .order_by(columns.id)
         )
-        deltas = tuple(SliDelta(*row) for row in sli)
+        deltas = SliColumns.of(tuple(row) for row in sli)
         distributions = connection.execute(
             select(fields.rule, fields.group_key, fields.bucket_ns, fields.field, fields.kind, fields.body)
             .where(unread(connection, distribution_deltas, position), fields.rule.not_in(without_distributions_of))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from detectors.slo.budget import BudgetPoint
 from detectors.slo.compile import slices_rule_id
-from detectors.slo.engine import Engine
+from detectors.slo.engine import Engine, Evaluation
 from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
 from storage import corrections
@@ -24,8 +24,9 @@ from storage.rollups import read_since
 from storage.status import load_statuses, save_statuses
 from tailwatch.backfill import forget_verdicts
 from tailwatch.event_counts import EventCounts
+from tailwatch.gauge_feed import GaugeFeed
 from tailwatch.history import last_heard, load_history, save_references
-from telemetry.deltas import SliDelta, group_labels
+from telemetry.deltas import SliColumns, group_labels
 from telemetry.errors import TailwatchError
 from telemetry.findings import Finding
 from telemetry.rules import SERIES_RULE_ID
@@ -73,9 +74,11 @@ class Evaluator:
         self._unsaved: list[PreparedPayload] = []
         self._unsaved_references: list[FixedReference] = []
         self._heard_ns: dict[str, int] = {}
-        self._statuses: Mapping[str, Any] = {}
+        self._evaluation: Evaluation | None = None
+        self._statuses: Mapping[str, Any] | None = {}
         self._saved_ns = 0
         self._corrected = (0, 0)
+        self._gauges = GaugeFeed()
         self.events = EventCounts(slos)
         self.last: LastStep | None = None
         self.steps = 0
@@ -118,7 +121,7 @@ class Evaluator:
             self._save_slices()
             self._act(findings, now_ns)
             if now_ns - self._saved_ns >= _SAVE_EVERY_NS:
-                save_statuses(self._database, self._statuses, now_ns)
+                save_statuses(self._database, self.statuses(), now_ns)
                 self._saved_ns = now_ns
         duration_s = time.perf_counter() - began
         self.last = LastStep(now_ns, duration_s)
@@ -130,8 +133,14 @@ class Evaluator:
         self._leadership.release()
 
     def statuses(self) -> Mapping[str, Any]:
-        """Every SLO's status as the API shows it, by name, in the order of the files."""
-        return self._statuses
+        """Every SLO's status as the API shows it, by name, in the order of the files; put together when asked for."""
+        statuses, evaluation = self._statuses, self._evaluation
+        if statuses is None:
+            assert evaluation is not None
+            statuses = {status.slo.name: status.to_json() for status in evaluation.statuses}
+            if evaluation is self._evaluation:
+                self._statuses = statuses
+        return statuses
 
     @property
     def position(self) -> Position | None:
@@ -206,6 +215,7 @@ class Evaluator:
             self._heard_ns = last_heard(self._database, now_ns)
             self._position = load_history(self._database, self._engine, now_ns)
             self._saved_ns = 0
+            self._gauges.begin()
             self.events.begin(now_ns)
 
     def _evaluate(self, now_ns: int) -> Sequence[Finding]:
@@ -214,19 +224,22 @@ class Evaluator:
             with self._database.moment() as moment:
                 increment = read_since(moment, self._position, without_distributions_of=_SERIES)
                 anew = self._corrected_anew(moment, now_ns)
+                gauges = self._gauges.read(moment, self._engine.gauges, now_ns)
             self._hear(increment.sli)
-            self._engine.ingest_sli(row for row in increment.sli if row.rule not in self._slice_rules)
+            # Verdicts are counted when they are made; those that are read were stored by this process.
+            self._engine.ingest_sli(increment.sli.without(self._slice_rules))
             self._engine.ingest_distributions(increment.distributions)
             self._engine.adopt(anew)
+            self._engine.ingest_gauges(gauges)
             self._position = increment.position
             self.events.add(increment.sli, now_ns)
             evaluation = self._engine.step(now_ns, self._heard_ns)
-            self.events.know(evaluation.statuses, now_ns)
+            self.events.know({report.tracker.rule: report.groups for report in evaluation.reports}, now_ns)
             if evaluation.slice_deltas:
                 # The digest is drawn once: a commit that was lost on its way back is known again when it is repeated.
                 self._unsaved.append(PreparedPayload((secrets.token_bytes(16),), sli=evaluation.slice_deltas))
             self._unsaved_references.extend(evaluation.references)
-            self._statuses = {status.slo.name: status.to_json() for status in evaluation.statuses}
+            self._evaluation, self._statuses = evaluation, None
         return evaluation.findings
 
     def _corrected_anew(self, moment: Moment, now_ns: int) -> Engine:
@@ -244,11 +257,10 @@ class Evaluator:
         self._corrected = version
         return anew
 
-    def _hear(self, rows: Iterable[SliDelta]) -> None:
-        for row in rows:
-            if row.rule == SERIES_RULE_ID:
-                service = group_labels(row.group).get("service", "")
-                self._heard_ns[service] = max(self._heard_ns.get(service, 0), row.bucket_ns)
+    def _hear(self, rows: SliColumns) -> None:
+        for i in [i for i, rule in enumerate(rows.rules) if rule == SERIES_RULE_ID]:
+            service = group_labels(rows.groups[i]).get("service", "")
+            self._heard_ns[service] = max(self._heard_ns.get(service, 0), int(rows.bucket_ns[i]))
 
     def _commit_unsaved(self) -> None:
         """Commit the verdicts; those whose commit was lost on its way back are left out."""

@@ -8,7 +8,7 @@ evaluate has none, so that sums over instances count every event once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +16,7 @@ from detectors.slo.compile import rule_id
 from detectors.slo.export.names import counts_events
 from detectors.slo.ledger import HOUR_NS
 from detectors.slo.spec import Slo, SloSet
-from detectors.slo.status import SloStatus
-from telemetry.deltas import SliDelta, group_key, group_labels
+from telemetry.deltas import SliColumns, group_labels
 
 _FORGET_EVERY_NS: Final = HOUR_NS
 
@@ -72,31 +71,36 @@ class EventCounts:
             self._counting = False
             self._groups = {}
 
-    def add(self, rows: Iterable[SliDelta], now_ns: int) -> None:
+    def add(self, rows: SliColumns, now_ns: int) -> None:
         """Count the rows of SLOs; others are passed over. Groups are as bounded as the collector's."""
         with self._lock:
-            for row in rows:
-                groups = self._groups.get(row.rule)
-                if groups is not None and row.total > 0:
-                    group = groups.setdefault(row.group, _Group(now_ns))
-                    group.good += row.good
-                    group.valid += row.total
+            columns = rows.rules, rows.groups, rows.good.tolist(), rows.total.tolist()
+            for rule, key, good, total in zip(*columns, strict=True):
+                groups = self._groups.get(rule)
+                if groups is not None and total > 0:
+                    group = groups.get(key)
+                    if group is None:
+                        group = groups[key] = _Group(now_ns)
+                    group.good += good
+                    group.valid += total
                     group.last_ns = now_ns
 
-    def know(self, statuses: Iterable[SloStatus], now_ns: int) -> None:
-        """Have a series, at zero if need be, for every group that has a status; drop those that left every window."""
+    def know(self, evaluated: Mapping[str, Collection[str]], now_ns: int) -> None:
+        """Have a series, at zero if need be, for every group that is evaluated; drop those that left every window.
+
+        ``evaluated`` has the canonical group texts of every SLO, by the id of its rule.
+        """
         with self._lock:
             forget = now_ns - self._forgot_ns >= _FORGET_EVERY_NS
-            for status in statuses:
-                groups = self._groups.get(rule_id(status.slo))
-                if groups is None:
+            for rule, slo in self._slos.items():
+                groups = self._groups.get(rule)
+                if groups is None or rule not in evaluated:
                     continue
-                fields = set(status.slo.per)
-                known = {group_key(one.group) for one in status.groups if set(one.group) == fields}
+                known = set(evaluated[rule])
                 for key in known - groups.keys():
                     groups[key] = _Group(now_ns)
                 if forget:
-                    idle_ns = now_ns - status.slo.longest_window_ns
+                    idle_ns = now_ns - slo.longest_window_ns
                     for key in [key for key, one in groups.items() if key not in known and one.last_ns < idle_ns]:
                         del groups[key]
             if forget:

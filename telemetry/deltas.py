@@ -30,7 +30,7 @@ class SliDelta(NamedTuple):
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SliColumns:
     """Deltas as columns of one length, for whoever takes in many at once; iterating gives :class:`SliDelta` rows."""
 
@@ -53,6 +53,12 @@ class SliColumns:
     def __iter__(self) -> Iterator[SliDelta]:
         numbers = self.bucket_ns.tolist(), self.good.tolist(), self.total.tolist()
         return map(SliDelta, self.rules, self.groups, *numbers)
+
+    def without(self, rules: frozenset[str]) -> SliColumns:
+        """The rows of other rules."""
+        if not rules.isdisjoint(self.rules):
+            return self.take(np.asarray([i for i, rule in enumerate(self.rules) if rule not in rules], dtype=np.intp))
+        return self
 
     def take(self, rows: NDArray[np.intp]) -> SliColumns:
         """The rows at these positions."""

@@ -164,7 +164,7 @@ def test_what_the_evaluator_has_not_read_stays_for_it(database: Database):
     assert (len(increment.sli), len(increment.distributions)) == (1, 1)
     assert compact(database, NOW, increment.position) == 4, "two rows, folded to 10 s and then to 5 min"
     after = read_since(database, increment.position)
-    assert (after.sli, after.distributions) == ((), ())
+    assert (tuple(after.sli), after.distributions) == ((), ())
 
 
 def test_a_reader_that_is_behind_reads_everything_once_although_old_rows_are_folded(database: Database):

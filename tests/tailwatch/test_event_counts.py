@@ -10,9 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from detectors.slo.compile import rule_id
 from detectors.slo.parse import parse_slos
-from detectors.slo.status import GroupStatus, SloStatus
 from tailwatch.event_counts import EventCounts
-from telemetry.deltas import SliDelta, group_key
+from telemetry.deltas import SliColumns, group_key
 from telemetry.windows import NANOS
 from tests.tailwatch.declared import AVAILABILITY, START_NS, TAIL
 from tests.tailwatch.inprocess import InProcess, service_on
@@ -99,20 +98,18 @@ def test_groups_that_left_every_window_are_dropped() -> None:
     counts = EventCounts(slos)
 
     def add(model: str, now_ns: int) -> None:
-        counts.add([SliDelta(rule_id(slo), group_key({"model": model}), now_ns, 1, 2)], now_ns)
+        counts.add(SliColumns.of([(rule_id(slo), group_key({"model": model}), now_ns, 1, 2)]), now_ns)
 
     def known() -> list[Mapping[str, str]]:
         return [one.group for one in counts.counts()]
 
-    def status(*models: str) -> SloStatus:
-        return SloStatus(slo, tuple(GroupStatus({"model": model}, "ok") for model in models))
-
+    evaluated = {rule_id(slo): [group_key({"model": "new"})]}
     counts.begin(START_NS)
     add("old", START_NS)
     add("new", START_NS + 29 * DAY_NS)
-    counts.know([status("new")], START_NS + 29 * DAY_NS)
+    counts.know(evaluated, START_NS + 29 * DAY_NS)
     assert known() == [{"model": "new"}, {"model": "old"}]
-    counts.know([status("new")], START_NS + 31 * DAY_NS)
+    counts.know(evaluated, START_NS + 31 * DAY_NS)
     assert known() == [{"model": "new"}]
     assert [(one.good, one.valid) for one in counts.counts()] == [(1, 2)]
     counts.end()
