@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
@@ -108,7 +108,7 @@ class Pipeline:
         now_ns = task.now_ns
         raw = DECODERS[encoding]([body.data for body in bodies], task)
         feedback = feedback_of(raw, self.limits.text_length)
-        columns = self._understood(raw)
+        columns = replace(self._understood(raw), received_ns=now_ns)
         self.clocks.observe(columns, now_ns)
         kept = columns if task.signal == "span" else columns.take(columns.is_inference)
         tallies = _tallies(raw, columns, [body for body, _ in feedback])

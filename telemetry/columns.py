@@ -149,6 +149,7 @@ class Columns:
         resource: (n,) int32 index into ``resources``.
         resources: serialised OTLP Resource messages.
         embeddings: (n, d) float32 or None; rows of NaN where a record has none.
+        received_ns: when the batch came in; None where that is not known (records that were stored).
     """
 
     signal: Signal
@@ -165,6 +166,7 @@ class Columns:
     resource: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
     resources: tuple[bytes, ...] = ()
     embeddings: NDArray[np.float32] | None = None
+    received_ns: int | None = None
 
     def __len__(self) -> int:
         return len(self.time_ns)
@@ -197,6 +199,7 @@ class Columns:
             resource=self.resource[rows] if len(self.resource) else self.resource,
             resources=self.resources,
             embeddings=None if self.embeddings is None else self.embeddings[rows],
+            received_ns=self.received_ns,
         )
 
 

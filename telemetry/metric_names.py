@@ -160,3 +160,16 @@ KNOWN_METRICS: Final[Mapping[str, KnownMetric]] = MappingProxyType(
     {one.name: one for one in (*_VLLM, *_TRITON, *_DCGM, *_OPENTELEMETRY, *_PROMETHEUS_CLIENTS, *_TAILWATCH, *_SCRAPE)}
 )
 """By name."""
+
+
+def _gauge_roles() -> dict[str, frozenset[str]]:
+    gauges = [one for one in KNOWN_METRICS.values() if one.kind == "gauge" and one.role not in ("other", "up")]
+    units = {role: {one.unit for one in gauges if one.role == role} for role in sorted({one.role for one in gauges})}
+    return {
+        role: frozenset(one.name for one in gauges if one.role == role)
+        for role, used in units.items() if len(used) == 1
+    }  # fmt: skip
+
+
+GAUGE_ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(_gauge_roles())
+"""The gauges that say the same thing in the same unit, by their role: ``queue_depth`` has a name in every server."""

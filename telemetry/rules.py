@@ -146,7 +146,30 @@ MONEY_UNIT: Final = 1_000_000_000
 DEAREST_USD: Final = 1e6
 """What a single request can cost at most: more is a sender's mistake, which must not overflow the sum of a month."""
 
-GoodWhen = NoError | Below | Present | Correct | Spent | Unpriced | Conforms
+
+@dataclass(frozen=True, slots=True)
+class OnTime:
+    """Good: the record came in at most ``max_delay_ns`` after its event time. Every event is valid.
+
+    By the sender's clock and ours. Of records whose arrival is not known, none is called late.
+    """
+
+    max_delay_ns: int
+
+    def masks(self, columns: Columns) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(n,) bool each: the valid events, and those of them that are good."""
+        every = np.ones(len(columns), dtype=np.bool_)
+        if columns.received_ns is None:
+            return every, every
+        return every, columns.time_ns >= columns.received_ns - self.max_delay_ns
+
+    @property
+    def names(self) -> frozenset[str]:
+        """No field: every record has a time."""
+        return frozenset()
+
+
+GoodWhen = NoError | Below | Present | Correct | Spent | Unpriced | Conforms | OnTime
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from telemetry.corrections import Correction
 from telemetry.deltas import DistributionDelta, SliColumns, SliDelta, group_key
 from telemetry.errors import NotFoundError
 from telemetry.findings import Finding
+from telemetry.gauges import GaugeReading
 from telemetry.rules import RollupRule
 
 
@@ -115,6 +116,20 @@ class Engine:
             if rule in self._by_rule:
                 self._by_rule[rule].ingest_distributions(own)
 
+    @property
+    def gauges(self) -> frozenset[tuple[str, str]]:
+        """The gauges that SLOs are judged by, as (service, name)."""
+        return frozenset().union(*(tracker.gauges for tracker in self._special))
+
+    def ingest_gauges(self, readings: Iterable[GaugeReading]) -> None:
+        """Take in readings of :attr:`gauges`, again and again if one likes: the last one of a bucket holds."""
+        by_gauge: dict[tuple[str, str], list[GaugeReading]] = {}
+        for reading in readings:
+            by_gauge.setdefault((reading.series.service, reading.series.name), []).append(reading)
+        for tracker in self._special:
+            for gauge in tracker.gauges & by_gauge.keys():
+                tracker.ingest_gauges(by_gauge[gauge])
+
     def restore_references(self, references: Iterable[FixedReference]) -> None:
         """Know fixed references from before a restart; those of rules that no SLO has are passed over."""
         for reference in references:
@@ -147,6 +162,7 @@ class Engine:
             last_seen_ns: when each service was last heard of, by any telemetry; what SLOs count is known already.
         """
         slice_deltas = [delta for tracker in self._special for delta in tracker.judge(now_ns)]
+        self._follow(slice_deltas)
         for cohort in self._cohorts:
             cohort.advance(now_ns)
         if now_ns - self._pruned_ns >= HOUR_NS:
@@ -197,9 +213,29 @@ class Engine:
             if not tracker.plain:
                 self._takers.append(tracker.ingest)
             route = place[id(tracker.cohort)] if tracker.plain else len(self._takers) - 1
-            for rule in (*(rule.id for rule in compile_rules(tracker.slo)), slices_rule_id(tracker.slo)):
+            counted = (rule.id for rule in compile_rules(tracker.slo))
+            for rule in (tracker.rule, *counted, slices_rule_id(tracker.slo)):
                 self._by_rule[rule] = tracker
                 self._routes[rule] = route
+        for rule in frozenset().union(*(tracker.followed for tracker in self._special)) & self._by_rule.keys():
+            self._takers.append(self._following(self._by_rule[rule]))
+            self._routes[rule] = len(self._takers) - 1
+
+    def _following(self, tracker: Tracker) -> Callable[[SliColumns], None]:
+        """Takes in stored verdicts of ``tracker``, for itself and for whom they are a component of."""
+
+        def take_in(columns: SliColumns) -> None:
+            tracker.ingest(columns)
+            self._follow(list(columns))
+
+        return take_in
+
+    def _follow(self, verdicts: Sequence[SliDelta]) -> None:
+        """Hand verdicts to the composites that they are a component of, which judge them with the next step."""
+        for tracker in self._special:
+            own = [row for row in verdicts if row.rule in tracker.followed] if tracker.followed else []
+            if own:
+                tracker.follow(own)
 
     def _prune(self, now_ns: int) -> None:
         """Forget the groups that have left every window."""

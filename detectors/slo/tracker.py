@@ -12,10 +12,14 @@ from typing import cast
 
 import numpy as np
 
+from detectors.slo.arrivals import ArrivalSlices
 from detectors.slo.cohort import Cohort, Key, Layout
+from detectors.slo.combined import CombinedSlices
 from detectors.slo.compile import beside_rule_id, rule_id, slices_rule_id
 from detectors.slo.counted import CountedSlices
 from detectors.slo.exclusions import Exclusions
+from detectors.slo.gauge_groups import living_groups, measured_group
+from detectors.slo.gauge_slices import GaugeSlices
 from detectors.slo.ledger import Batch, Ledger
 from detectors.slo.observation import NOTHING_ASIDE, Aside
 from detectors.slo.slices import FixedReference, SliceBook, Slices
@@ -23,6 +27,7 @@ from detectors.slo.spec import Occurrences, Slo
 from detectors.slo.tier import Places
 from telemetry.corrections import Correction
 from telemetry.deltas import DistributionDelta, SliDelta
+from telemetry.gauges import GaugeReading
 
 
 class Tracker:
@@ -41,7 +46,11 @@ class Tracker:
         self.exclusions = Exclusions(slo, corrections)
         self.slices: Slices | None = slo.sli.slices(slices_rule_id(slo))
         self.book = self.slices if isinstance(self.slices, SliceBook) else None
-        self._counted: CountedSlices | None = None
+        self._gauged = self.slices if isinstance(self.slices, GaugeSlices | ArrivalSlices) else None
+        self._combined = self.slices if isinstance(self.slices, CombinedSlices) else None
+        self._counted: CountedSlices | ArrivalSlices | CombinedSlices | None = self._combined
+        if isinstance(self.slices, ArrivalSlices):
+            self._counted = self.slices
         if self.slices is None and not isinstance(slo.budgeting, Occurrences):
             self.slices = self._counted = CountedSlices(slo.budgeting, slices_rule_id(slo))
         layout = Layout.of(slo, sliced=self.slices is not None)
@@ -84,6 +93,38 @@ class Tracker:
         """Take in distributions; kinds that are counted need none."""
         if self.book is not None:
             self.book.add(rows)
+
+    @property
+    def gauges(self) -> frozenset[tuple[str, str]]:
+        """The gauges that its slices are judged by, as (service, name)."""
+        return frozenset((self.slo.service, name) for name in self._gauged.names) if self._gauged else frozenset()
+
+    def ingest_gauges(self, readings: Iterable[GaugeReading]) -> None:
+        """Take in readings of its :attr:`gauges`; values that a gauge measured are events, signs of life are none."""
+        events = []
+        for reading in readings:
+            if isinstance(self._gauged, ArrivalSlices):
+                for group in living_groups(self.slo, self.groups, reading.series):
+                    self._gauged.add_sign(group, reading.bucket_ns)
+            elif self._gauged is not None:
+                measured = measured_group(self.slo, reading.series)
+                new = 0 if measured is None else self._gauged.add(measured, reading)
+                if measured is not None and new:
+                    events.append(SliDelta(self.rule, measured, reading.bucket_ns, new, new))
+        if events:
+            self.cohort.events.take_in(self._batch(events))
+
+    @property
+    def followed(self) -> frozenset[str]:
+        """The rules of other SLOs whose verdicts its slices are judged by."""
+        return self._combined.followed if self._combined else frozenset()
+
+    def follow(self, rows: Sequence[SliDelta]) -> None:
+        """Take in verdicts of its :attr:`followed` rules; each is a sign of traffic."""
+        if self._combined is not None:
+            self._combined.add(rows)
+            seen = ((self._combined.group_of(row.group), row.bucket_ns) for row in rows if row.total > 0)
+            self.cohort.events.take_in(self._batch([SliDelta(self.rule, *key, 0, 1) for key in seen]))
 
     def take_references(self) -> list[FixedReference]:
         """Fixed references that became complete since this was last asked."""

@@ -61,6 +61,10 @@ class Values:
         """A share within (0, 1)."""
         return self.reader.share(self.nodes[key], self.at(key), example) if key in self.nodes else default
 
+    def text(self, key: str) -> str | None:
+        """Non-empty text."""
+        return self.reader.text(self.nodes[key], self.at(key)) if key in self.nodes else None
+
     def names(self, key: str, example: str) -> list[tuple[str, yaml.Node, str]] | None:
         """(dotted field, node, name) of a list of names, at least one, none twice; None when there is no list."""
         if key not in self.nodes:
