@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from detectors.sequential.increments import bernoulli_log_increments, bounded_mean_log_increments
 from detectors.sequential.recursions import Recursion, advance
+from detectors.sequential.series import Series
 from telemetry.errors import TailwatchError
 
 ALTERNATIVES: Final = 10
@@ -56,7 +57,7 @@ def threshold(average_run_length: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class DetectorState:
+class DetectorState(Series):
     """Where every series stands.
 
     Attributes:
@@ -98,14 +99,7 @@ class DetectorState:
 
     def extend(self, series: int) -> DetectorState:
         """Append ``series`` fresh series."""
-        fresh = DetectorState.fresh(series, self.log_statistic.shape[1])
-        return DetectorState(
-            np.concatenate([self.log_statistic, fresh.log_statistic]), np.concatenate([self.steps, fresh.steps])
-        )
-
-    def take(self, series: NDArray[np.intp] | NDArray[np.bool_]) -> DetectorState:
-        """The series at ``series`` (positions or a mask)."""
-        return DetectorState(self.log_statistic[series], self.steps[series])
+        return self.joined(DetectorState.fresh(series, self.log_statistic.shape[1]))
 
     def advance(
         self, log_increments: NDArray[np.float64], present: NDArray[np.bool_], recursion: Recursion

@@ -1,14 +1,17 @@
 """Evidence that an objective is being violated: a sequential test per group over a ledger's buckets. It pages nobody.
 
-Null: every event is bad with probability at most 1 - objective, whatever came before. Statistic: the mixture e-SR of
-:mod:`detectors.sequential.mixture`, one step a 10 s bucket (or slice) that has events. Alarm: it reaches
-ARL / bucket width, and the current run of bad events counts at least ``min_bad``. After an alarm it starts anew, so an
-incident that ended leaves nothing behind, and one that goes on alarms again and again.
+Null: every event is bad with probability at most 1 - objective, and errors cluster as much as they have clustered so
+far (:mod:`detectors.sequential.clusters` says how that is learnt). Statistic: the mixture e-SR of
+:mod:`detectors.sequential.recursions`, one step a 10 s bucket (or slice) that has events, with the ratio of "bad with
+probability q, independently" to the null, for a geometric grid of q. Alarm: it reaches ARL / step, and the current run
+of bad events counts at least ``min_bad``. After an alarm it starts anew, so an incident that ended leaves nothing
+behind; one that goes on renews its alarm whenever a CUSUM since the last one reaches ``RENEWAL``.
 
-Guarantee: a group exactly at its objective raises its first false alarm after the ARL on average or later, in time that
-has traffic. Looking into the bucket that is still filling does not weaken that: within a bucket the likelihood ratio
-is itself a martingale that starts at 1, so statistic minus buckets begun remains a supermartingale. Assumes that
-errors do not cluster beyond what the null allows; ``min_bad`` only delays alarms.
+Guarantee: a group exactly at its objective raises its first false alarm after the ARL on average or later, whatever its
+traffic: a step's weight is the time since the last one, of which more than an hour does not count. Looking into the
+bucket that is still filling does not weaken that: within a bucket the likelihood ratio is itself a martingale that
+starts at 1. ``min_bad`` only delays alarms. The guarantee is that of the null: on average over its ways of clustering.
+benchmarks/detection measures what becomes of it when errors cluster in other ways.
 
 Onset: for the leading alternative, the start of its CUSUM's current excursion, which is the maximum likelihood
 estimate of the change point (Page, "Continuous inspection schemes", Biometrika 1954).
@@ -25,17 +28,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.sequential.increments import bernoulli_log_increments
-from detectors.sequential.mixture import BernoulliDetector, DetectorState, threshold
-from detectors.slo.ledger import HOUR_NS, MIDDLE_NS, MINUTE_NS, NEVER, Counts, Ledger
+from detectors.sequential.clusters import ClusteredNull, NullState
+from detectors.sequential.mixture import ODDS_RATIOS, BernoulliDetector, DetectorState, threshold
+from detectors.sequential.recursions import advance
+from detectors.sequential.series import Series
+from detectors.slo.ledger import HOUR_NS, MIDDLE_NS, MINUTE_NS, NEVER, Ledger
+from detectors.slo.tier import Counts
 from telemetry.windows import BUCKET_NS, bucket_start
 
-MIN_BAD_EVENTS: Final = 5
-"""Bad events that a run needs: a single failure of a quiet service is no incident, whatever its likelihood ratio."""
+MIN_BAD_EVENTS: Final = 3
+"""Bad events that a run needs: one or two failures of a quiet service are no incident, whatever their ratio."""
 MIN_BAD_SLICES: Final = 2
 """Bad slices that a run needs; each of them is a verdict over many events already."""
 SAME_RUN_NS: Final = 30 * MINUTE_NS
 """Alarms no further apart than this, or than a quarter of what the run has lasted, are one run and keep its onset."""
+RENEWAL: Final = 5.0
+"""Log of the CUSUM at which an alarm that is no older than ``SAME_RUN_NS`` is renewed."""
+LARGEST_RATE: Final = 0.9
+"""The largest alternative: what nearly always fails shows in three events."""
+LONGEST_STEP_NS: Final = HOUR_NS
+"""The weight of a step, at most: the first event after a silent week is no week's worth of chances."""
 CHECKPOINTS: Final = ((BUCKET_NS, MINUTE_NS), (MINUTE_NS, MIDDLE_NS), (MIDDLE_NS, HOUR_NS + MIDDLE_NS))
 """(every, up to this age): late events are mostly seconds late, so checkpoints are dense at the end. The last row
 reaches one of its steps beyond the hour, so that an event an hour late finds a checkpoint before it."""
@@ -44,12 +56,14 @@ NO_ALARM: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Series):
     """Where every group stands; arrays are (groups,) or (groups, alternatives).
 
     Attributes:
         position_ns: end of the last bucket that was taken in.
         detector: the e-SR statistics.
+        null: what is known of how errors cluster.
+        last_ns: start of the last bucket with events, -1 before there is one.
         cusum: log CUSUM of every alternative, for the onset.
         onset_ns: start of the bucket in which each CUSUM left zero.
         bad: bad events since then.
@@ -60,6 +74,8 @@ class Standing:
 
     position_ns: int
     detector: DetectorState
+    null: NullState
+    last_ns: Counts
     cusum: NDArray[np.float64]
     onset_ns: Counts
     bad: Counts
@@ -67,52 +83,8 @@ class Standing:
     alarm_onset_ns: Counts
     alarm_evidence: NDArray[np.float64]
 
-    @classmethod
-    def fresh(cls, position_ns: int, groups: int, alternatives: int) -> Standing:
-        """Groups that have seen nothing."""
-        shape = (groups, alternatives)
-        return cls(
-            position_ns, DetectorState.fresh(groups, alternatives), np.zeros(shape), np.zeros(shape, dtype=np.int64),
-            np.zeros(shape, dtype=np.int64), np.full(groups, NO_ALARM, dtype=np.int64),
-            np.full(groups, NO_ALARM, dtype=np.int64), np.full(groups, -np.inf),
-        )  # fmt: skip
-
     def __len__(self) -> int:
         return len(self.alarm_ns)
-
-    def take(self, groups: NDArray[np.intp]) -> Standing:
-        """The groups at these positions."""
-        return Standing(
-            self.position_ns, self.detector.take(groups), self.cusum[groups], self.onset_ns[groups], self.bad[groups],
-            self.alarm_ns[groups], self.alarm_onset_ns[groups], self.alarm_evidence[groups],
-        )  # fmt: skip
-
-    def extended(self, groups: int) -> Standing:
-        """Fresh groups appended, up to ``groups``."""
-        more = Standing.fresh(self.position_ns, groups - len(self), self.cusum.shape[1])
-        return Standing(
-            self.position_ns, self.detector.extend(groups - len(self)),
-            np.concatenate([self.cusum, more.cusum]), np.concatenate([self.onset_ns, more.onset_ns]),
-            np.concatenate([self.bad, more.bad]), np.concatenate([self.alarm_ns, more.alarm_ns]),
-            np.concatenate([self.alarm_onset_ns, more.alarm_onset_ns]),
-            np.concatenate([self.alarm_evidence, more.alarm_evidence]),
-        )  # fmt: skip
-
-    def replaced(self, groups: NDArray[np.intp], other: Standing) -> Standing:
-        """The groups at these positions as in ``other``."""
-
-        def put(mine: NDArray[np.generic], theirs: NDArray[np.generic]) -> NDArray[np.generic]:
-            merged = mine.copy()
-            merged[groups] = theirs
-            return merged
-
-        detector = DetectorState(
-            put(self.detector.log_statistic, other.detector.log_statistic),  # type: ignore[arg-type]  # dtype is kept
-            put(self.detector.steps, other.detector.steps),  # type: ignore[arg-type]  # dtype is kept
-        )
-        names = ("cusum", "onset_ns", "bad", "alarm_ns", "alarm_onset_ns", "alarm_evidence")
-        fields = {name: put(getattr(self, name), getattr(other, name)) for name in names}
-        return replace(self, detector=detector, **fields)  # type: ignore[arg-type]  # dtypes are kept
 
     def bad_in_run(self) -> Counts:
         """(groups,) bad events in the current run of the leading alternative."""
@@ -142,11 +114,16 @@ class Evidence:
         """
         self.arl_ns = arl_ns
         self.log_threshold = threshold(max(arl_ns / step_ns, 2.0))
-        self._detector = BernoulliDetector.of(error_budget)
+        odds = error_budget / (1 - error_budget)
+        largest = max(LARGEST_RATE / (1 - LARGEST_RATE) / odds, ODDS_RATIOS[1])
+        self._rates = BernoulliDetector.of(error_budget, odds_ratios=(ODDS_RATIOS[0], largest)).alternatives
+        self._log_bad, self._log_good = np.log(self._rates), np.log1p(-self._rates)
+        self._null = ClusteredNull(error_budget, clusters=unit == 1)
+        self._step_ns = step_ns
         self._unit = unit
         self._min_bad = min_bad * unit
         self._checkpoints: list[Standing] = []
-        self.standing = Standing.fresh(0, 0, self._detector.alternatives.shape[1])
+        self.standing = self._fresh(0, 0)
 
     def keep(self, groups: NDArray[np.intp]) -> None:
         """Forget every other group."""
@@ -164,10 +141,10 @@ class Evidence:
         if not self._checkpoints:
             begin = min(int(ledger.first_ns.min(initial=NEVER)), bucket_start(now_ns))
             begin = max(bucket_start(begin), ledger.fine_floor_ns)
-            self._checkpoints = [Standing.fresh(begin, len(ledger), self._detector.alternatives.shape[1])]
-        self._checkpoints = [
-            point.extended(len(ledger)) if len(point) < len(ledger) else point for point in self._checkpoints
-        ]
+            self._checkpoints = [self._fresh(begin, len(ledger))]
+        if len(self._checkpoints[-1]) < len(ledger):
+            more = self._fresh(0, len(ledger) - len(self._checkpoints[-1]))
+            self._checkpoints = [point.joined(more) for point in self._checkpoints]
         self._rewind(ledger, changed_ns)
         newest, complete_ns = self._checkpoints[-1], bucket_start(now_ns)
         while newest.position_ns < complete_ns:
@@ -203,54 +180,77 @@ class Evidence:
             standing = self._step(standing, start_ns + int(row) * BUCKET_NS, good[row], total[row])
         return replace(standing, position_ns=end_ns)
 
+    def _fresh(self, position_ns: int, groups: int) -> Standing:
+        """Groups that have seen nothing."""
+        alternatives = self._rates.shape[1]
+        shape = (groups, alternatives)
+        none = np.full(groups, NO_ALARM, dtype=np.int64)
+        return Standing(
+            position_ns=position_ns, detector=DetectorState.fresh(groups, alternatives), null=self._null.start(groups),
+            last_ns=none, cusum=np.zeros(shape), onset_ns=np.zeros(shape, dtype=np.int64),
+            bad=np.zeros(shape, dtype=np.int64), alarm_ns=none, alarm_onset_ns=none,
+            alarm_evidence=np.full(groups, -np.inf),
+        )  # fmt: skip
+
     def _step(self, standing: Standing, bucket_ns: int, good: Counts, total: Counts) -> Standing:
-        total = np.maximum(total, 0)
+        busy = np.flatnonzero(total > 0)
+        if len(busy) == len(standing):
+            return self._stepped(standing, bucket_ns, good, total)
+        return standing.replaced(busy, self._stepped(standing.take(busy), bucket_ns, good[busy], total[busy]))
+
+    def _stepped(self, standing: Standing, bucket_ns: int, good: Counts, total: Counts) -> Standing:
+        """One step of groups that all have events in the bucket."""
         bad = np.clip(total - good, 0, total)
-        present = total > 0
-        increments = bernoulli_log_increments(
-            bad / self._unit, total / self._unit, self._detector.p0, self._detector.alternatives
-        )
-        detector = standing.detector.advance(increments, present, self._detector.recursion)
-        begins = (standing.cusum <= 0) & present[:, None]
+        k, n = bad / self._unit, total / self._unit
+        learns = bucket_ns - standing.alarm_ns > SAME_RUN_NS
+        null, log_null = self._null.step(standing.null, k, n, learns)
+        increments = k[:, None] * self._log_bad + (n - k)[:, None] * self._log_good - log_null[:, None]
+        since_ns = np.where(standing.last_ns < 0, 0, bucket_ns - standing.last_ns)
+        log_weight = np.log(np.clip(since_ns, self._step_ns, max(LONGEST_STEP_NS, self._step_ns)) / self._step_ns)
+        statistic = advance(standing.detector.log_statistic, increments, "sr", log_weight[:, None])
+        begins = standing.cusum <= 0
         stepped = replace(
             standing,
-            detector=detector,
+            detector=DetectorState(statistic, standing.detector.steps + 1),
+            null=null,
+            last_ns=np.full(len(standing), bucket_ns, dtype=np.int64),
             cusum=np.maximum(standing.cusum + increments, 0.0),
             onset_ns=np.where(begins, bucket_ns, standing.onset_ns),
             bad=np.where(begins, 0, standing.bad) + bad[:, None],
         )
-        alarms = self._alarms(stepped, present)
-        return stepped if alarms is None else self._alarmed(stepped, alarms, bucket_ns)
+        alarms = self._alarms(stepped, bucket_ns)
+        return self._alarmed(stepped, alarms, bucket_ns) if len(alarms) else stepped
 
-    def _alarms(self, standing: Standing, present: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-        """(groups,) which groups alarm; None when none does."""
+    def _alarms(self, standing: Standing, bucket_ns: int) -> NDArray[np.intp]:
+        """Positions of the groups that alarm."""
         # The mixture is a mean, so it is below its largest member; few groups need it computed.
-        largest = standing.detector.log_statistic.max(axis=1)
-        near = np.flatnonzero(present & (largest >= self.log_threshold))
+        first = standing.detector.log_statistic.max(axis=1) >= self.log_threshold
+        renewed = (standing.cusum.max(axis=1) >= RENEWAL) & (bucket_ns - standing.alarm_ns <= SAME_RUN_NS)
+        near = np.flatnonzero(first | renewed)
         if not len(near):
-            return None
+            return near
         part = standing.take(near)
-        found = near[(part.detector.log_evidence() >= self.log_threshold) & (part.bad_in_run() >= self._min_bad)]
-        if not len(found):
-            return None
-        alarms = np.zeros(len(standing), dtype=np.bool_)
-        alarms[found] = True
-        return alarms
+        enough = renewed[near] | (part.detector.log_evidence() >= self.log_threshold)
+        return near[enough & (part.bad_in_run() >= self._min_bad)]
 
-    def _alarmed(self, standing: Standing, alarms: NDArray[np.bool_], bucket_ns: int) -> Standing:
-        onset_ns = standing.onset()
-        lasted_ns = standing.alarm_ns - standing.alarm_onset_ns
-        near = onset_ns - standing.alarm_ns <= np.maximum(lasted_ns // 4, SAME_RUN_NS)
-        goes_on = (standing.alarm_ns != NO_ALARM) & near
-        run_onset_ns = np.where(goes_on, standing.alarm_onset_ns, onset_ns)
-        return replace(
-            standing,
-            detector=standing.detector.reset(alarms),
-            cusum=np.where(alarms[:, None], 0.0, standing.cusum),
-            alarm_ns=np.where(alarms, bucket_ns + BUCKET_NS, standing.alarm_ns),
-            alarm_onset_ns=np.where(alarms, run_onset_ns, standing.alarm_onset_ns),
-            alarm_evidence=np.where(alarms, standing.detector.log_evidence(), standing.alarm_evidence),
+    def _alarmed(self, standing: Standing, alarms: NDArray[np.intp], bucket_ns: int) -> Standing:
+        """The groups at ``alarms`` started anew."""
+        part = standing.take(alarms)
+        onset_ns, lasted_ns = part.onset(), part.alarm_ns - part.alarm_onset_ns
+        goes_on = part.alarm_ns != NO_ALARM
+        goes_on &= onset_ns - part.alarm_ns <= np.maximum(lasted_ns // 4, SAME_RUN_NS)
+        anew = replace(
+            part,
+            detector=DetectorState.fresh(len(part), part.cusum.shape[1]),
+            null=self._null.anew(part.null, ~goes_on),
+            cusum=np.zeros_like(part.cusum),
+            alarm_ns=np.full(len(part), bucket_ns + BUCKET_NS, dtype=np.int64),
+            alarm_onset_ns=np.where(goes_on, part.alarm_onset_ns, onset_ns),
+            alarm_evidence=np.where(
+                goes_on, np.maximum(part.alarm_evidence, part.detector.log_evidence()), part.detector.log_evidence()
+            ),
         )
+        return standing.replaced(alarms, anew)
 
 
 def _next_stop(position_ns: int, complete_ns: int) -> int:

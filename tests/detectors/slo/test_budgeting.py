@@ -178,7 +178,7 @@ def test_parts_are_evidence_and_never_more_than_whole_slices():
             for k, share in enumerate(shares)
         )
         now_ns = T0 + 200 * BUCKET_NS
-        evidence = Evidence(0.02, ns("3000d"), BUCKET_NS, 2, RATIO_UNIT)
+        evidence = Evidence(0.02, ns("30000d"), BUCKET_NS, 2, RATIO_UNIT)
         standings.append(float(evidence.advance(ledger, ledger.advance(now_ns), now_ns).detector.log_evidence()[0]))
     whole, parts = standings
     assert 0 < parts <= whole + 1e-9

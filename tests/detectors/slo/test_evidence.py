@@ -73,8 +73,8 @@ def test_few_failures_are_no_run_however_unlikely():
     total = np.full((60, 1), 1)
     bad = np.zeros_like(total)
     bad[-4:] = 1
-    _, _, standings = run(bad, total, budget=0.00001)
-    assert standings[-1].detector.log_evidence()[0] > 20
+    _, evidence, standings = run(bad, total, budget=0.00001, min_bad=5)
+    assert standings[-1].detector.log_evidence()[0] > evidence.log_threshold
     assert standings[-1].alarm_ns.tolist() == [NO_ALARM]
 
 
