@@ -5,9 +5,11 @@ An error is what can never work (an alert that cannot fire); a warning is what i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from detectors.slo.compile import compile_rules
 from detectors.slo.nodes import nearest
 from detectors.slo.spec import Slo, SloSet
 from telemetry.errors import Problem
@@ -61,6 +63,11 @@ class _Linter:
             remedy = f"did you mean {found}?" if found else f"write {self.slo.runbook}.md, or leave the key out"
             yield self._error("runbook", f"there is no runbook {self.slo.runbook!r}", remedy)
 
+    @property
+    def _judges_metrics(self) -> bool:
+        """Whether nothing is counted of records, so that names are those of metrics' labels."""
+        return not compile_rules(self.slo)
+
     def _error(self, field: str, message: str, remedy: str) -> Problem:
         return _problem(self.slo, field, "error", message, remedy)
 
@@ -69,6 +76,8 @@ class _Linter:
 
     def _objective(self) -> Iterator[Problem]:
         objective = self.slo.objective
+        if self.slo.allowance is not None:
+            return
         if not 0 < objective < 1:
             yield self._error("objective", f"{objective:g} is not within (0, 1)", "write 99.5% or 0.995")
         elif objective < 0.5:
@@ -80,9 +89,9 @@ class _Linter:
 
     def _alert(self) -> Iterator[Problem]:
         policy = self.slo.policy
-        if not 0 < self.slo.objective < 1:
+        if not 0 < self.slo.objective < 1 and self.slo.allowance is None:
             return
-        highest = 1 / self.slo.error_budget
+        highest = 1 / self.slo.error_budget if self.slo.allowance is None else math.inf
         for pair in policy.pairs:
             name = f"the {pair.severity} at {pair.factor:g}x over {format_duration(pair.long_ns)}"
             if pair.factor >= highest:
@@ -99,7 +108,7 @@ class _Linter:
             yield self._error("alert", message, "keep one: their labels would be the same")
         if not policy.pairs and policy.sequential is None:
             yield self._warning("alert", "nothing is alerted", "use page-and-ticket, unless that is meant")
-        if policy.pairs and not policy.gate:
+        if policy.pairs and not policy.gate and self.slo.allowance is None:
             yield self._warning("alert", "the gate is off: quiet groups will page for single failures", "leave it on")
 
     def _conditions(self) -> Iterator[Problem]:
@@ -114,12 +123,12 @@ class _Linter:
             yield from self._name(field, matcher.name)
         for place, name in enumerate(self.slo.per):
             yield from self._name(f"per[{place}]", name)
-            if name in MOST_GROUPS:
+            if name in MOST_GROUPS and not self._judges_metrics:
                 remedy = "group by tenant, model or input_type"
                 yield self._warning(f"per[{place}]", f"{name} makes a budget for each of very many values", remedy)
 
     def _name(self, field: str, name: str) -> Iterator[Problem]:
-        found = None if name in FIELD_BY_NAME else nearest(name, FIELD_BY_NAME)
+        found = None if name in FIELD_BY_NAME or self._judges_metrics else nearest(name, FIELD_BY_NAME)
         if found and "." not in name:
             remedy = f"did you mean {found}?"
             yield self._warning(field, f"{name} is no canonical field, so it is looked up as an attribute", remedy)

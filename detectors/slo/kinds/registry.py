@@ -8,13 +8,17 @@ from typing import Final
 import yaml
 
 from detectors.slo.kinds.accuracy import Accuracy
+from detectors.slo.kinds.composite import Composite
 from detectors.slo.kinds.cost import Cost
 from detectors.slo.kinds.drift import Drift
 from detectors.slo.kinds.errors import Errors
+from detectors.slo.kinds.freshness import Freshness
 from detectors.slo.kinds.latency import Latency
 from detectors.slo.kinds.protocol import Sli
 from detectors.slo.kinds.quality import Quality
 from detectors.slo.kinds.quantile import Quantile
+from detectors.slo.kinds.saturation import Saturation
+from detectors.slo.kinds.spend import Spend
 from detectors.slo.kinds.values import Values
 from detectors.slo.nodes import Reader, kind_of, suggestion
 
@@ -27,7 +31,11 @@ KINDS: Final[Mapping[str, type[Sli]]] = {
         Cost,
         Drift,
         Quality,
+        Saturation,
+        Freshness,
         Accuracy,
+        Spend,
+        Composite,
     )
 }
 
