@@ -1,10 +1,11 @@
-"""The ``alert`` of an SLO file read into a policy: a shipped policy by name, or one written in place."""
+"""The ``alert`` of an SLO file read into a policy: a shipped or declared policy by name, or one written in place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, cast
+from types import MappingProxyType
+from typing import Final, TypeAlias, cast
 
 import yaml
 
@@ -19,14 +20,25 @@ DEFAULT_ARL_NS: Final = parse_duration("30d")
 INLINE: Final = "inline"
 
 
-def read_alert(reader: Reader, node: yaml.Node, field: str, window_ns: int) -> Policy:
-    """The policy; problems go to ``reader`` and leave it incomplete."""
+Named: TypeAlias = Callable[[int], Policy]
+"""A policy by name, to be scaled to an SLO's window (ns)."""
+_NONE_DECLARED: Final[Mapping[str, Named]] = MappingProxyType({})
+
+
+def read_alert(
+    reader: Reader, node: yaml.Node, field: str, window_ns: int, declared: Mapping[str, Named] = _NONE_DECLARED
+) -> Policy:
+    """The policy; problems go to ``reader`` and leave it incomplete. ``declared``: the policies of the files."""
     if isinstance(node, yaml.SequenceNode):
         return _from_list(reader, node, field, window_ns)
     if isinstance(node, yaml.MappingNode):
-        return _from_mapping(reader, node, field, window_ns)
-    name = reader.choice(node, field, [*POLICY_NAMES, NO_ALERT])
-    return NO_POLICY if name is None else named_policy(name, window_ns)
+        return _from_mapping(reader, node, field, window_ns, declared)
+    name = reader.choice(node, field, [*POLICY_NAMES, NO_ALERT, *declared])
+    return NO_POLICY if name is None else _named(name, window_ns, declared)
+
+
+def _named(name: str, window_ns: int, declared: Mapping[str, Named]) -> Policy:
+    return declared[name](window_ns) if name in declared else named_policy(name, window_ns)
 
 
 def _from_list(reader: Reader, node: yaml.Node, field: str, window_ns: int) -> Policy:
@@ -45,17 +57,26 @@ def _from_list(reader: Reader, node: yaml.Node, field: str, window_ns: int) -> P
     return Policy(INLINE, tuple(pairs), sequential)
 
 
-def _from_mapping(reader: Reader, node: yaml.Node, field: str, window_ns: int) -> Policy:
+def _from_mapping(reader: Reader, node: yaml.Node, field: str, window_ns: int, declared: Mapping[str, Named]) -> Policy:
     values = reader.mapping(node, field, ALERT_KEYS) or {}
     policy = Policy(INLINE)
     if not values:
         reader.note(node, field, "says nothing", "name a policy, list burn pairs, or write none")
     if "policy" in values and "burn" in values:
         reader.note(values["burn"], f"{field}.burn", "stands beside a named policy", "keep policy or burn")
-    elif "policy" in values:
-        name = reader.choice(values["policy"], f"{field}.policy", POLICY_NAMES)
-        policy = named_policy(name, window_ns) if name else policy
-    elif "burn" in values:
+        del values["burn"]
+    if "policy" in values:
+        name = reader.choice(values["policy"], f"{field}.policy", [*POLICY_NAMES, *declared])
+        policy = _named(name, window_ns, declared) if name else policy
+    return policy_of(reader, values, field, window_ns, policy)
+
+
+def policy_of(
+    reader: Reader, values: Mapping[str, yaml.Node], field: str, window_ns: int, policy: Policy | None = None
+) -> Policy:
+    """``policy``, else one written in place, with the ``burn``, ``sequential`` and ``gate`` of ``values``."""
+    policy = policy or Policy(INLINE)
+    if "burn" in values:
         entries = reader.items(values["burn"], f"{field}.burn")
         if entries is not None and not entries:
             reader.note(values["burn"], f"{field}.burn", "is an empty list", "list burn pairs, or leave it out")

@@ -30,15 +30,24 @@ SEQUENTIAL_KEYS: Final = (
 _PAIR: Final[Schema] = mapping_schema(PAIR_KEYS, oneOf=[{"required": ["factor"]}, {"required": ["budget"]}])
 _SEQUENTIAL: Final[Schema] = {"anyOf": [mapping_schema(SEQUENTIAL_KEYS), {"const": False}]}
 _SEQUENTIAL_ITEM: Final[Schema] = mapping_schema((Key("sequential", mapping_schema(SEQUENTIAL_KEYS), required=True),))
-ALERT_KEYS: Final = (
-    Key("policy", {"enum": list(POLICY_NAMES)}),
+_DECLARED_NAME: Final[Schema] = {"type": "string", "pattern": NAME_PATTERN, "not": {"const": NO_ALERT}}
+"""The parser knows which policies the files declare; an editor that completes the shipped ones does not."""
+_JUDGED_KEYS: Final = (
     Key("burn", {"type": "array", "items": _PAIR, "minItems": 1}),
     Key("sequential", _SEQUENTIAL),
     Key("gate", SWITCH),
 )
+ALERT_KEYS: Final = (Key("policy", {"anyOf": [{"enum": list(POLICY_NAMES)}, _DECLARED_NAME]}), *_JUDGED_KEYS)
+POLICY_KEYS: Final = (
+    Key("name", _DECLARED_NAME, required=True),
+    Key("source", {**TEXT, "description": "where the windows and shares come from, for whoever wonders"}),
+    *_JUDGED_KEYS,
+)
+_POLICY: Final[Schema] = mapping_schema(POLICY_KEYS, anyOf=[{"required": ["burn"]}, {"required": ["sequential"]}])
 ALERT_SCHEMA: Final[Schema] = {
     "anyOf": [
         {"enum": [*POLICY_NAMES, NO_ALERT]},
+        _DECLARED_NAME,
         {"type": "array", "items": {"anyOf": [_PAIR, _SEQUENTIAL_ITEM]}, "minItems": 1},
         mapping_schema(ALERT_KEYS, minProperties=1) | {"not": {"required": ["policy", "burn"]}},
     ],
@@ -64,20 +73,24 @@ BUDGETING: Final[Schema] = {
 
 SLO_KEYS: Final = (
     Key("name", {"type": "string", "pattern": NAME_PATTERN}, required=True),
-    Key("service", TEXT, required=True),
+    Key("service", TEXT),
     Key("owner", TEXT),
     Key("description", TEXT),
     Key("sli", {}, required=True),
     Key("where", TEXTS),
     Key("per", {**TEXTS, "uniqueItems": True}),
-    Key("objective", SHARE, required=True),
+    Key("objective", SHARE),
     Key("window", WINDOW),
     Key("budgeting", BUDGETING),
     Key("alert", ALERT_SCHEMA),
     Key("runbook", TEXT),
     Key("labels", {"type": "object", "patternProperties": {LABEL_PATTERN: TEXT}, "additionalProperties": False}),
 )
+_INHERITED: Final = ("service", "owner", "where", "per", "objective", "window", "alert", "runbook", "labels")
+DEFAULT_KEYS: Final = tuple(key for key in SLO_KEYS if key.name in _INHERITED)
 FILE_KEYS: Final = (
     Key("version", {"const": 1}, required=True),
-    Key("slos", {"type": "array"}, required=True),
+    Key("defaults", mapping_schema(DEFAULT_KEYS)),
+    Key("policies", {"type": "array", "items": _POLICY}),
+    Key("slos", {"type": "array"}),
 )

@@ -32,6 +32,14 @@ def compose(text: str, file: str) -> tuple[yaml.Node | None, list[Problem]]:
     """The root node of a YAML text, or the problem that keeps it from being YAML."""
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader), []
+    except yaml.composer.ComposerError as error:
+        mark = error.problem_mark or error.context_mark
+        several = error.context == "expected a single document in the stream"
+        message = "the file holds a second document" if several else f"this is not YAML: {error.problem}"
+        remedy = "write one document a file" if several else "check the names of anchors and aliases"
+        return None, [Problem(file, mark.line + 1 if mark else 1, "", message, remedy)]
+    except RecursionError:
+        return None, [Problem(file, 0, "", "the file nests too deeply", "SLO files need a dozen levels at most")]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = f"this is not YAML: {error.problem or error.context}"
@@ -88,7 +96,9 @@ class Reader:
         found: dict[str, tuple[str, yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
             if kind_of(key) == "merge":
-                self.note(key, _join(field, "<<"), "merge keys are not supported", "write the keys out")
+                self.note(
+                    key, _join(field, "<<"), "merge keys are not supported", "use defaults:, or write the keys out"
+                )
                 continue
             name = str(key.value)
             if name in found:
@@ -207,7 +217,7 @@ class Reader:
             return None
         if 0 < value < 1:
             return value
-        remedy = f"write {node.value}%" if 1 < value < 100 else f"write a share such as {example}"
+        remedy = f"write {node.value}%" if 1 < value < 100 and not percent else f"write a share such as {example}"
         self.note(node, field, f"{node.value} is not between 0 and 1 (0 % and 100 %), both excluded", remedy)
         return None
 

@@ -6,22 +6,30 @@ A problem names the file, the line, the dotted field, what is wrong and what to 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
-from detectors.slo.alerts import read_alert
+from detectors.slo.alerts import INLINE, Named, read_alert
+from detectors.slo.composites import put_together
 from detectors.slo.conditions import read_per, read_where
+from detectors.slo.declared_policies import read_policies
+from detectors.slo.defaults import DEFAULTS, Defaults, default_nodes
 from detectors.slo.keys import FILE_KEYS, LABEL_PATTERN, NAME_PATTERN, RESERVED_LABELS, SLO_KEYS
+from detectors.slo.kinds.protocol import Sli
 from detectors.slo.kinds.registry import read_sli
+from detectors.slo.kinds.spend import Spend
 from detectors.slo.nodes import Reader, compose, kind_of, line_of
 from detectors.slo.openslo.documents import is_openslo
 from detectors.slo.openslo.read import read_openslo
 from detectors.slo.policy import DEFAULT_POLICY, named_policy
 from detectors.slo.spec import OCCURRENCES, Origin, Policy, Slo, SloSet
+from detectors.slo.texts import read_texts
 from detectors.slo.windows import DEFAULT_WINDOW_NS, read_budgeting, read_window
 from telemetry.errors import FileProblemsError, Problem
+from telemetry.matchers import Matchers
 
 
 def load_slos(paths: Sequence[Path]) -> SloSet:
@@ -30,14 +38,17 @@ def load_slos(paths: Sequence[Path]) -> SloSet:
     Raises:
         FileProblemsError: every problem of every file.
     """
-    texts, problems = _texts(paths)
-    try:
-        parsed = parse_slos(texts)
-    except FileProblemsError as error:
-        raise FileProblemsError([*problems, *error.problems]) from None
+    parsed, problems = read_slos(paths)
     if problems:
         raise FileProblemsError(problems)
     return parsed
+
+
+def read_slos(paths: Sequence[Path]) -> tuple[SloSet, list[Problem]]:
+    """The SLOs of files (see :func:`load_slos`) that have no problem, and every problem."""
+    texts, problems = read_texts(paths)
+    parsed, faults = _parse(texts)
+    return parsed, [*problems, *faults]
 
 
 def load_openslo(paths: Sequence[Path], strict: bool) -> SloSet:
@@ -46,27 +57,12 @@ def load_openslo(paths: Sequence[Path], strict: bool) -> SloSet:
     Raises:
         FileProblemsError: every problem of every file, and with them the warnings.
     """
-    texts, problems = _texts(paths)
+    texts, problems = read_texts(paths)
     documents = read_openslo(texts, strict)
     repeated = repeated_names(documents.slos)
     if problems or documents.errors or repeated:
         raise FileProblemsError([*problems, *documents.problems, *repeated])
     return SloSet(documents.slos, documents.warnings)
-
-
-def _texts(paths: Sequence[Path]) -> tuple[list[tuple[str, str]], list[Problem]]:
-    """(file name, text) of the files, and a problem for each that cannot be read."""
-    texts: list[tuple[str, str]] = []
-    problems: list[Problem] = []
-    for path in paths:
-        inside = sorted(found for pattern in ("*.yaml", "*.yml") for found in path.glob(pattern))
-        for file in inside if path.is_dir() else [path]:
-            try:
-                texts.append((str(file), file.read_text(encoding="utf-8")))
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-                problems.append(Problem(str(file), 1, "", f"cannot be read: {reason}", "check the path and the file"))
-    return texts, problems
 
 
 def parse_slos(texts: Sequence[tuple[str, str]]) -> SloSet:
@@ -75,19 +71,30 @@ def parse_slos(texts: Sequence[tuple[str, str]]) -> SloSet:
     Raises:
         FileProblemsError: every problem of every file.
     """
-    slos: list[Slo] = []
-    problems: list[Problem] = []
-    for file, text in texts:
-        found, faults = ([], []) if is_openslo(text) else _parse_file(text, file)
-        slos.extend(found)
-        problems.extend(faults)
-    documents = read_openslo([(file, text) for file, text in texts if is_openslo(text)])
-    slos.extend(documents.slos)
-    problems.extend(documents.errors)
-    problems.extend(repeated_names(slos))
+    parsed, problems = _parse(texts)
     if problems:
         raise FileProblemsError(problems)
-    return SloSet(tuple(slos), documents.warnings)
+    return parsed
+
+
+def _parse(texts: Sequence[tuple[str, str]]) -> tuple[SloSet, list[Problem]]:
+    """The SLOs that have no problem, and every problem, file by file."""
+    opened = [_open_file(file, text) for file, text in texts if not is_openslo(text)]
+    files = [file for file, _ in opened]
+    policies = read_policies((file.reader, file.values["policies"]) for file in files if "policies" in file.values)
+    slos = [slo for file in files for slo in _read_slos(file, policies)]
+    problems = [
+        problem
+        for file, faults in opened
+        # A default is read by each SLO that lacks the key, and so may be its fault; it is told once.
+        for problem in dict.fromkeys(sorted([*faults, *file.reader.problems], key=lambda problem: problem.line))
+    ]
+    documents = read_openslo([(file, text) for file, text in texts if is_openslo(text)])
+    slos.extend(documents.slos)
+    problems += [*documents.errors, *repeated_names(slos)]
+    if not problems:  # a component may be missing only since it has a problem of its own
+        slos, problems = put_together(slos)
+    return SloSet(tuple(slos), documents.warnings), problems
 
 
 def repeated_names(slos: Sequence[Slo]) -> list[Problem]:
@@ -107,42 +114,85 @@ def repeated_names(slos: Sequence[Slo]) -> list[Problem]:
     return problems
 
 
-def _parse_file(text: str, file: str) -> tuple[list[Slo], list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file in the native format, opened: its reader, and the values of its keys."""
+
+    reader: Reader
+    values: Mapping[str, yaml.Node]
+
+
+def _open_file(file: str, text: str) -> tuple[_File, list[Problem]]:
+    reader = Reader(file)
     root, problems = compose(text, file)
     if problems:
-        return [], problems
-    reader = Reader(file)
+        return _File(reader, {}), problems
     if root is None:
-        return [], [Problem(file, 1, "", "the file is empty", "begin with version: 1 and slos:")]
+        return _File(reader, {}), [Problem(file, 1, "", "the file is empty", "begin with version: 1 and slos:")]
     top = reader.mapping(root, "", FILE_KEYS)
-    if top is None:
-        return [], reader.problems
-    version = top.get("version")
+    if top is not None and "slos" not in top and "policies" not in top:
+        reader.note(root, "slos", "is missing", "add slos:, or policies:")
+    version = (top or {}).get("version")
     if version is not None and (kind_of(version) != "int" or version.value != "1"):
         reader.note(version, "version", f"{version.value!r} is not a version of this format", "write version: 1")
-    slos: list[Slo] = []
-    if "slos" in top:
-        for field, node in reader.items(top["slos"], "slos") or []:
-            slo = _SloReader(reader, field, node).read()
-            if slo is not None:
-                slos.append(slo)
-    return slos, sorted(reader.problems, key=lambda problem: problem.line)
+    return _File(reader, top or {}), []
+
+
+def _read_slos(file: _File, policies: Mapping[str, Named]) -> list[Slo]:
+    """The SLOs of a file that have no problem."""
+    reader = file.reader
+    nodes = default_nodes(reader, file.values[DEFAULTS]) if DEFAULTS in file.values else {}
+    common = _SloReader(reader, DEFAULTS, file.values.get(DEFAULTS), policies=policies).defaults(nodes)
+    slos = []
+    for field, node in (reader.items(file.values["slos"], "slos") or []) if "slos" in file.values else []:
+        slo = _SloReader(reader, field, node, common, policies).read()
+        slos.extend([slo] if slo is not None else [])
+    return slos
 
 
 class _SloReader:
     """Reads one entry of ``slos``."""
 
-    def __init__(self, reader: Reader, field: str, node: yaml.Node) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        field: str,
+        node: yaml.Node | None,
+        common: Defaults | None = None,
+        policies: Mapping[str, Named] | None = None,
+    ) -> None:
         self.reader = reader
         self.field = field
         self.node = node
+        self.common = common or Defaults()
+        self.policies = policies or {}
+        self.inherited: frozenset[str] = frozenset()
         self.problems_before = len(reader.problems)
+
+    def defaults(self, nodes: Mapping[str, yaml.Node]) -> Defaults:
+        """What ``defaults`` say; each value is read, so that a problem is told even if no SLO takes it."""
+        for key in ("service", "owner", "runbook"):
+            if key in nodes:
+                self.reader.text(nodes[key], self._at(key))
+        if "objective" in nodes:
+            self.reader.share(nodes["objective"], self._at("objective"), "99.5%")
+        window_ns = read_window(self.reader, nodes["window"], self._at("window"))[0] if "window" in nodes else None
+        self._policy(nodes.get("alert"), window_ns or DEFAULT_WINDOW_NS)
+        read_per(self.reader, nodes.get("per"), self._at("per"))
+        where = read_where(self.reader, nodes.get("where"), self._at("where"))
+        labels = self._labels(nodes.get("labels"))
+        return Defaults({key: node for key, node in nodes.items() if key not in ("where", "labels")}, where, labels)
 
     def read(self) -> Slo | None:
         """The SLO, or None when it has a problem."""
-        values = self.reader.mapping(self.node, self.field, SLO_KEYS)
-        if values is None:
+        assert self.node is not None
+        own = self.reader.mapping(self.node, self.field, SLO_KEYS)
+        if own is None:
             return None
+        values = self.common.added_to(own)
+        self.inherited = frozenset(values.keys() - own.keys())
+        if "service" not in values:
+            self.reader.note(self.node, self._at("service"), "is missing", "add service:")
         name = self._name(values)
         texts = {
             key: self.reader.text(values[key], self._at(key)) if key in values else None
@@ -150,8 +200,9 @@ class _SloReader:
         }
         sli = read_sli(self.reader, values["sli"], self._at("sli")) if "sli" in values else None
         where = read_where(self.reader, values.get("where"), self._at("where"))
+        where = Matchers((*self.common.where.items, *where.items))
         per = read_per(self.reader, values.get("per"), self._at("per"))
-        objective = self._objective(values.get("objective"))
+        objective = self._objective(values.get("objective"), sli)
         window_ns, calendar = DEFAULT_WINDOW_NS, None
         if "window" in values:
             window_ns, calendar = read_window(self.reader, values["window"], self._at("window"))
@@ -161,7 +212,9 @@ class _SloReader:
             else read_budgeting(self.reader, values["budgeting"], self._at("budgeting"), sli)
         )
         policy = self._policy(values.get("alert"), window_ns)
-        labels = self._labels(values.get("labels"))
+        if isinstance(sli, Spend):
+            policy = self._of_money(policy, values.get("alert"))
+        labels = {**self.common.labels, **self._labels(values.get("labels"))}
         if len(self.reader.problems) > self.problems_before:
             return None
         assert sli is not None
@@ -174,11 +227,14 @@ class _SloReader:
         )  # fmt: skip
 
     def _at(self, key: str) -> str:
-        return f"{self.field}.{key}"
+        return f"{DEFAULTS if key in self.inherited else self.field}.{key}"
 
     def _origin(self) -> Origin:
-        prefix = f"{self.field}."
-        lines = {name.removeprefix(prefix): line for name, line in self.reader.lines.items() if name.startswith(prefix)}
+        assert self.node is not None
+        lines: dict[str, int] = {}
+        for prefix in (f"{DEFAULTS}.", f"{self.field}."):
+            found = self.reader.lines.items()
+            lines |= {name.removeprefix(prefix): line for name, line in found if name.startswith(prefix)}
         return Origin(self.reader.file, line_of(self.node), lines)
 
     def _name(self, values: dict[str, yaml.Node]) -> str | None:
@@ -192,13 +248,31 @@ class _SloReader:
             )  # fmt: skip
         return text
 
-    def _objective(self, node: yaml.Node | None) -> float | None:
-        return None if node is None else self.reader.share(node, self._at("objective"), "99.5%")
+    def _objective(self, node: yaml.Node | None, sli: Sli | None) -> float | None:
+        """The objective; 0 for a budget of money, which has none."""
+        if isinstance(sli, Spend):
+            if node is not None and "objective" not in self.inherited:
+                message = "has no meaning for spend: the budget is an amount, not a share"
+                self.reader.note(node, self._at("objective"), message, "leave it out")
+            return 0.0
+        if node is None:
+            assert self.node is not None
+            self.reader.note(self.node, self._at("objective"), "is missing", "add objective:")
+            return None
+        return self.reader.share(node, self._at("objective"), "99.5%")
+
+    def _of_money(self, policy: Policy, node: yaml.Node | None) -> Policy:
+        """The policy for a budget of money: spending is known, so evidence for it is none of its conditions."""
+        if policy.sequential is not None and policy.name == INLINE:
+            message = "has a sequential alert, which tests samples: money spent is a fact"
+            assert node is not None
+            self.reader.note(node, self._at("alert"), message, "leave sequential out, and use burn pairs")
+        return replace(policy, gate=False, sequential=None)
 
     def _policy(self, node: yaml.Node | None, window_ns: int) -> Policy:
         if node is None:
             return named_policy(DEFAULT_POLICY, window_ns)
-        return read_alert(self.reader, node, self._at("alert"), window_ns)
+        return read_alert(self.reader, node, self._at("alert"), window_ns, self.policies)
 
     def _labels(self, node: yaml.Node | None) -> dict[str, str]:
         labels = {}

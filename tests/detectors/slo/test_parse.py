@@ -139,7 +139,7 @@ extra: 1
             "10s between 1m and 366d)"
         ),
         "slos.yaml:13: slos[1]: a list where a mapping is needed (write key: value lines)",
-        "slos.yaml:14: extra: unknown key (use version | slos)",
+        "slos.yaml:14: extra: unknown key (use version | defaults | policies | slos)",
     ]
 
 
@@ -206,9 +206,9 @@ def test_required_keys(key):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "slos.yaml:1: : the file is empty (begin with version: 1 and slos:)"),
+        ("", "slos.yaml:1: the file is empty (begin with version: 1 and slos:)"),
         ("a: [", "this is not YAML"),
-        ("version: 1\n---\nversion: 1\n", "this is not YAML"),
+        ("version: 1\n---\nversion: 1\n", "the file holds a second document"),
         ("a\x00b", "this is not YAML"),
         ("- 1\n", "a list where a mapping is needed"),
         ("version: 1\n", "slos: is missing"),

@@ -58,7 +58,7 @@ PAIRS = st.fixed_dictionaries(
 )
 SEQUENTIAL = st.fixed_dictionaries({}, optional={"severity": SEVERITY, "arl": st.sampled_from(["30d", "never"])})
 ALERTS = st.one_of(
-    st.sampled_from(["page-and-ticket", "page-only", "ticket-only", "none", "loud", None, [], {}]),
+    st.sampled_from(["page-and-ticket", "page-only", "ticket-only", "none", "so loud", None, [], {}]),
     st.lists(PAIRS | st.fixed_dictionaries({"sequential": SEQUENTIAL}), max_size=2),
     st.fixed_dictionaries(
         {},
