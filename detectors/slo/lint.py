@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from detectors.slo.compile import compile_rules
+from detectors.slo.kinds.composite import Composite
 from detectors.slo.nodes import nearest
 from detectors.slo.spec import Slo, SloSet
 from telemetry.errors import Problem
@@ -27,7 +28,8 @@ def lint(slos: SloSet, runbooks: Collection[str] | None = None) -> list[Problem]
         slos: the SLOs as parsed.
         runbooks: names of the runbooks there are; None leaves runbook names unchecked.
     """
-    problems = [*slos.warnings, *(problem for slo in slos.slos for problem in _Linter(slo).problems(runbooks))]
+    parts = frozenset(part.slo for slo in slos.slos if isinstance(slo.sli, Composite) for part in slo.sli.components)
+    problems = [*slos.warnings, *(problem for slo in slos.slos for problem in _Linter(slo, parts).problems(runbooks))]
     problems.extend(_same_meaning(slos))
     return problems
 
@@ -49,8 +51,10 @@ def _problem(slo: Slo, field: str, severity: str, message: str, remedy: str) -> 
 class _Linter:
     """The checks of one SLO."""
 
-    def __init__(self, slo: Slo) -> None:
+    def __init__(self, slo: Slo, components: frozenset[str]) -> None:
+        """Check ``slo``; ``components`` names those that composites alert for."""
         self.slo = slo
+        self._is_component = slo.name in components
 
     def problems(self, runbooks: Collection[str] | None) -> Iterator[Problem]:
         """Everything that is wrong with it, in the order of the checks."""
@@ -106,7 +110,7 @@ class _Linter:
         for severity, long_ns in sorted({window for window in windows if windows.count(window) > 1}):
             message = f"two alerts of severity {severity} look back over {format_duration(long_ns)}"
             yield self._error("alert", message, "keep one: their labels would be the same")
-        if not policy.pairs and policy.sequential is None:
+        if not policy.pairs and policy.sequential is None and not self._is_component:
             yield self._warning("alert", "nothing is alerted", "use page-and-ticket, unless that is meant")
         if policy.pairs and not policy.gate and self.slo.allowance is None:
             yield self._warning("alert", "the gate is off: quiet groups will page for single failures", "leave it on")

@@ -11,6 +11,7 @@ from detectors.slo.nodes import line_of, nearest, suggestion
 from detectors.slo.openslo import native
 from detectors.slo.openslo.budgets import budgeting_of, window_of
 from detectors.slo.openslo.burn_alerts import policy_of
+from detectors.slo.openslo.composites import together
 from detectors.slo.openslo.indicators import Indicator
 from detectors.slo.openslo.native import TYPE, Measured, read_measured, says_below, sources_of
 from detectors.slo.openslo.objectives import Objective
@@ -43,14 +44,17 @@ def compile_slo(slo: SloDocument, objects: Objects) -> Iterator[Slo]:
         measured = read_measured(indicator, reader, objective)
         if measured is not None:
             ours.append((objective, measured))
-    if composite and len(ours) > 1:
-        message = "a composite is executed as an SLO for each objective; weights are not computed"
-        reader.warn(metadata.node, "spec.objectives", message, "every objective has a budget of its own")
     names = _names(slo)
-    for objective, measured in ours:
-        compiled = _compile(slo, objective, measured, names[objective.field], objects)
-        if compiled is not None:
-            yield compiled
+    compiled = [(objective, _compile(slo, objective, how, names[objective.field], objects)) for objective, how in ours]
+    executed = [(objective, one) for objective, one in compiled if one is not None]
+    if not composite or len(executed) < 2:
+        yield from (one for _, one in executed)
+    elif len(executed) < len(slo.objectives):
+        message = f"of {len(slo.objectives)} objectives only {len(executed)} can be executed, so they make no composite"
+        reader.warn(metadata.node, "spec.objectives", message, "each of them has a budget of its own")
+        yield from (one for _, one in executed)
+    else:
+        yield from together(metadata.name, executed)
 
 
 def check_unused(objects: Objects) -> None:

@@ -9,11 +9,13 @@ from typing import Final
 import yaml
 
 from detectors.slo.conditions import read_per, read_where
+from detectors.slo.kinds.composite import Composite
 from detectors.slo.kinds.cost import Cost
 from detectors.slo.kinds.latency import Latency
 from detectors.slo.kinds.protocol import Sli
 from detectors.slo.kinds.quantile import Quantile
 from detectors.slo.kinds.registry import read_sli
+from detectors.slo.kinds.spend import Spend
 from detectors.slo.openslo.indicators import Indicator, MetricSource
 from detectors.slo.openslo.objectives import Objective
 from detectors.slo.openslo.reader import DocumentReader
@@ -97,6 +99,9 @@ def _read(source: MetricSource, threshold: yaml.Node | None) -> Measured | None:
     if "sli" in values:
         node = values["sli"] if threshold is None else _with_below(values["sli"], threshold)
         sli = read_sli(reader, node, f"{field}.sli")
+    if isinstance(sli, Spend | Composite):
+        message = f"{sli.kind} is no share of events or slices that a metric source could give"
+        reader.note(values["sli"], f"{field}.sli", message, "write it in a file of Tailwatch's own format")
     where = read_where(reader, values.get("where"), f"{field}.where")
     per = read_per(reader, values.get("per"), f"{field}.per")
     return None if sli is None or len(reader.problems) > before else Measured(sli, where, per, source)

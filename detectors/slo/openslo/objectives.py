@@ -24,6 +24,7 @@ class Objective:
         slice_target: share of good events that makes a slice of time good.
         slice_window: length of a slice.
         indicator: the SLI of a composite's objective.
+        weight: of a composite's objective.
     """
 
     node: yaml.Node
@@ -36,6 +37,7 @@ class Objective:
     slice_target: float | None = None
     slice_window: Shorthand | None = None
     indicator: Indicator | Reference | None = None
+    weight: float = 1.0
 
 
 def read_indicator_of(reader: DocumentReader, values: Values, field: str) -> Indicator | Reference | None:
@@ -70,14 +72,16 @@ def _objective(reader: DocumentReader, node: yaml.Node, field: str, method: str)
     if "value" in values:
         reader.numeric(values["value"], f"{field}.value")
     slice_target, slice_window = _slices(reader, node, values, field, method)
+    weight: float | None = 1.0
     if "compositeWeight" in values:
-        reader.numeric(values["compositeWeight"], f"{field}.compositeWeight", "(0..inf)")
+        weight = reader.numeric(values["compositeWeight"], f"{field}.compositeWeight", "(0..inf)")
     indicator = read_indicator_of(reader, values, field)
     if _errors(reader) > before or target is None:
         return None
     return Objective(
-        node, field, target_node, target, name, op, values.get("value"), slice_target, slice_window, indicator
-    )
+        node, field, target_node, target, name, op, values.get("value"), slice_target, slice_window, indicator,
+        weight or 1.0,
+    )  # fmt: skip
 
 
 def _errors(reader: DocumentReader) -> int:

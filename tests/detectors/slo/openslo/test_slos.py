@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from detectors.slo.calendar import Calendar
-from detectors.slo.compile import compile_rules
+from detectors.slo.compile import compile_rules, rule_id
+from detectors.slo.kinds.composite import Composite
 from detectors.slo.kinds.cost import Cost
 from detectors.slo.kinds.errors import Errors
 from detectors.slo.kinds.latency import Latency
+from detectors.slo.lint import lint
+from detectors.slo.parse import parse_slos
 from detectors.slo.spec import OCCURRENCES, RatioTimeslices, Timeslices
 from telemetry.windows import NANOS, parse_duration
 from tests.detectors.slo.openslo.written import FOREIGN, LATENCY, OURS, compiled, document, read, said, slo
@@ -214,14 +217,34 @@ def test_a_threshold_has_one_objective() -> None:
     assert "a thresholdMetric has one objective" in said(slo(LATENCY, objectives=both))[0]
 
 
-def test_a_composite_is_executed_objective_by_objective() -> None:
+def test_objectives_with_indicators_of_their_own_are_a_weighted_composite() -> None:
     text = slo("", objectives="[{target: 0.9, indicatorRef: a, compositeWeight: 2}, {target: 0.99, indicatorRef: b}]")
     for name in ("a", "b"):
         text += document("SLI", name, f"\n{OURS}")
+    found = parse_slos([("a.yaml", text)])
+    assert [(each.name, each.objective) for each in found.slos] == [
+        ("answers.1", 0.9), ("answers.2", 0.99), ("answers", 0.93),
+    ]  # fmt: skip
+    first, second, composite = found.slos
+    assert isinstance(composite.sli, Composite)
+    assert [(part.slo, part.weight, part.meaning) for part in composite.sli.components] == [
+        ("answers.1", 2.0, rule_id(first)), ("answers.2", 1.0, rule_id(second)),
+    ]  # fmt: skip
+    assert len(composite.sli.counted) == 2
+    silent = [problem.field for problem in lint(found) if problem.message == "nothing is alerted"]
+    assert silent == ["answers.alert"], "components leave that to the composite"
+
+
+def test_an_objective_that_cannot_be_executed_leaves_no_composite() -> None:
+    text = slo(
+        "",
+        objectives="[{target: 0.9, indicatorRef: a}, {target: 0.99, indicatorRef: b}, {target: 0.9, indicatorRef: c}]",
+    )
+    for name, spec in (("a", OURS), ("b", OURS), ("c", FOREIGN)):
+        text += document("SLI", name, f"\n{spec}")
     found = read(text)
-    assert [(each.name, each.objective) for each in found.slos] == [("answers.1", 0.9), ("answers.2", 0.99)]
-    (warning,) = found.warnings
-    assert "a composite is executed as an SLO for each objective" in warning.message
+    assert [each.name for each in found.slos] == ["answers.1", "answers.2"]
+    assert any("of 3 objectives only 2 can be executed" in warning.message for warning in found.warnings)
     missing = said(slo("", objectives="[{target: 0.9, indicatorRef: a}, {target: 0.99}]"))
     assert any("spec.objectives[1].indicator: is missing" in sentence for sentence in missing)
     assert any("spec.indicator: is missing" in sentence for sentence in said(slo("")))
@@ -282,3 +305,10 @@ def test_an_sli_that_nothing_refers_to_is_checked_too() -> None:
     assert "good.metricSource.spec.sli.errors.throttled: 'maybe' is not a choice" in said(wrong)[0]
     wrong = document("SLI", "j", "\n" + LATENCY.replace("ttft", "speed, below: 1s"))
     assert "sli.latency.measure: 'speed' is not a choice" in said(wrong)[0]
+
+
+@pytest.mark.parametrize("sli", ["{spend: {budget: 5}}", "{composite: {of: [{slo: a}]}}"])
+def test_kinds_that_are_no_share_are_no_metric_source(sli: str) -> None:
+    source = f"{{metricSource: {{type: Tailwatch, spec: {{sli: {sli}}}}}}}"
+    raw = f"      ratioMetric: {{rawType: failure, raw: {source}}}\n"
+    assert "is no share of events or slices" in said(slo(raw))[0]
