@@ -21,6 +21,7 @@ from detectors.slo.budget import remaining
 from detectors.slo.burn import MIN_BAD_YOUNG, MIN_BAD_YOUNG_SLICES, burn_rates, pair_holds
 from detectors.slo.calendar import Calendar
 from detectors.slo.evidence import MIN_BAD_EVENTS, MIN_BAD_SLICES, NO_ALARM, Evidence, Standing
+from detectors.slo.hindsight import Hindsight, replay
 from detectors.slo.ledger import FINE_SPAN_NS, MINUTE_NS, NEVER, Ledger
 from detectors.slo.observation import Alert, Mask, Rates, Reading
 from detectors.slo.spec import Policy, Slo
@@ -147,6 +148,8 @@ class Cohort:
         self._positions: list[Places] = []
         self._events_of: Places = np.zeros(0, dtype=np.intp)
         self._changed_ns: Counts = np.zeros(0, dtype=np.int64)
+        policy = layout.policy
+        self._hindsight = Hindsight(len(policy.pairs) + (policy.sequential is not None), layout.step_ns)
 
     def enrol(self, rule: str) -> None:
         """Hold the groups of one more SLO."""
@@ -197,7 +200,9 @@ class Cohort:
         if self.evidence:
             self.evidence.keep(groups)
         self._changed_ns = self._changed_ns[groups]
+        self._hindsight.keep(groups)
         self._owner = self._owner[:0]
+        self._positions = [self._owner] * len(self._rules)
         self._index()
 
     def read(self, now_ns: int, muted: Places) -> Reading:
@@ -220,12 +225,13 @@ class Cohort:
         alerts = self._alerts(now_ns, standing, total - good, burn, over_ns, events, muted)
         holding = np.flatnonzero(np.any([alert.holds for alert in alerts], axis=0)) if alerts else muted[:0]
         onset_ns, run, log_evidence = self._runs(now_ns, standing, alerts, holding)
+        self._look_back(now_ns, alerts, self.hold_ns(over_ns, events))
         return Reading(
             now_ns=now_ns, period=period, windows=windows, window=own, good=good, total=total, burn=burn,
             remaining=left, alerts=alerts, onset_ns=onset_ns,
             run_good=run[0], run_total=run[1], log_evidence=log_evidence,
             silent=now_ns - self.events.last_ns[self._events_of] > silence_limit_ns(events, over_ns),
-            late=self.events.late[self._events_of],
+            late=self.events.late[self._events_of], withdrawn=self._hindsight.withdrawn,
         )  # fmt: skip
 
     def silence(self, now_ns: int) -> Silence:
@@ -302,6 +308,24 @@ class Cohort:
         """(groups,) how long a sequential alert outlasts its last alarm, given the events of some time."""
         gap_ns = np.divide(over_ns, events, out=np.zeros(len(events)), where=events > 0)
         return np.asarray(np.clip(HOLD_STEPS * np.maximum(gap_ns, self.layout.step_ns), HOLD_NS, FINE_SPAN_NS))
+
+    def _look_back(self, now_ns: int, alerts: list[Alert], hold_ns: Rates) -> None:
+        """Find the alerts that late events prove wrong. What is spent stays spent, so late spend proves nothing."""
+        if not alerts or self.layout.allowance is not None:
+            return
+        doubtful = self._hindsight.note(np.stack([alert.holds for alert in alerts]), self._changed_ns, now_ns)
+        if not doubtful.any():
+            return
+        groups = np.flatnonzero(doubtful.any(axis=0))
+        again = replay(
+            self.ledger, self.evidence, groups, self._hindsight.since_ns(doubtful), now_ns,
+            error_budget=self.layout.error_budget, min_bad_young=self.layout.min_bad_young,
+        )  # fmt: skip
+        stands = np.zeros_like(doubtful)
+        for i, place in np.argwhere(doubtful[:, groups]).tolist():
+            held = again.held(alerts[i], place, hold_ns=float(hold_ns[groups[place]]), gate=self.layout.policy.gate)
+            stands[i, groups[place]] = held
+        self._hindsight.judge(doubtful, stands)
 
     def _runs(
         self, now_ns: int, standing: Standing | None, alerts: list[Alert], holding: Places

@@ -23,6 +23,7 @@ from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
 from detectors.slo.states import SHORTEST_SILENCE_NS
 from detectors.slo.status import SloStatus
+from detectors.slo.tier import Places
 from detectors.slo.tracker import Tracker
 from telemetry.corrections import Correction
 from telemetry.deltas import DistributionDelta, SliColumns, SliDelta, group_key
@@ -43,12 +44,15 @@ class Evaluation:
             :meth:`Engine.ingest_sli` after a restart keeps the history of quantile and drift budgets.
         references: fixed references of drift SLOs that became complete; whoever stores them and hands them to
             :meth:`Engine.restore_references` after a restart keeps what drift is measured against.
+        withdrawn: fingerprints of alerts that held within the last hour and, by the counts of now, never would have:
+            late events proved them wrong. One is named for an hour after it ended, or until it holds again.
     """
 
     reports: Sequence[Report]
     findings: tuple[Finding, ...]
     slice_deltas: tuple[SliDelta, ...] = ()
     references: tuple[FixedReference, ...] = ()
+    withdrawn: frozenset[str] = frozenset()
 
     @cached_property
     def statuses(self) -> tuple[SloStatus, ...]:
@@ -177,6 +181,7 @@ class Engine:
             tuple(finding for report in self._holding(readings, reports) for finding in report.findings()),
             tuple(slice_deltas),
             tuple(reference for tracker in self._special for reference in tracker.take_references()),
+            frozenset(one for report in self._proved_wrong(readings, reports) for one in report.withdrawn()),
         )
 
     def budget_curve(
@@ -248,7 +253,7 @@ class Engine:
                 for tracker in own:
                     tracker.keep(tracker.groups)
 
-    def _muted(self, cohort: Cohort, asides: Mapping[str, Aside]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    def _muted(self, cohort: Cohort, asides: Mapping[str, Aside]) -> Places:
         """Positions of the groups that a correction covers now."""
         muted = [
             tracker.muted(asides[tracker.rule])
@@ -268,14 +273,26 @@ class Engine:
             for tracker in self._trackers.values()
         ]  # fmt: skip
 
+    def _proved_wrong(self, readings: Sequence[Reading], reports: Sequence[Report]) -> list[Report]:
+        """The reports of SLOs some alert of which is withdrawn."""
+        return self._reports_of(
+            [(cohort, wrong) for cohort, one in zip(self._cohorts, readings, strict=True) for wrong in one.withdrawn],
+            reports,
+        )  # fmt: skip
+
     def _holding(self, readings: Sequence[Reading], reports: Sequence[Report]) -> list[Report]:
         """The reports of SLOs some alert of which holds."""
-        rules = {
-            rule
-            for cohort, reading in zip(self._cohorts, readings, strict=True)
-            for alert in reading.alerts
-            for rule in cohort.owners(np.flatnonzero(alert.holds))
-        }
+        return self._reports_of(
+            [
+                (cohort, np.flatnonzero(alert.holds))
+                for cohort, reading in zip(self._cohorts, readings, strict=True) for alert in reading.alerts
+            ],
+            reports,
+        )  # fmt: skip
+
+    def _reports_of(self, groups: Iterable[tuple[Cohort, Places]], reports: Sequence[Report]) -> list[Report]:
+        """The reports of the SLOs that have groups at these positions of their cohorts."""
+        rules = {rule for cohort, places in groups if len(places) for rule in cohort.owners(places)}
         return [report for report in reports if report.tracker.rule in rules] if rules else []
 
     def _silent_services(self, now_ns: int, heard_ns: Mapping[str, int]) -> frozenset[str]:

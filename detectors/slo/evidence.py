@@ -156,6 +156,21 @@ class Evidence:
         self.standing = self._run(newest, ledger, bucket_start(now_ns) + BUCKET_NS)
         return self.standing
 
+    def alarms_since(
+        self, ledger: Ledger, groups: NDArray[np.intp], start_ns: int, now_ns: int
+    ) -> tuple[Counts, Counts]:
+        """(buckets,) starts of the 10 s buckets from ``start_ns`` or earlier until now, an hour back at most, and
+        (buckets, groups) the last alarm as of each, by the counts of the last :meth:`advance`.
+        """
+        before = [point for point in self._checkpoints if point.position_ns <= start_ns]
+        standing = (before[-1] if before else self._checkpoints[0]).take(groups)
+        starts_ns = np.arange(standing.position_ns, now_ns + 1, BUCKET_NS)
+        alarms_ns = np.empty((len(starts_ns), len(groups)), dtype=np.int64)
+        for i, start in enumerate(starts_ns.tolist()):
+            standing = self._run(standing, ledger, start + BUCKET_NS, groups)
+            alarms_ns[i] = standing.alarm_ns
+        return starts_ns, alarms_ns
+
     def _rewind(self, ledger: Ledger, changed_ns: Counts) -> None:
         """Bring the checkpoints up to date with late events."""
         late = np.flatnonzero(changed_ns < self._checkpoints[-1].position_ns)

@@ -51,6 +51,7 @@ class Reading:
         silent: (groups,) whether a group has had no events for improbably long.
         late: (groups,) events that came more than an hour late, since the evaluation began: they count in the budget
             only.
+        withdrawn: for each alert, positions of the groups in which late events proved it wrong within the last hour.
     """
 
     now_ns: int
@@ -68,9 +69,10 @@ class Reading:
     log_evidence: Rates
     silent: Mask
     late: Counts
+    withdrawn: list[Places]
 
     def take(self, groups: Places) -> Reading:
-        """The groups at these positions."""
+        """The groups at these positions, which are given in ascending order."""
         return replace(
             self,
             good=self.good[:, groups], total=self.total[:, groups], burn=self.burn[:, groups],
@@ -78,6 +80,7 @@ class Reading:
             alerts=[replace(alert, holds=alert.holds[groups]) for alert in self.alerts],
             onset_ns=self.onset_ns[groups], run_good=self.run_good[groups], run_total=self.run_total[groups],
             log_evidence=self.log_evidence[groups], silent=self.silent[groups], late=self.late[groups],
+            withdrawn=[np.flatnonzero(np.isin(groups, wrong)) for wrong in self.withdrawn],
         )  # fmt: skip
 
     def window_names(self, calendar_unit: str | None) -> list[str]:

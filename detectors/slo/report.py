@@ -133,6 +133,13 @@ class Report:
         """The objective; None where the budget is an amount."""
         return self.slo.objective if self.slo.allowance is None else None
 
+    def withdrawn(self) -> list[str]:
+        """Fingerprints of the alerts that late events proved wrong within the last hour."""
+        return [
+            fingerprint(self._alert_labels(alert, group))
+            for alert, groups in zip(self.seen.alerts, self.seen.withdrawn, strict=True) for group in groups.tolist()
+        ]  # fmt: skip
+
     def _alert_labels(self, alert: Alert, group: int) -> dict[str, str]:
         labels = {name: value for name, value in self._labels[group].items() if value}
         window = {"window": alert.window} if alert.window else {}
