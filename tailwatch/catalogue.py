@@ -11,7 +11,7 @@ from alerting.runbooks.library import RunbookLibrary
 from collector.price_file import PriceFile, load_prices
 from detectors.slo.compile import compile_rules, rule_id
 from detectors.slo.lint import lint
-from detectors.slo.parse import load_slos
+from detectors.slo.parse import read_slos
 from detectors.slo.spec import SloSet
 from tailwatch.settings import Settings
 from telemetry.errors import ConfigError, FileProblemsError, Problem
@@ -74,7 +74,7 @@ def _meanings(slos: SloSet) -> dict[str, str]:
     return {slo.name: rule_id(slo) for slo in slos.slos}
 
 
-def _too_long(slos: SloSet, kept_ns: int) -> list[Problem]:
+def too_long(slos: SloSet, kept_ns: int) -> list[Problem]:
     """A problem for each SLO that looks back further than counters are kept: its budget would silently shrink."""
     return [
         Problem(
@@ -94,13 +94,11 @@ def load_catalogue(settings: Settings) -> Catalogue:
         FileProblemsError: every error in every file.
     """
     paths, problems = _expanded(settings.slos)
-    slos, prices = SloSet(), PriceFile(PriceTable(), 0)
-    try:
-        slos = load_slos(paths)
-    except FileProblemsError as error:
-        problems += error.problems
+    prices = PriceFile(PriceTable(), 0)
+    slos, faults = read_slos(paths)
+    problems += faults
     problems += lint(slos, RunbookLibrary(settings.alerting.runbooks).names)
-    problems += _too_long(slos, settings.rollup_retention)
+    problems += too_long(slos, settings.rollup_retention)
     if settings.prices is not None:
         try:
             prices = load_prices(settings.prices)

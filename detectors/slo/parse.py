@@ -51,18 +51,15 @@ def read_slos(paths: Sequence[Path]) -> tuple[SloSet, list[Problem]]:
     return parsed, [*problems, *faults]
 
 
-def load_openslo(paths: Sequence[Path], strict: bool) -> SloSet:
-    """Read files that hold OpenSLO documents and nothing else; a folder stands for the YAML files in it.
+def read_openslo_files(paths: Sequence[Path], strict: bool) -> tuple[SloSet, list[Problem]]:
+    """The SLOs of files that hold OpenSLO documents and nothing else, and every problem; warnings are in the set.
 
-    Raises:
-        FileProblemsError: every problem of every file, and with them the warnings.
+    A folder stands for the YAML files in it.
     """
     texts, problems = read_texts(paths)
     documents = read_openslo(texts, strict)
-    repeated = repeated_names(documents.slos)
-    if problems or documents.errors or repeated:
-        raise FileProblemsError([*problems, *documents.problems, *repeated])
-    return SloSet(documents.slos, documents.warnings)
+    problems = [*problems, *documents.errors, *repeated_names(documents.slos)]
+    return _whole(documents.slos, documents.warnings, problems)
 
 
 def parse_slos(texts: Sequence[tuple[str, str]]) -> SloSet:
@@ -91,10 +88,14 @@ def _parse(texts: Sequence[tuple[str, str]]) -> tuple[SloSet, list[Problem]]:
     ]
     documents = read_openslo([(file, text) for file, text in texts if is_openslo(text)])
     slos.extend(documents.slos)
-    problems += [*documents.errors, *repeated_names(slos)]
-    if not problems:  # a component may be missing only since it has a problem of its own
+    return _whole(slos, documents.warnings, [*problems, *documents.errors, *repeated_names(slos)])
+
+
+def _whole(slos: Sequence[Slo], warnings: tuple[Problem, ...], problems: list[Problem]) -> tuple[SloSet, list[Problem]]:
+    """The SLOs with composites put together, unless something else is wrong: then components may be missing for it."""
+    if not problems:
         slos, problems = put_together(slos)
-    return SloSet(tuple(slos), documents.warnings), problems
+    return SloSet(tuple(slos), warnings), problems
 
 
 def repeated_names(slos: Sequence[Slo]) -> list[Problem]:

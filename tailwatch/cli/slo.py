@@ -11,18 +11,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alerting.runbooks.library import RunbookLibrary
-from detectors.slo.lint import lint as lint_slos
-from detectors.slo.parse import load_openslo, load_slos
+from detectors.slo.parse import load_slos
 from detectors.slo.spec import SloSet
 from storage.database import Database
 from tailwatch.catalogue import expand
 from tailwatch.cli.slo_backtest import command as backtest
+from tailwatch.cli.slo_corrections import correct, listing
 from tailwatch.cli.slo_export import export
+from tailwatch.cli.slo_forecast import forecast
+from tailwatch.cli.slo_lint import lint
 from tailwatch.settings import Settings, load_settings
 from tailwatch.standing import evaluate_now
 from telemetry.clock import SystemClock
-from telemetry.errors import ConfigError, FileProblemsError
+from telemetry.errors import ConfigError
 
 _FILE_WIDTH = 160
 """Columns of a table that goes to a file or another program, where nothing says how wide it may be."""
@@ -34,37 +35,12 @@ def command() -> None:
     """Check SLO files, see how the SLOs stand, and write them for other tools."""
 
 
+command.add_command(lint)
 command.add_command(export)
 command.add_command(backtest)
-
-
-@command.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--openslo", is_flag=True, help="FILES are OpenSLO v1 documents, and nothing else.")
-@click.option("--strict", is_flag=True, help="With --openslo: refuse what only the specification's examples do.")
-@click.pass_obj
-def lint(config: Path | None, files: tuple[Path, ...], openslo: bool, strict: bool) -> None:
-    """Check FILES: every fault with file, line, field and remedy. Exit status 1 when there are errors."""
-    if strict and not openslo:
-        raise click.UsageError("--strict is for OpenSLO documents: add --openslo")
-    runbooks = RunbookLibrary(load_settings(config).alerting.runbooks).names
-    paths = expand([str(file) for file in files])
-    try:
-        slos = load_openslo(paths, strict) if openslo else load_slos(paths)
-    except FileProblemsError as error:
-        problems = list(error.problems)
-        slos = SloSet()
-    else:
-        problems = lint_slos(slos, runbooks)
-    errors = 0
-    for problem in problems:
-        errors += problem.severity == "error"
-        click.secho(f"{problem.severity}: ", fg="red" if problem.severity == "error" else "yellow", nl=False)
-        click.echo(str(problem))
-    if errors:
-        click.echo(f"{errors} error{'s' if errors > 1 else ''}")
-        raise click.exceptions.Exit(1)
-    click.echo(f"{len(slos)} SLO{'s' if len(slos) != 1 else ''} without errors")
+command.add_command(correct)
+command.add_command(listing)
+command.add_command(forecast)
 
 
 @command.command()
