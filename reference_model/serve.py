@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import tailwatch_sdk as tailwatch
 import uvicorn
 
+from reference_model import gauges
 from reference_model.api.app import build_app
 from reference_model.errors import ReferenceModelError
 from reference_model.faults.registry import FaultBoard
@@ -36,8 +37,9 @@ async def serve(host: str, port: int, otlp: str | None, settings: ServeSettings)
     Raises WeightsError when a model cannot be loaded, ReferenceModelError when the address cannot be used.
     """
     listener = _listen(host, port)
-    tailwatch.configure(service_name=SERVICE_NAME, environment="demo", endpoint=otlp)
+    telemetry = tailwatch.configure(service_name=SERVICE_NAME, environment="demo", endpoint=otlp)
     service = await Service.start(settings)
+    gauges.observe(service, telemetry.meter_provider)
     faults = FaultBoard(service)
     server = _Server(
         uvicorn.Config(build_app(service, faults), log_level="warning", access_log=False, timeout_graceful_shutdown=5)

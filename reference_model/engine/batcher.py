@@ -61,11 +61,22 @@ class DynamicBatcher(Generic[Item, Result]):
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._arrival = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._computing = self._last_batch = 0
 
     @property
     def waiting(self) -> int:
         """Items that no batch has taken yet."""
         return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """Items that are computed now."""
+        return self._computing
+
+    @property
+    def last_batch(self) -> int:
+        """How many items the newest batch had; 0 before the first."""
+        return self._last_batch
 
     def start(self) -> None:
         """Starts to form batches on the running loop."""
@@ -91,7 +102,9 @@ class DynamicBatcher(Generic[Item, Result]):
             batch = [self._queue.popleft() for _ in range(min(self._max_batch, len(self._queue)))]
             batch = [waiting for waiting in batch if not waiting.done.done()]
             if batch:
+                self._computing = self._last_batch = len(batch)
                 await self._serve(batch)
+                self._computing = 0
 
     async def _gather(self) -> None:
         """Returns when a batch is full, or its first item has waited long enough."""

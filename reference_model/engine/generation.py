@@ -66,6 +66,11 @@ class Generator:
         """(waiting, running) of each loaded version."""
         return {version: (engine.waiting, engine.running) for version, engine in self._engines.items()}
 
+    @property
+    def waiting(self) -> int:
+        """Requests that no batch has taken yet."""
+        return len(self._inbox) + sum(waiting for waiting, _ in self.loaded.values())
+
     async def load(self, version: str) -> None:
         """Makes sure that ``version`` is in memory."""
         async with self._loading:

@@ -6,10 +6,14 @@ It owns nothing global; `tailwatch_sdk.runtime` decides which client is in use.
 from __future__ import annotations
 
 import os
+import threading
+from typing import Protocol, runtime_checkable
 
 from opentelemetry import trace
 from opentelemetry._logs import LoggerProvider as ApiLoggerProvider
 from opentelemetry._logs import NoOpLoggerProvider
+from opentelemetry.metrics import MeterProvider as ApiMeterProvider
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
@@ -24,6 +28,19 @@ from tailwatch_sdk.recording import RecordAll, RecordingProcessor
 from tailwatch_sdk.worker import Worker
 
 
+@runtime_checkable
+class _Closeable(Protocol):
+    """What every provider of OpenTelemetry's SDK has, and none of those that do nothing."""
+
+    def force_flush(self) -> bool:
+        """Send what is held."""
+        ...
+
+    def shutdown(self) -> None:
+        """Stop."""
+        ...
+
+
 class Client:
     """What `configure` returns.
 
@@ -31,6 +48,7 @@ class Client:
         tracer_provider: for instrumentation libraries whose spans should reach Tailwatch too, e.g.
             `FastAPIInstrumentor.instrument_app(app, tracer_provider=client.tracer_provider)`.
         logger_provider: the same for log records.
+        meter_provider: for metrics, e.g. `client.meter_provider.get_meter("app").create_observable_gauge(...)`.
         settings: what was configured; None when telemetry is off.
     """
 
@@ -40,11 +58,15 @@ class Client:
         logger_provider: ApiLoggerProvider,
         settings: Settings | None = None,
         deliveries: tuple[Delivery, ...] = (),
+        resource: Resource | None = None,
     ) -> None:
         self.tracer_provider = tracer_provider
         self.logger_provider = logger_provider
         self.settings = settings
         self._deliveries = deliveries
+        self._resource = resource
+        self._meters: ApiMeterProvider | None = None
+        self._meters_lock = threading.Lock()
         self._worker = Worker("tailwatch-flush") if deliveries else None
 
     @classmethod
@@ -79,7 +101,19 @@ class Client:
         except ValueError:
             tracer_provider.shutdown()  # nothing is queued yet; its thread would stay behind
             raise
-        return cls(tracer_provider, logger_provider, settings, (spans, logs))
+        return cls(tracer_provider, logger_provider, settings, (spans, logs), resource)
+
+    @property
+    def meter_provider(self) -> ApiMeterProvider:
+        """Where instruments come from; they are read and sent from the first time on that somebody asks for it.
+
+        Raises:
+            ConfigurationError: gRPC is asked for and its extra is not installed.
+        """
+        with self._meters_lock:
+            if self._meters is None:
+                self._meters = self._open_meters()
+            return self._meters
 
     def providers(self) -> providers.Providers:
         """The tracer and the logger of this client."""
@@ -113,17 +147,29 @@ class Client:
         if self._worker is not None:
             self._worker.restart()
 
+    def _open_meters(self) -> ApiMeterProvider:
+        if self.settings is None or self._resource is None:
+            return NoOpMeterProvider()
+        from tailwatch_sdk.metrics import meter_provider  # noqa: PLC0415  # only for who has metrics
+
+        delivery = exporters.metric_delivery(self.settings.metrics, dict(self.settings.headers))
+        self._deliveries = (*self._deliveries, delivery)
+        return meter_provider(self._resource, delivery)
+
+    def _holding(self) -> list[_Closeable]:
+        """The providers that hold something to send."""
+        every: tuple[object, ...] = (self.tracer_provider, self.logger_provider, self._meters)
+        return [one for one in every if isinstance(one, _Closeable)]
+
     def _flush(self) -> bool:
         failures = self._failures()
-        for provider in (self.tracer_provider, self.logger_provider):
-            if isinstance(provider, TracerProvider | LoggerProvider):
-                provider.force_flush()
+        for provider in self._holding():
+            provider.force_flush()
         return self._failures() == failures
 
     def _stop(self) -> bool:
-        for provider in (self.tracer_provider, self.logger_provider):
-            if isinstance(provider, TracerProvider | LoggerProvider):
-                provider.shutdown()
+        for provider in self._holding():
+            provider.shutdown()
         return True
 
     def _failures(self) -> int:

@@ -12,7 +12,7 @@ from tailwatch_sdk.errors import ConfigurationError
 from tailwatch_sdk.version import __version__
 
 Protocol = Literal["http/protobuf", "grpc"]
-Signal = Literal["traces", "logs"]
+Signal = Literal["traces", "logs", "metrics"]
 
 PROTOCOLS: Final[tuple[Protocol, ...]] = ("http/protobuf", "grpc")
 # 127.0.0.1 rather than localhost, which some resolvers try over IPv6 first, where nobody listens.
@@ -49,6 +49,7 @@ class Settings:
         resource: Attributes of the service, merged over OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME.
         traces: Where spans go.
         logs: Where inference logs and feedback go.
+        metrics: Where metrics go, if the application has any.
         headers: Sent with every export, over those of OTEL_EXPORTER_OTLP_HEADERS; kept out of `repr`.
         set_global: Whether the providers become OpenTelemetry's global ones.
         sample: Whether the host chose a sampler by OTEL_TRACES_SAMPLER; otherwise every call is kept.
@@ -57,6 +58,7 @@ class Settings:
     resource: tuple[tuple[str, values.Value], ...]
     traces: Destination
     logs: Destination
+    metrics: Destination
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     set_global: bool
     sample: bool
@@ -83,6 +85,7 @@ def resolve(
         resource=_resource(service_name, service_version, environment, resource_attributes),
         traces=_destination("traces", endpoint, protocol, environ),
         logs=_destination("logs", endpoint, protocol, environ),
+        metrics=_destination("metrics", endpoint, protocol, environ),
         headers=_headers(headers),
         set_global=set_global,
         sample=bool(environ.get("OTEL_TRACES_SAMPLER")),
@@ -140,7 +143,7 @@ def _destination(signal: Signal, endpoint: str | None, protocol: str | None, env
 def _without_path(url: str) -> str:
     """The base URL, also when somebody gave the URL of one signal."""
     base = url.rstrip("/")
-    for signal in ("traces", "logs"):
+    for signal in ("traces", "logs", "metrics"):
         base = base.removesuffix(f"/v1/{signal}")
     return base
 

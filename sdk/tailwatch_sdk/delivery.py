@@ -23,6 +23,7 @@ _EXPORTER_LOGGERS: Final = (
     "opentelemetry.exporter.otlp.proto.common._internal",
     "opentelemetry.exporter.otlp.proto.grpc.exporter",
     "opentelemetry.exporter.otlp.proto.http._log_exporter",
+    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
 )
 
@@ -30,7 +31,7 @@ _EXPORTER_LOGGERS: Final = (
 class Exporter(Protocol):
     """What every stock exporter has, whatever its signal."""
 
-    def export(self, batch: Sequence[Any], /) -> Any:
+    def export(self, batch: Any, /) -> Any:
         """Send a batch; the result's name is SUCCESS or FAILURE."""
 
     def shutdown(self) -> None:
@@ -62,7 +63,7 @@ class Delivery:
     """Sends the batches of one signal.
 
     Args:
-        what: `Spans` or `Inference logs`, the subject of notices.
+        what: `Spans`, `Inference logs` or `Metrics`, the subject of notices.
         where: The destination, without credentials.
         build: Makes the stock exporter; called again in a forked child, because two processes that share a kept-alive
             connection would mix their requests on it.
@@ -86,6 +87,10 @@ class Delivery:
 
     def send(self, batch: Sequence[Any]) -> bool:
         """Export a batch, waiting for the exporter's retries; False if it is lost. Never raises."""
+        return self.send_whole(batch, len(batch))
+
+    def send_whole(self, batch: Any, size: int) -> bool:
+        """The same for what the exporter takes as a whole, of which ``size`` would be lost."""
         if self._closed:
             return False
         if self._pid != os.getpid():
@@ -98,7 +103,7 @@ class Delivery:
             delivered, _hush.local.reason = False, f"{type(problem).__name__}: {problem}"
         finally:
             _hush.local.exporting = False
-        self._account(len(batch), delivered, _hush.local.reason)
+        self._account(size, delivered, _hush.local.reason)
         return delivered
 
     def close(self) -> None:

@@ -80,6 +80,20 @@ def log_delivery(destination: Destination, headers: dict[str, str]) -> Delivery:
     return Delivery("Inference logs", destination.shown, _build(exporter, destination, headers))
 
 
+def metric_delivery(destination: Destination, headers: dict[str, str]) -> Delivery:
+    """The way of metrics.
+
+    Raises:
+        ConfigurationError: gRPC is asked for and its extra is not installed.
+    """
+    from opentelemetry.exporter.otlp.proto.http import metric_exporter as http  # noqa: PLC0415  # few have metrics
+
+    exporter: Callable[..., Any] = http.OTLPMetricExporter
+    if destination.protocol == "grpc":
+        exporter = _grpc("metric_exporter", "OTLPMetricExporter")
+    return Delivery("Metrics", destination.shown, _build(exporter, destination, headers))
+
+
 def _build(exporter: Callable[..., Any], destination: Destination, headers: dict[str, str]) -> Callable[[], Exporter]:
     # None, not {}: the gRPC exporter reads OTEL_EXPORTER_OTLP_HEADERS only when it is given none.
     return lambda: cast("Exporter", exporter(endpoint=destination.url, headers=headers or None))

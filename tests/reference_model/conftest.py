@@ -39,7 +39,7 @@ def running() -> Iterator[Running]:
     telemetry = OtlpReceiver()
     command = [sys.executable, "-m", "reference_model", "serve", "--port", "0", "--otlp", telemetry.url]
     # The exporters send every 0.2 s instead of every few seconds, so that tests need not wait for spans.
-    quick = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BLRP_SCHEDULE_DELAY": "200"}
+    quick = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BLRP_SCHEDULE_DELAY": "200", "OTEL_METRIC_EXPORT_INTERVAL": "50"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | quick)
     try:
         assert process.stdout is not None

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
@@ -43,6 +44,8 @@ class OtlpReceiver:
     def __init__(self) -> None:
         self.spans: list[Record] = []
         self.logs: list[Record] = []
+        self.gauges: dict[tuple[str, str], int] = {}
+        """Last values by metric and queue."""
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -83,7 +86,20 @@ class OtlpReceiver:
                     for log in (entry for scope in group.scope_logs for entry in scope.log_records):
                         ids = log.trace_id.hex(), log.span_id.hex()
                         self.logs.append(Record(log.event_name, *ids, _attributes(log.attributes), resource))
+            elif path == "/v1/metrics":
+                self._take_gauges(ExportMetricsServiceRequest.FromString(body))
             self._changed.notify_all()
+
+    def _take_gauges(self, request: ExportMetricsServiceRequest) -> None:
+        scopes = [scope for sent in request.resource_metrics for scope in sent.scope_metrics]
+        for metric in (metric for scope in scopes for metric in scope.metrics):
+            for point in metric.gauge.data_points:
+                self.gauges[metric.name, _attributes(point.attributes)["queue"]] = point.as_int
+
+    def wait_for_gauges(self, wanted: Callable[[dict[tuple[str, str], int]], bool]) -> dict[tuple[str, str], int]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: wanted(self.gauges), timeout=30), f"no such gauges: {self.gauges}"
+            return dict(self.gauges)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self

@@ -138,3 +138,19 @@ def test_a_shadow_version_answers_a_copy_that_nobody_sees(service: Running) -> N
 
     assert service.telemetry.wait_for_span(copied).attributes["tailwatch.shadow"] is True
     service.client.post("/admin/rollback", json={"model": model}).raise_for_status()
+
+
+def test_gauges_say_how_full_the_queues_are_and_empty_they_are_in_the_end(running: Running) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        answers = [pool.submit(running.chat, f"Count to {i}.", max_tokens=40) for i in range(12)]
+        seen = running.telemetry.wait_for_gauges(
+            lambda gauges: gauges.get(("tailwatch.requests.running", "generation"), 0) > 1
+        )
+        assert seen["tailwatch.batch.size", "generation"] >= 1
+        assert all(answer.result().status_code == 200 for answer in answers)
+    names = ("tailwatch.queue.depth", "tailwatch.requests.running")
+    running.telemetry.wait_for_gauges(
+        lambda gauges: all(gauges[name, queue] == 0 for name in names for queue in ("generation", "encoding"))
+    )
+    running.classify("A cat sat on the mat.").raise_for_status()
+    running.telemetry.wait_for_gauges(lambda gauges: gauges["tailwatch.batch.size", "encoding"] >= 1)

@@ -11,6 +11,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
 )
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -48,6 +52,7 @@ class Receiver:
     port: int = 0
     spans: list[Record] = field(default_factory=list)
     logs: list[Record] = field(default_factory=list)
+    gauges: dict[str, float] = field(default_factory=dict)
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     answers: deque[tuple[int, dict[str, str]]] = field(default_factory=deque)
@@ -89,6 +94,11 @@ class Receiver:
                         for span in scope.spans
                     ]
             return ExportTraceServiceResponse().SerializeToString()
+        if path == "/v1/metrics":
+            for sent in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+                for metric in (metric for scope in sent.scope_metrics for metric in scope.metrics):
+                    self.gauges[metric.name] = metric.gauge.data_points[0].as_int
+            return ExportMetricsServiceResponse().SerializeToString()
         assert path == "/v1/logs", path
         logs = ExportLogsServiceRequest.FromString(body)
         for resource in logs.resource_logs:
