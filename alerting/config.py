@@ -26,15 +26,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from alerting.config_models import AlertingModel, ReceiverModel, RouteModel, SlackModel, WebhookModel
+from alerting.config_models import AlertingModel, RouteModel
 from alerting.config_problems import sentences
+from alerting.config_receivers import receivers_of, reference
 from alerting.inhibition import InhibitRule
 from alerting.mirror import AlertmanagerTarget
 from alerting.receivers.protocol import Receiver
-from alerting.receivers.slack import SlackReceiver
-from alerting.receivers.webhook import WebhookReceiver
 from alerting.routing import GroupTiming, Route
-from alerting.secret_references import SecretReference
 from alerting.state import AlertTiming
 from alerting.time_intervals import NamedIntervals
 from telemetry.errors import ConfigError
@@ -83,7 +81,7 @@ def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: s
         model = AlertingModel.model_validate(dict(document or {}))
     except ValidationError as error:
         raise ConfigError("\n".join(sentences(error, where))) from None
-    receivers = tuple(receiver for entry in model.receivers for receiver in _receivers(entry, folder))
+    receivers = tuple(receiver for entry in model.receivers for receiver in receivers_of(entry, folder))
     return AlertingConfig(
         receivers=receivers,
         route=_root(model),
@@ -91,7 +89,7 @@ def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: s
             InhibitRule(rule.source_matchers, rule.target_matchers, rule.equal) for rule in model.inhibit_rules
         ),
         alertmanagers=tuple(
-            AlertmanagerTarget(one.url, _reference(one.bearer_token_env, one.bearer_token_file, folder))
+            AlertmanagerTarget(one.url, reference(one.bearer_token_env, one.bearer_token_file, folder))
             for one in model.alertmanagers
         ),
         timing=AlertTiming(model.pending_for, model.keep_firing_for, model.reopen_within, model.renotify_after),
@@ -112,34 +110,6 @@ def check_receivers(config: AlertingConfig) -> list[ConfigError]:
         except ConfigError as error:
             problems.append(ConfigError(error.what, where=name, remedy=error.remedy))
     return problems
-
-
-def _receivers(entry: ReceiverModel, folder: Path) -> list[Receiver]:
-    found: list[Receiver] = []
-    if entry.slack is not None:
-        found.append(_slack(entry, entry.slack, folder))
-    if entry.webhook is not None:
-        found.append(_webhook(entry, entry.webhook, folder))
-    return found
-
-
-def _slack(entry: ReceiverModel, slack: SlackModel, folder: Path) -> SlackReceiver:
-    url = _reference(slack.webhook_url_env, slack.webhook_url_file, folder)
-    assert url is not None, "the model demands one of the two"
-    return SlackReceiver(entry.name, url, slack.channel, entry.send_resolved)
-
-
-def _webhook(entry: ReceiverModel, webhook: WebhookModel, folder: Path) -> WebhookReceiver:
-    url = webhook.url or _reference(webhook.url_env, webhook.url_file, folder)
-    assert url is not None, "the model demands one of the three"
-    secret = _reference(webhook.secret_env, webhook.secret_file, folder)
-    return WebhookReceiver(entry.name, url, secret, webhook.format, entry.send_resolved)
-
-
-def _reference(env: str | None, file: str | None, folder: Path) -> SecretReference | None:
-    if env is not None:
-        return SecretReference("env", env)
-    return SecretReference("file", str(folder / file)) if file is not None else None
 
 
 def _root(model: AlertingModel) -> Route | None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Final, Self
-from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from alerting.config_strict import Name, Strict
+from alerting.config_receiver_models import AlertmanagerModel, ReceiverModel
+from alerting.config_strict import Strict, Text, check_url
 from alerting.config_times import TimeIntervalsModel
-from alerting.receivers.webhook import Format
 from telemetry.errors import DurationError, MatcherError
 from telemetry.matchers import Matchers, parse_matchers
 from telemetry.windows import NANOS, parse_duration
 
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*|\.\.\.")
-_SECRET_PARAMETER: Final = re.compile(r"(?i)token|secret|passw|signature|^sig$|api_?key|^key$|^auth")
-_SECRET_HOSTS: Final = ("hooks.slack.com", "discord.com", "webhook.office.com")
 _MAX_DEPTH: Final = 20
 _NO_DURATION: Final = "this is not a duration; write a number and a unit: 30s, 5m, 4h"
 
@@ -41,81 +38,6 @@ def _matchers(value: Any) -> Matchers:
 
 
 Duration = Annotated[int, BeforeValidator(_duration)]
-Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-
-
-class SlackModel(Strict):
-    """An incoming webhook; its URL is a secret."""
-
-    webhook_url_env: Variable | None = None
-    webhook_url_file: Text | None = None
-    channel: Text | None = None
-
-    @model_validator(mode="after")
-    def _one_url(self) -> Self:
-        _exactly_one(webhook_url_env=self.webhook_url_env, webhook_url_file=self.webhook_url_file)
-        return self
-
-
-class WebhookModel(Strict):
-    """A URL of the user's own."""
-
-    url: Text | None = None
-    url_env: Variable | None = None
-    url_file: Text | None = None
-    secret_env: Variable | None = None
-    secret_file: Text | None = None
-    format: Format = "alertmanager"
-
-    @field_validator("url")
-    @classmethod
-    def _open_url(cls, url: str | None) -> str | None:
-        if url is not None:
-            _check_url(url, "url_env or url_file")
-        return url
-
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        _exactly_one(url=self.url, url_env=self.url_env, url_file=self.url_file)
-        if self.secret_env is not None and self.secret_file is not None:
-            raise ValueError("secret_env and secret_file exclude each other; keep one")
-        return self
-
-
-class ReceiverModel(Strict):
-    """Somebody to tell, by one or both ways."""
-
-    name: Name
-    slack: SlackModel | None = None
-    webhook: WebhookModel | None = None
-    send_resolved: bool = True
-
-    @model_validator(mode="after")
-    def _some_way(self) -> Self:
-        if self.slack is None and self.webhook is None:
-            raise ValueError("this receiver has no way to be told; give it slack: or webhook:")
-        return self
-
-
-class AlertmanagerModel(Strict):
-    """An Alertmanager that is kept informed."""
-
-    url: Text
-    bearer_token_env: Variable | None = None
-    bearer_token_file: Text | None = None
-
-    @field_validator("url")
-    @classmethod
-    def _open_url(cls, url: str) -> str:
-        _check_url(url, None)
-        return url
-
-    @model_validator(mode="after")
-    def _one_token(self) -> Self:
-        if self.bearer_token_env is not None and self.bearer_token_file is not None:
-            raise ValueError("bearer_token_env and bearer_token_file exclude each other; keep one")
-        return self
 
 
 class RouteModel(Strict):
@@ -184,7 +106,7 @@ class AlertingModel(Strict):
     @classmethod
     def _plain_url(cls, url: str | None) -> str | None:
         if url is not None:
-            _check_url(url, None)
+            check_url(url, None)
         return url
 
     @model_validator(mode="after")
@@ -230,27 +152,3 @@ def _check_name(name: str, defined: frozenset[str], where: str, kind: str) -> No
     if name not in defined:
         known = ", ".join(sorted(defined)) or "none is defined"
         raise ValueError(f"{where} names {name[:100]!r}, which is no {kind} ({known}); define it or correct the name")
-
-
-def _exactly_one(**given: str | None) -> None:
-    if sum(value is not None for value in given.values()) != 1:
-        raise ValueError(f"exactly one of {', '.join(given)} is needed; write one of them")
-
-
-def _check_url(url: str, instead: str | None) -> None:
-    """Raise unless the URL can be called and holds no secret; the message does not repeat it."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port
-    except ValueError:
-        raise ValueError("this is not a URL; write http://HOST/PATH or https://HOST/PATH") from None
-    if parts.scheme not in ("http", "https") or not host or any(letter.isspace() for letter in url):
-        raise ValueError("this is not a URL; write http://HOST/PATH or https://HOST/PATH")
-    remedy = f"move the URL into the environment or a file and write {instead}" if instead else "leave them out"
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"this URL holds credentials, and secrets may not stand in this file; {remedy}")
-    if any(_SECRET_PARAMETER.search(name) for name, _value in parse_qsl(parts.query, keep_blank_values=True)):
-        raise ValueError(f"this URL holds a token, and secrets may not stand in this file; {remedy}")
-    if any(host == known or host.endswith(f".{known}") for known in _SECRET_HOSTS):
-        raise ValueError(f"a hook's URL is a secret, and secrets may not stand in this file; {remedy}")

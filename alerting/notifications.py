@@ -131,6 +131,7 @@ class Notification:
         runbook: name, title, first_step.
         external_url: where the dashboard is, without a slash at the end; empty when it is not configured.
         at: seconds since the epoch.
+        thread: what the receiver calls its first message of this group, once it has said so.
     """
 
     reason: Reason
@@ -145,6 +146,7 @@ class Notification:
     runbook: Mapping[str, str]
     external_url: str
     at: float
+    thread: str | None = None
 
     @property
     def withdrawn(self) -> bool:

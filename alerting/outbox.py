@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, insert, or_, select, update
 
@@ -121,8 +121,24 @@ def lease(connection: Connection, receiver: str, now_ns: int, lease_ns: int, sta
     connection.execute(
         update(outbox).where(outbox.c.id == row["id"]).values(attempts=attempt, leased_until_ns=now_ns + lease_ns)
     )
-    notification = Notification.from_json(row["body"])
+    notification = replace(Notification.from_json(row["body"]), thread=_thread(connection, row))
     return Leased(row["id"], row["incident"], receiver, row["idempotency_key"], attempt, notification)
+
+
+def _thread(connection: Connection, row: RowMapping) -> str | None:
+    """What the receiver called the first message of the row's group."""
+    query = (
+        select(outbox.c.handle)
+        .where(
+            outbox.c.incident == row["incident"],
+            outbox.c.receiver == row["receiver"],
+            outbox.c.group_key == row["group_key"],
+            outbox.c.handle.is_not(None),
+        )
+        .order_by(outbox.c.id)
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
 
 
 def _supersede(connection: Connection, receiver: str, now_ns: int, stale_ns: int) -> None:
@@ -170,7 +186,9 @@ def conclude(connection: Connection, leased: Leased, outcome: Outcome, now_ns: i
     mine = (outbox.c.id == leased.id, outbox.c.status == "pending")
     if outcome.kind == "delivered":
         changed = connection.execute(
-            update(outbox).where(*mine).values(status="delivered", concluded_ns=now_ns, last_error=None)
+            update(outbox)
+            .where(*mine)
+            .values(status="delivered", concluded_ns=now_ns, last_error=None, handle=outcome.handle)
         )
         if changed.rowcount:
             text = f"Told {leased.receiver} ({leased.notification.reason})"

@@ -25,11 +25,13 @@ class Outcome:
         kind: ``delivered``; ``transient``, worth another attempt; ``permanent``, never to succeed as it is.
         reason: for people, without secrets.
         retry_after_s: how long the receiver asks to be left alone, all of it.
+        handle: what the receiver calls the message; later ones of the group are told it.
     """
 
     kind: Literal["delivered", "transient", "permanent"]
     reason: str = ""
     retry_after_s: float | None = None
+    handle: str | None = None
 
 
 def judge(status: int, retry_after: str | None, answer: str, now_ns: int) -> Outcome:

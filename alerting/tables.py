@@ -113,13 +113,14 @@ outbox: Final = Table(
     Column("status", Text, nullable=False),
     Column("last_error", Text),
     Column("concluded_ns", BigInteger),
+    Column("handle", Text),
     UniqueConstraint("incident", "receiver", "group_key", "sequence", name="uq_outbox_sequence"),
     UniqueConstraint("idempotency_key", name="uq_outbox_idempotency_key"),
     Index("ix_outbox_status_receiver_due_ns", "status", "receiver", "due_ns"),
     sqlite_autoincrement=True,
 )
 """Notifications to deliver. ``receiver`` is a receiver's name and kind, ``oncall/slack``; ``status`` is ``pending``,
-``delivered``, ``failed`` or ``superseded``."""
+``delivered``, ``failed`` or ``superseded``; ``handle`` is what the receiver calls the message."""
 
 silences: Final = Table(
     "silences",

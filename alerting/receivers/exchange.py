@@ -17,6 +17,7 @@ from alerting.outcomes import Outcome, judge
 from alerting.receivers.http import Post
 
 _MAX_ANSWER: Final = 2048
+_MAX_BODY: Final = 1 << 20
 _USER_AGENT: Final = "tailwatch"
 
 
@@ -52,6 +53,8 @@ async def _send(request: Post, now_ns: int, deadline_s: float) -> Outcome:
         httpx.AsyncClient(verify=verify, timeout=deadline_s, follow_redirects=False) as client,
         client.stream("POST", request.url, content=request.body, headers=headers) as response,
     ):
+        if response.is_success and request.judge_success is not None:
+            return request.judge_success(await _body(response))
         # A 2xx says all there is to say; its body, perhaps slow or endless, is not waited for.
         answer = "" if response.is_success else await _beginning(response)
         return judge(response.status_code, response.headers.get("Retry-After"), answer, now_ns)
@@ -70,6 +73,16 @@ async def _beginning(response: httpx.Response) -> str:
         return "(its answer did not arrive in full)"
     text = b"".join(parts)[:_MAX_ANSWER].decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+async def _body(response: httpx.Response) -> bytes:
+    """The answer's body, as far as it is kept: the deadline bounds its time."""
+    body = b""
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > _MAX_BODY:
+            break
+    return body[:_MAX_BODY]
 
 
 def _describe(error: httpx.TransportError) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
@@ -20,11 +20,15 @@ _sending: ContextVar[bool] = ContextVar("sending a notification", default=False)
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A request to make; the URL may be a secret and is not shown."""
+    """A request to make; the URL may be a secret and is not shown.
+
+    ``judge_success`` reads the body of a 2xx answer, where the status does not say it all.
+    """
 
     url: str
     body: bytes
     headers: Mapping[str, str]
+    judge_success: Callable[[bytes], Outcome] | None = None
 
     def __repr__(self) -> str:
         return f"Post({len(self.body)} bytes)"

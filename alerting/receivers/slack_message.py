@@ -7,13 +7,12 @@ becomes a link.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from alerting.notifications import Notification
-from alerting.runbooks.markdown import number, percent, seconds, utc
-from alerting.texts import cut, flat
-from telemetry.findings import CAUSES
+from alerting.receivers.story import facts, footer, headline, story
+from alerting.texts import cut
 
 MAX_BLOCKS: Final = 50
 MAX_HEADER: Final = 150
@@ -24,7 +23,6 @@ MAX_URL: Final = 3000
 MAX_TOTAL: Final = 13_000
 """Characters in all texts of a message together."""
 
-_ROWS: Final = 4
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 Block = dict[str, Any]
@@ -35,11 +33,11 @@ def message(notification: Notification) -> dict[str, Any]:
     blocks = [
         _header(notification),
         _facts(notification),
-        *_sections(_story(notification)),
+        *_sections(notification),
         *_buttons(notification),
         _context(notification),
     ]
-    return {"text": _mrkdwn(_headline(notification), MAX_SECTION), "blocks": fit(blocks)}
+    return {"text": _mrkdwn(headline(notification), MAX_SECTION), "blocks": fit(blocks)}
 
 
 def fit(blocks: Sequence[Block]) -> list[Block]:
@@ -57,95 +55,21 @@ def _length(block: Block) -> int:
     return sum(len(text["text"]) if isinstance(text, dict) else len(str(text or "")) for text in texts)
 
 
-def _headline(notification: Notification) -> str:
-    incident = notification.incident
-    if notification.phase == "resolved":
-        mark = "⚪ Withdrawn" if notification.withdrawn else "✅ Resolved"
-    elif incident["severity"] == "page":
-        mark = "🔴 Page"
-    else:
-        mark = "🟠 Ticket"
-    return f"{mark} {incident['id']}: {flat(incident['title'])}"
-
-
 def _header(notification: Notification) -> Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": cut(_headline(notification), MAX_HEADER)}}
+    return {"type": "header", "text": {"type": "plain_text", "text": cut(headline(notification), MAX_HEADER)}}
 
 
 def _facts(notification: Notification) -> Block:
-    incident, evidence = notification.incident, notification.evidence
-    where = ", ".join(f"{name} = {value}" for name, value in sorted(incident["slice"].items()))
-    remaining = evidence["budget"].get("remaining")
-    facts = {
-        "Service": incident["service"],
-        "SLO": incident["slo"],
-        "Cause": CAUSES.get(incident["cause"], incident["cause"]),
-        "Where": where or "all of the traffic",
-        "Budget left": percent(remaining) if remaining is not None else "",
-        "Confidence": percent(evidence["confidence"]) if evidence["confidence"] is not None else "",
-        "Alerts": _alert_names(notification),
-    }
-    fields = [_text(f"*{name}*\n{_mrkdwn(flat(value), MAX_FIELD - 40)}") for name, value in facts.items() if value]
+    told = facts(notification).items()
+    fields = [_text(f"*{name}*\n{_mrkdwn(value, MAX_FIELD - 40)}") for name, value in told]
     return {"type": "section", "fields": fields[:MAX_FIELDS]}
 
 
-def _alert_names(notification: Notification) -> str:
-    names = list(dict.fromkeys(str(alert["name"]) for alert in notification.alerts))
-    more = len(names) - _ROWS
-    return ", ".join(names[:_ROWS]) + (f" and {more} more" if more > 0 else "")
-
-
-def _story(notification: Notification) -> Iterable[tuple[str, list[str]]]:
-    evidence = notification.evidence
-    yield "", [flat(evidence["summary"], 1000)]
-    step = notification.runbook.get("first_step")
-    if step and notification.phase == "firing":
-        yield f"Runbook: {notification.runbook['title']}. First step", [flat(step, 1000)]
-    yield "Where", [_attribution_row(row) for row in evidence["attribution"][:_ROWS]]
-    yield "Where the time goes", [_tail_row(row) for row in evidence["tail"][:_ROWS]]
-    yield "Drift", [_drift_row(row) for row in evidence["drift"][:_ROWS]]
-    yield "What changed", [flat(row.get("text") or _change(row)) for row in evidence["changes"][:_ROWS]]
-    yield "Burn rate", [_burn_row(row) for row in evidence["burn"][:_ROWS]]
-    yield "Examples", [_exemplar_row(row) for row in evidence["exemplars"][:_ROWS]]
-
-
-def _sections(story: Iterable[tuple[str, list[str]]]) -> Iterable[Block]:
-    for title, lines in story:
-        kept = [line for line in lines if line]
-        if not kept:
-            continue
-        text = _mrkdwn("\n".join(kept if len(kept) == 1 else [f"• {line}" for line in kept]), MAX_SECTION - 300)
-        heading = f"*{_mrkdwn(flat(title, 200), 280)}*\n" if title else ""
+def _sections(notification: Notification) -> Iterable[Block]:
+    for title, lines in story(notification):
+        text = _mrkdwn("\n".join(lines if len(lines) == 1 else [f"• {line}" for line in lines]), MAX_SECTION - 300)
+        heading = f"*{_mrkdwn(title, 280)}*\n" if title else ""
         yield {"type": "section", "text": _text(heading + text)}
-
-
-def _attribution_row(row: Mapping[str, Any]) -> str:
-    share = f"{percent(row.get('excess_share'))} of the excess"
-    counts = f"{number(row.get('bad'))} of {number(row.get('total'))} bad"
-    return flat(f"{row.get('dimension')} = {row.get('value')}: {counts}, {share}")
-
-
-def _tail_row(row: Mapping[str, Any]) -> str:
-    return flat(f"{row.get('part')}: {seconds(row.get('before_s'))} before, {seconds(row.get('after_s'))} now")
-
-
-def _drift_row(row: Mapping[str, Any]) -> str:
-    return flat(f"{row.get('field')}: effect {number(row.get('effect'))}, p = {number(row.get('p_value'))}")
-
-
-def _burn_row(row: Mapping[str, Any]) -> str:
-    windows = f"{row.get('long')} and {row.get('short')}"
-    burns = f"{number(row.get('long_burn'))}x and {number(row.get('short_burn'))}x"
-    return flat(f"{burns} over {windows}, alerts above {number(row.get('factor'))}x")
-
-
-def _exemplar_row(row: Mapping[str, Any]) -> str:
-    error = f", {row['error_type']}" if row.get("error_type") else ""
-    return flat(f"trace {row.get('trace_id')}: {seconds(row.get('duration_s'))}{error}")
-
-
-def _change(row: Mapping[str, Any]) -> str:
-    return f"{row.get('what')}: was {row.get('before')}, now {row.get('after')}"
 
 
 def _buttons(notification: Notification) -> Iterable[Block]:
@@ -166,11 +90,7 @@ def _button(label: str, url: str, action: str) -> Block:
 
 
 def _context(notification: Notification) -> Block:
-    since = utc(notification.incident["opened_at"])
-    said = {"reminder": "still firing", "updated": "more alerts have joined"}.get(
-        notification.reason, notification.reason
-    )
-    return {"type": "context", "elements": [_text(_mrkdwn(f"{said} · opened {since} · Tailwatch", 300))]}
+    return {"type": "context", "elements": [_text(_mrkdwn(footer(notification), 300))]}
 
 
 def _text(mrkdwn: str) -> Block:

@@ -116,6 +116,7 @@ def _create_notifications() -> None:
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("last_error", sa.Text),
         sa.Column("concluded_ns", sa.BigInteger),
+        sa.Column("handle", sa.Text),
         sa.UniqueConstraint("incident", "receiver", "group_key", "sequence", name="uq_outbox_sequence"),
         sa.UniqueConstraint("idempotency_key", name="uq_outbox_idempotency_key"),
         sqlite_autoincrement=True,

@@ -60,11 +60,15 @@ def drip(head: bytes, endless: bytes) -> Answer:
 
 
 class HookServer:
-    """Answers each request with the next of ``answers``, and with ``otherwise`` when there is none left."""
+    """Answers each request with the next of ``answers``, and with ``otherwise`` when there is none left.
+
+    ``speaks_first`` is its behaviour towards whoever connects, where a protocol wants the server to begin.
+    """
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.otherwise: Answer = status(200)
+        self.speaks_first: Answer | None = None
         self.requests: list[Request] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -101,6 +105,9 @@ class HookServer:
         with connection:
             connection.settimeout(5)
             try:
+                if self.speaks_first is not None:
+                    self.speaks_first(connection, self._closing)
+                    return
                 request = _read(connection)
                 with self._lock:
                     self.requests.append(request)

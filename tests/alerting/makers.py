@@ -110,3 +110,39 @@ def run(
         alerting.deliver(at(moment))
         moment += every
     return changed
+
+
+def notification(**changes: Any) -> Notification:
+    """A notification with something of everything, also of what must not be taken for markup."""
+    values = {
+        "reason": "opened",
+        "phase": "firing",
+        "receiver": "oncall",
+        "group_key": '{}/{severity="page"}:{incident="INC-7"}',
+        "group_labels": {"incident": "INC-7"},
+        "incident": {
+            "id": "INC-7", "title": "errors: <!channel> & all", "status": "open", "severity": "page",
+            "service": "chat", "slo": "errors", "cause": "slice-errors", "slice": {"tenant": "<@U1|x> *b*"},
+            "runbook": "slice-errors", "opened_at": 1_700_000_000.0, "acknowledged_at": None, "resolved_at": None,
+            "alerts": [],
+        },
+        "evidence": {
+            "summary": "Errors <http://evil|click>", "cause": "slice-errors", "confidence": 0.9, "slice": {},
+            "budget": {"remaining": 0.25, "objective": 0.99},
+            "burn": [{"long": "1h", "short": "5m", "factor": 14.4, "long_burn": 20.0, "short_burn": 31.0}],
+            "attribution": [{"dimension": "tenant", "value": "acme", "bad": 9, "total": 10, "excess_share": 0.97}],
+            "tail": [], "changes": [], "exemplars": [], "drift": [], "report": None,
+        },
+        "alerts": [
+            {
+                "name": "errors-burn", "labels": {"alertname": "errors-burn", "slo": "errors", "tenant": "<b>"},
+                "severity": "page", "state": "firing", "summary": "Errors burn", "fingerprint": "00ff00ff00ff00ff",
+                "starts_at": 1_699_999_990.5, "ends_at": None,
+            }
+        ],
+        "truncated": 0,
+        "runbook": {"name": "slice-errors", "title": "Errors in a slice", "first_step": "Open a request."},
+        "external_url": "https://tailwatch.example.com",
+        "at": 1_700_000_000.0,
+    }  # fmt: skip
+    return Notification(**{**values, **changes})

@@ -95,7 +95,7 @@ def routed(**settings):
 WRONG = [
     (slack(webhook_url=SECRET_URL), "slack.webhook_url: secrets may not stand in this file; write webhook_url_env"),
     (slack(webhook_url_env=SECRET_URL), "slack.webhook_url_env: this is not the name of an environment variable"),
-    (slack(webhook_url_env="A", webhook_url_file="b"), "exactly one of webhook_url_env, webhook_url_file is needed"),
+    (slack(webhook_url_env="A", webhook_url_file="b"), "exactly one of webhook_url_env, webhook_url_file"),
     (slack(), "exactly one of"),
     (webhook(url=SECRET_URL), "webhook.url: a hook's URL is a secret, and secrets may not stand in this file"),
     (webhook(url="https://u:s3cr3t@x/y"), "this URL holds credentials"),

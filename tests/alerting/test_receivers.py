@@ -13,52 +13,20 @@ from hypothesis import strategies as st
 from alerting.notifications import Notification
 from alerting.outcomes import Backoff, judge, parse_retry_after
 from alerting.receivers import alertmanager
+from alerting.receivers.pagerduty import PagerDutyReceiver
 from alerting.receivers.signature import sign, verify
 from alerting.receivers.slack import SlackReceiver
 from alerting.receivers.slack_message import MAX_BLOCKS, MAX_TOTAL, fit, message
+from alerting.receivers.teams import TeamsReceiver
+from alerting.receivers.templated import TemplatedReceiver
 from alerting.receivers.webhook import WebhookReceiver
 from alerting.secret_references import SecretReference
 from telemetry.errors import ConfigError
 from tests.alerting.hook_server import drip, raw, silence, status
-from tests.alerting.makers import T0
+from tests.alerting.makers import T0, notification
 
 KEY = "0123456789abcdef"
 SECRET = "a secret of the tests"
-
-
-def notification(**changes):
-    values = {
-        "reason": "opened",
-        "phase": "firing",
-        "receiver": "oncall",
-        "group_key": '{}/{severity="page"}:{incident="INC-7"}',
-        "group_labels": {"incident": "INC-7"},
-        "incident": {
-            "id": "INC-7", "title": "errors: <!channel> & all", "status": "open", "severity": "page",
-            "service": "chat", "slo": "errors", "cause": "slice-errors", "slice": {"tenant": "<@U1|x> *b*"},
-            "runbook": "slice-errors", "opened_at": 1_700_000_000.0, "acknowledged_at": None, "resolved_at": None,
-            "alerts": [],
-        },
-        "evidence": {
-            "summary": "Errors <http://evil|click>", "cause": "slice-errors", "confidence": 0.9, "slice": {},
-            "budget": {"remaining": 0.25, "objective": 0.99},
-            "burn": [{"long": "1h", "short": "5m", "factor": 14.4, "long_burn": 20.0, "short_burn": 31.0}],
-            "attribution": [{"dimension": "tenant", "value": "acme", "bad": 9, "total": 10, "excess_share": 0.97}],
-            "tail": [], "changes": [], "exemplars": [], "drift": [], "report": None,
-        },
-        "alerts": [
-            {
-                "name": "errors-burn", "labels": {"alertname": "errors-burn", "slo": "errors", "tenant": "<b>"},
-                "severity": "page", "state": "firing", "summary": "Errors burn", "fingerprint": "00ff00ff00ff00ff",
-                "starts_at": 1_699_999_990.5, "ends_at": None,
-            }
-        ],
-        "truncated": 0,
-        "runbook": {"name": "slice-errors", "title": "Errors in a slice", "first_step": "Open a request."},
-        "external_url": "https://tailwatch.example.com",
-        "at": 1_700_000_000.0,
-    }  # fmt: skip
-    return Notification(**{**values, **changes})
 
 
 def slack(url, monkeypatch, deadline_s):
@@ -75,7 +43,21 @@ def rich_webhook(url, monkeypatch, deadline_s):
     return WebhookReceiver("oncall", url, format="tailwatch", deadline_s=deadline_s)
 
 
-RECEIVERS = [slack, webhook, rich_webhook]
+def pagerduty(url, monkeypatch, deadline_s):
+    monkeypatch.setenv("TEST_KEY", "k" * 32)
+    return PagerDutyReceiver("oncall", SecretReference("env", "TEST_KEY"), url, deadline_s=deadline_s)
+
+
+def teams(url, monkeypatch, deadline_s):
+    monkeypatch.setenv("TEST_HOOK", url)
+    return TeamsReceiver("oncall", SecretReference("env", "TEST_HOOK"), deadline_s=deadline_s)
+
+
+def templated(url, monkeypatch, deadline_s):
+    return TemplatedReceiver("oncall", url, '{"text": {{ headline | tojson }}}', deadline_s=deadline_s)
+
+
+RECEIVERS = [slack, webhook, rich_webhook, pagerduty, teams, templated]
 """Whoever adds a receiver adds it here, and has it checked."""
 
 

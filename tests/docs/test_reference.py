@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from alerting.config_models import AlertingModel, ReceiverModel, RouteModel, SlackModel, WebhookModel
+from alerting import config_receiver_models
+from alerting.config_models import AlertingModel, RouteModel
+from alerting.config_strict import Strict
 from alerting.routing import GroupTiming
 from alerting.runbooks.library import RunbookLibrary
 from alerting.runbooks.rendering import _ENVIRONMENT, _context
@@ -101,11 +103,14 @@ def test_keys_of_a_route_are_documented_with_their_defaults() -> None:
         assert table[name] == f"`{format_duration(getattr(timing, f'{name}_ns'))}`"
 
 
-@pytest.mark.parametrize("model", [ReceiverModel, SlackModel, WebhookModel])
+RECEIVER_MODELS = [model for model in Strict.__subclasses__() if model.__module__ == config_receiver_models.__name__]
+
+
+@pytest.mark.parametrize("model", RECEIVER_MODELS, ids=lambda model: model.__name__)
 def test_keys_of_receivers_are_documented(model: Any) -> None:
     part = ALERTING_PAGE.partition("## Receivers and routes")[2].partition("**Routes**")[0]
-    documented = {name.rstrip(":") for name in codes(part)}
-    assert model.model_fields.keys() <= documented
+    documented = {name.partition(":")[0] for name in codes(part)}
+    assert {field.alias or name for name, field in model.model_fields.items()} <= documented
 
 
 def test_every_cause_has_a_runbook_and_every_shipped_runbook_a_cause() -> None:

@@ -1,0 +1,118 @@
+"""Any HTTP service, told with a body of the user's own template: Discord, ntfy, Opsgenie, a chat of one's own.
+
+A template sees what Tailwatch's own webhook format holds (``incident``, ``evidence``, ``alerts``, ``reason``,
+``status``, ``runbook``, ``incident_url``, ``receiver``, ``at``), and besides ``headline``, ``facts`` and ``story``. It
+runs in a sandbox; in JSON write values as ``{{ headline | tojson }}``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from jinja2 import StrictUndefined, Template
+from jinja2.exceptions import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from alerting.notifications import Notification
+from alerting.outcomes import Outcome
+from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
+from alerting.receivers.story import facts, headline, story
+from alerting.receivers.webhook import tailwatch
+from alerting.secret_references import SecretReference
+from alerting.texts import cut
+from telemetry.errors import ConfigError
+
+MAX_BODY: Final = 256 * 1024
+# What is rendered is not HTML; whoever writes JSON has `tojson`.
+_ENVIRONMENT: Final = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatedReceiver:
+    """Posts what a template makes of a notification.
+
+    Attributes:
+        url: where to, perhaps a secret.
+        body: the template.
+        content_type: what it makes; JSON is checked before it is sent.
+        headers: further ones, without secrets.
+        token: sent as a bearer's.
+    """
+
+    name: str
+    url: str | SecretReference
+    body: str
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    token: SecretReference | None = None
+    send_resolved: bool = True
+    deadline_s: float = DEADLINE_S
+
+    @property
+    def id(self) -> str:
+        """Unique: the name and the kind."""
+        return f"{self.name}/template"
+
+    def check(self) -> None:
+        """Raise unless the secrets are there.
+
+        Raises:
+            ConfigError: one is missing.
+        """
+        for secret in (self.url, self.token):
+            if isinstance(secret, SecretReference):
+                secret.read()
+
+    def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
+        """Tell it once."""
+        headers = {"Content-Type": self.content_type, IDEMPOTENCY_HEADER: idempotency_key, **self.headers}
+        try:
+            url = self.url.read() if isinstance(self.url, SecretReference) else self.url
+            if self.token is not None:
+                headers["Authorization"] = f"Bearer {self.token.read()}"
+        except ConfigError as error:
+            return Outcome("transient", error.what)
+        try:
+            body = render(self.body, notification)
+            if "json" in self.content_type:
+                json.loads(body)
+        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+            return Outcome("permanent", cut(f"its template failed: {type(error).__name__}: {error}", 300))
+        return post(Post(url, body.encode(), headers), now_ns, self.deadline_s)
+
+
+def check_template(text: str) -> None:
+    """Raise unless the text is a template.
+
+    Raises:
+        ValueError: where it is none.
+    """
+    try:
+        _template(text)
+    except TemplateError as error:
+        raise ValueError(f"this is not a template: {error}; see Jinja's documentation") from None
+
+
+def render(text: str, notification: Notification) -> str:
+    """What the template makes of the notification.
+
+    Raises:
+        TemplateError: the template asks for what is not there.
+        ValueError: it makes too much.
+    """
+    sections = [{"title": title, "lines": lines} for title, lines in story(notification)]
+    made = _template(text).render(
+        tailwatch(notification) | {"headline": headline(notification), "facts": facts(notification), "story": sections}
+    )
+    if len(made) > MAX_BODY:
+        raise ValueError(f"it makes more than {MAX_BODY:,} characters")
+    return made
+
+
+@lru_cache(maxsize=64)
+def _template(text: str) -> Template:
+    return _ENVIRONMENT.from_string(text)
