@@ -96,8 +96,9 @@ def test_a_budget_of_less_than_one_event_names_what_the_traffic_supports() -> No
     found = findings(slo_of("    alert: none\n", objective="99.9%"), quiet(84))
     assert found == [
         (
-            "warning slos.yaml:6: a.objective: at the traffic in the last 7d, about 360 events a window, the budget is 0.36"
-            " events: a single bad one spends more than all of it (it takes an objective of 99.5 % or a window of 84d)"
+            "warning slos.yaml:6: a.objective: at the traffic in the last 7d, about 360 events a window, the budget is"
+            " 0.36 events: a single bad one spends more than all of it (it takes an objective of 99.5 % or a window of"
+            " 84d)"
         )
     ]
     grouped = replace(quiet(84), groups={'{"model":"a"}': (80, 80), '{"model":"b"}': (4, 4)}, having={"model": 9})
