@@ -113,7 +113,8 @@ def _reference(document: dict[str, object]) -> FixedReference:
 
 def _sliced(engine: Engine) -> dict[str, Slo]:
     """SLOs whose slices of time are judged by distributions, by the rule that gathers them."""
-    return {rule.id: slo for slo in engine.slos.slos for rule in compile_rules(slo) if rule.distributions}
+    sliced = (slo for slo in engine.slos.slos if slo.sli.slice_ns is not None)
+    return {rule.id: slo for slo in sliced for rule in compile_rules(slo) if rule.distributions}
 
 
 def _unjudged(

@@ -26,6 +26,7 @@ from storage.metric_upkeep import compact_points, forget_points
 from storage.retention import RetentionPolicy
 from tailwatch.catalogue import Catalogue
 from tailwatch.diagnoser import Diagnoser
+from tailwatch.estimates import Estimates
 from tailwatch.evaluator import Evaluator
 from tailwatch.labels import Labels
 from tailwatch.membership import Membership
@@ -49,6 +50,7 @@ _DELIVERERS = 4
 """Passes over the outbox at once: one that waits for a slow receiver must not hold up the others."""
 _REPORTS_NS = 5 * NANOS
 _LABELS_NS = 5 * NANOS
+_ESTIMATES_NS = 60 * NANOS
 _COMPACTION_NS = 60 * NANOS
 _RETENTION_NS = 600 * NANOS
 _DIGESTS_NS = 2 * 86400 * NANOS
@@ -74,6 +76,7 @@ class Service:
         self._diagnoser = Diagnoser(store.database, store.catalogue.slos)
         self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
         self._labels = Labels(store.database, lambda: self.intake.pipeline.rules, store.pipeline.guard)
+        self.estimates = Estimates(store.database, lambda: self.reloader.catalogue.slos)
         self.reports = DriftReports(settings.data_dir / "reports", settings.url, store.catalogue.slos, self.alerting)
         self.reloader = Reloader(
             settings, store.catalogue, reread=partial(load_settings, config) if config else lambda: settings,
@@ -174,6 +177,7 @@ class Service:
             Job(_EVALUATION, self.settings.evaluation_interval, self.evaluator.step),
             Job(_DELIVERY, _DELIVERY_NS, self.alerting.deliver, overlapping=_DELIVERERS),
             Job("drift reports", _REPORTS_NS, self.reports.step),
+            Job("estimates", _ESTIMATES_NS, self.estimates.step),
             Job("labels", _LABELS_NS, self._count_labels),
             Job("scraping", NANOS, self.scraping.step),
             Job("heartbeat", HEARTBEAT_NS, self.membership.step),

@@ -121,6 +121,7 @@ def _slo(ctx: Context, document: Mapping[str, Any]) -> dict[str, Any]:
     """The status with how many of the window's events are counted in no group of their own."""
     events = sum(group["total"] for group in document["groups"] if is_overflow(group["group"]))
     limit = ctx.service.settings.max_groups
+    document = ctx.service.estimates.shown_in(dict(document))
     return {**document, "overflow": {"events": events, "limit": limit} if events else None}
 
 

@@ -77,6 +77,7 @@ def _collector(ctx: Context) -> dict[str, Any]:
     return {
         "counters": _counters(counters),
         "rates": service.rates.document(),
+        "labels": dict(service.estimates.labels),
         "decoder": _decoder(),
         "queue": {"held_bytes": counters.held_bytes, "capacity_bytes": service.queue_bytes},
         "rejected": [
