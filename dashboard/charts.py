@@ -95,6 +95,15 @@ def sli(frame: pd.DataFrame, objective: float) -> alt.LayerChart:
     return _finish([line, _rule(objective, palette.EXHAUSTED), *_hover(frame, fields)])
 
 
+def spent(frame: pd.DataFrame) -> alt.LayerChart:
+    """Money that went within each step."""
+    y = _y("total", "format(datum.value, '$,.3~r')", zero=True)
+    line = alt.Chart(frame).mark_area(
+        color=palette.ACCENT, opacity=0.24, line={"color": palette.ACCENT}, interpolate="step-after"
+    )  # fmt: skip
+    return _finish([line.encode(x=_x(), y=y), *_hover(frame, [("total", "Spent", "$,.4~r")])])
+
+
 def burn(frame: pd.DataFrame, thresholds: Sequence[tuple[float, str]]) -> alt.LayerChart:
     """Burn rate of each step, with the policy's factors that lie within reach of the curve."""
     top = max([1.0, *frame["burn"].dropna()]) * 1.12

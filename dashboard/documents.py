@@ -109,14 +109,17 @@ class SloPeriod(Document):
 
 
 class Slo(Document):
-    """An SLO with all its budgets; `window_s` is nominal where there is a `period`."""
+    """An SLO with all its budgets; `window_s` is nominal where there is a `period`.
+
+    `objective` is null where the budget is an amount of money: a group's `total` then, of which `good` is left.
+    """
 
     name: str
     service: str = ""
     owner: str | None = None
     description: str | None = None
     kind: str = ""
-    objective: float
+    objective: float | None = None
     window_s: float | None = None
     period: SloPeriod | None = None
     budgeting: str = ""

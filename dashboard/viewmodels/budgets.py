@@ -101,8 +101,6 @@ def choose_group(slo: Slo, wanted: str | None) -> SloGroup | None:
 def tiles(slo: Slo, group: SloGroup, now: float) -> list[Tile]:
     """The figures at the top of an SLO's page."""
     remaining = group.budget_remaining
-    bad = group.total - group.good
-    allowed = (1 - slo.objective) * group.total
     budget_tone = overview.budget_cell(group).tone
     hour = group.burn.get("1h")
     firing = ", ".join(sorted({alert.severity or alert.name for alert in group.alerts}))
@@ -115,10 +113,40 @@ def tiles(slo: Slo, group: SloGroup, now: float) -> list[Tile]:
             states.STATE_TONES[group.state],
         ),
         Tile("Budget remaining", formats.percent(remaining), f"of {span(slo)}", budget_tone),
-        Tile("SLI", formats.ratio(group.sli), f"objective {formats.ratio(slo.objective)}"),
+        *(
+            []
+            if slo.objective is None
+            else [Tile("SLI", formats.ratio(group.sli), f"objective {overview.promise(slo, group)}")]
+        ),
         Tile("Burn, 1 h", formats.burn(hour), _lasts(hour, remaining, slo, now), overview.burn_tone(hour)),
-        Tile("Bad events", formats.count(bad), f"{formats.count(allowed)} of {formats.count(group.total)} allowed"),
+        _unkept(slo, group),
+        *_estimated(group),
     ]
+
+
+def _unkept(slo: Slo, group: SloGroup) -> Tile:
+    """What was bad of what, or spent of what."""
+    unkept = group.total - group.good
+    if slo.objective is None:
+        unpriced = group.detail.get("unpriced")
+        rest = f", and {formats.count(unpriced)} requests without a price" if unpriced else ""
+        return Tile("Spent", formats.money(unkept), f"of {overview.promise(slo, group)}{rest}")
+    allowed = (1 - slo.objective) * group.total
+    return Tile(
+        "Bad events", formats.count(unkept), f"{formats.count(allowed)} of {formats.count(group.total)} allowed"
+    )
+
+
+def _estimated(group: SloGroup) -> list[Tile]:
+    """What confidence says of predictions that have no label: apart, since it is no measurement."""
+    found = group.detail.get("estimate")
+    if not isinstance(found, Mapping):
+        return []
+    about = f"{formats.count(found.get('predictions'))} predictions of the last {formats.seconds(found.get('over_s'))}"
+    if "unknown" in found:
+        return [Tile("Estimated accuracy", formats.ABSENT, str(found["unknown"]))]
+    within = f"{formats.percent(found.get('low'))} to {formats.percent(found.get('high'))}"
+    return [Tile("Estimated accuracy", formats.percent(found.get("accuracy")), f"{within}, {about}, not counted")]
 
 
 def span(slo: Slo) -> str:
@@ -132,8 +160,11 @@ def _lasts(rate: float | None, remaining: float | None, slo: Slo, now: float) ->
         return "of the last hour"
     if slo.period is None:
         return f"budget lasts {formats.seconds(remaining * slo.window_s / rate)} at this rate"
-    # A period's budget grows with its events, so only the burn beyond 1 eats into what is left of it.
-    left_s = remaining * (now - slo.period.start) / (rate - 1) if rate > 1 else float("inf")
+    if slo.objective is None:
+        left_s = remaining * (slo.period.end - slo.period.start) / rate
+    else:
+        # A period's budget grows with its events, so only the burn beyond 1 eats into what is left of it.
+        left_s = remaining * (now - slo.period.start) / (rate - 1) if rate > 1 else float("inf")
     if now + left_s >= slo.period.end:
         return f"budget lasts the {slo.period.calendar} at this rate"
     return f"budget lasts {formats.seconds(left_s)} at this rate"
@@ -156,7 +187,7 @@ def group_grid(slo: Slo) -> Grid:
 def definition(slo: Slo) -> list[tuple[str, str]]:
     """What the SLO demands, as (name, value)."""
     facts = [
-        ("Objective", f"{formats.ratio(slo.objective)} over {overview.window(slo)}"),
+        _demand(slo),
         ("Period", span(slo) if slo.period else ""),
         ("Budgeting", formats.words(slo.budgeting)),
         ("Kind", formats.words(slo.kind)),
@@ -168,6 +199,13 @@ def definition(slo: Slo) -> list[tuple[str, str]]:
         ("Revision", "" if slo.revision is None else str(slo.revision)),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _demand(slo: Slo) -> tuple[str, str]:
+    if slo.objective is not None:
+        return "Objective", f"{formats.ratio(slo.objective)} over {overview.window(slo)}"
+    money = overview.promise(slo, slo.groups[0] if slo.groups else None)
+    return "Budget", f"{money} over {overview.window(slo)}"
 
 
 def detail_facts(detail: Mapping[str, Any]) -> list[tuple[str, str]]:

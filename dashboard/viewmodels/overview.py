@@ -52,12 +52,27 @@ def budget_cell(group: SloGroup) -> Cell:
     )
 
 
+def promise(slo: Slo, group: SloGroup | None) -> str:
+    """What the SLO demands of a group: `99.5 %`, or `$500`."""
+    if slo.objective is not None:
+        return formats.ratio(slo.objective)
+    budget = None if group is None else group.detail.get("budget")
+    return formats.money(budget if isinstance(budget, int | float) else None)
+
+
+def kept(slo: Slo, group: SloGroup) -> str:
+    """How the promise is kept: the share that was good, or the money that was spent."""
+    if slo.objective is not None:
+        return formats.ratio(group.sli)
+    return f"{formats.money(group.total - group.good)} spent" if group.total else formats.ABSENT
+
+
 def number_cells(slo: Slo, group: SloGroup) -> list[Cell]:
     """State, objective, SLI, budget and burn of one budget."""
     return [
         states.state_cell(group.state),
-        Cell(formats.ratio(slo.objective), sort=slo.objective),
-        Cell(formats.ratio(group.sli), sort=group.sli),
+        Cell(promise(slo, group), sort=slo.objective),
+        Cell(kept(slo, group), sort=group.sli),
         budget_cell(group),
         *(
             Cell(formats.burn(rate), sort=rate, tone=burn_tone(rate))
@@ -87,7 +102,7 @@ def _slo_row(slo: Slo) -> Row:
     groups = states.worst_first(slo.groups)
     about = " · ".join(filter(None, (slo.service, formats.words(slo.kind), window(slo))))
     if not groups:
-        nothing = [Cell("No data", sort=0, tone="silent", kind="pill"), Cell(formats.ratio(slo.objective))]
+        nothing = [Cell("No data", sort=0, tone="silent", kind="pill"), Cell(promise(slo, None))]
         rest = [Cell(formats.ABSENT, sort=None) for _ in range(len(SLO_COLUMNS) - 3)]
         return Row(slo.name, [Cell(slo.name, sub=about), *nothing, *rest], place)
     grouped = len(groups) > 1

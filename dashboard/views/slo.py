@@ -103,13 +103,12 @@ def _history(slo: Slo, group: SloGroup, now: float) -> periods.Period:
     left, right = st.columns(2)
     step = f"per {formats.seconds(period.step)}"
     with left:
-        blank = frame["sli"].dropna().empty
-        page.chart(
-            "SLI",
-            None if blank else charts.sli(frame, slo.objective),
-            "sli",
-            f"{step}, objective {formats.ratio(slo.objective)}",
-        )
+        if slo.objective is None:
+            page.chart("Spent", None if frame["total"].dropna().empty else charts.spent(frame), "spent", step)
+        else:
+            blank = frame["sli"].dropna().empty
+            drawing = None if blank else charts.sli(frame, slo.objective)
+            page.chart("SLI", drawing, "sli", f"{step}, objective {formats.ratio(slo.objective)}")
     with right:
         thresholds = budgets.burn_thresholds(slo.window_s)
         page.chart("Burn rate", None if frame["burn"].dropna().empty else charts.burn(frame, thresholds), "burn", step)
