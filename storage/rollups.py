@@ -141,15 +141,21 @@ def load(
 
 
 def load_sli(
-    db: Database, rules: Sequence[str] | None, start_ns: int, end_ns: int, width_ns: int = BUCKET_NS
+    db: Database,
+    rules: Sequence[str] | None,
+    start_ns: int,
+    end_ns: int,
+    width_ns: int = BUCKET_NS,
+    *,
+    group: str | None = None,
 ) -> tuple[SliSeries, ...]:
-    """The counters alone, as :func:`load` gives them.
+    """The counters alone, as :func:`load` gives them; of one ``group`` or all.
 
     Raises:
         StorageError: the database cannot be used.
     """
     with db.read() as connection:
-        return tuple(_sli(connection, rules, start_ns, end_ns, width_ns))
+        return tuple(_sli(connection, rules, start_ns, end_ns, width_ns, group))
 
 
 def load_distributions(
@@ -205,11 +211,18 @@ def _within(
 
 
 def _sli(
-    connection: Connection, rules: Sequence[str] | None, start_ns: int, end_ns: int, width_ns: int
+    connection: Connection,
+    rules: Sequence[str] | None,
+    start_ns: int,
+    end_ns: int,
+    width_ns: int,
+    only_group: str | None = None,
 ) -> Iterator[SliSeries]:
     columns = sli_deltas.c
     bucket = (columns.bucket_ns - columns.bucket_ns % width_ns).label("bucket")
     for conditions in _within(sli_deltas, rules, start_ns, end_ns):
+        if only_group is not None:
+            conditions.append(columns.group_key == only_group)
         query = (
             select(
                 columns.rule, columns.group_key, bucket, func.max(columns.width_ns),

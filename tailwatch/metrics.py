@@ -224,6 +224,11 @@ def _slos(slos: SloDocuments) -> Iterator[Metric]:
         "Error rate over 1 - objective; 1 uses the budget up exactly.",
         labels=[*names, "window"],
     )
+    exhaustion = GaugeMetricFamily(
+        "tailwatch_slo_exhaustion_probability",
+        "Probability that the budget is exhausted before its window ends, as last forecast.",
+        labels=names,
+    )
     state = GaugeMetricFamily("tailwatch_slo_state", "1 for the state that holds.", labels=[*names, "state"])
     for slo in slos:
         if slo["objective"] is not None:
@@ -239,8 +244,11 @@ def _slos(slos: SloDocuments) -> Iterator[Metric]:
             for window, rate in group["burn"].items():
                 if rate is not None:
                     burn.add_metric([*key, window], rate)
+            forecast = group["forecast"]
+            if forecast is not None and forecast["enough_data"]:
+                exhaustion.add_metric(key, forecast["p_exhausted"])
             state.add_metric([*key, group["state"]], 1)
-    yield from (objective, sli, budget, events, burn, state)
+    yield from (objective, sli, budget, events, burn, exhaustion, state)
 
 
 def _slo_events(counts: Sequence[EventCount]) -> Iterator[Metric]:

@@ -16,7 +16,7 @@ from collector.intake import Intake
 from collector.limits import MIB
 from collector.skew import SourceClock
 from detectors.slo.exclusions import edges
-from detectors.slo.spec import Slo
+from detectors.slo.spec import Slo, SloSet
 from storage import corrections, retention
 from storage.block_merge import merge_blocks
 from storage.collectors import HEARTBEAT_NS
@@ -28,6 +28,7 @@ from tailwatch.catalogue import Catalogue
 from tailwatch.diagnoser import Diagnoser
 from tailwatch.estimates import Estimates
 from tailwatch.evaluator import Evaluator
+from tailwatch.forecasts import Forecasts
 from tailwatch.labels import Labels
 from tailwatch.membership import Membership
 from tailwatch.metrics import Sources, registry_of
@@ -51,6 +52,7 @@ _DELIVERERS = 4
 _REPORTS_NS = 5 * NANOS
 _LABELS_NS = 5 * NANOS
 _ESTIMATES_NS = 60 * NANOS
+_FORECASTS_NS = 5 * NANOS
 _COMPACTION_NS = 60 * NANOS
 _RETENTION_NS = 600 * NANOS
 _DIGESTS_NS = 2 * 86400 * NANOS
@@ -76,7 +78,8 @@ class Service:
         self._diagnoser = Diagnoser(store.database, store.catalogue.slos)
         self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
         self._labels = Labels(store.database, lambda: self.intake.pipeline.rules, store.pipeline.guard)
-        self.estimates = Estimates(store.database, lambda: self.reloader.catalogue.slos)
+        self.estimates = Estimates(store.database, lambda: self.slos)
+        self.forecasts = Forecasts(store.database, lambda: self.slos, self.evaluator.statuses)
         self.reports = DriftReports(settings.data_dir / "reports", settings.url, store.catalogue.slos, self.alerting)
         self.reloader = Reloader(
             settings, store.catalogue, reread=partial(load_settings, config) if config else lambda: settings,
@@ -91,9 +94,14 @@ class Service:
         """Where everything is kept."""
         return self._store.database
 
+    @property
+    def slos(self) -> SloSet:
+        """The SLOs in force."""
+        return self.reloader.catalogue.slos
+
     def slo(self, name: str) -> Slo | None:
         """The SLO of that name."""
-        return self.reloader.catalogue.slos.named(name)
+        return self.slos.named(name)
 
     def start(self) -> None:
         """Load history and begin to evaluate.
@@ -162,7 +170,7 @@ class Service:
                 decoder=lambda: PROTOBUF.state,
                 overflowed=self.overflowed,
                 sources=self.sources,
-                slos=lambda: list(self.evaluator.statuses().values()),
+                slos=lambda: [self.forecasts.beside(status) for status in self.evaluator.statuses().values()],
                 slo_events=self.evaluator.events.counts,
                 evaluations=self._evaluations,
                 open_incidents=self.alerting.unresolved,
@@ -178,6 +186,7 @@ class Service:
             Job(_DELIVERY, _DELIVERY_NS, self.alerting.deliver, overlapping=_DELIVERERS),
             Job("drift reports", _REPORTS_NS, self.reports.step),
             Job("estimates", _ESTIMATES_NS, self.estimates.step),
+            Job("forecasts", _FORECASTS_NS, self.forecasts.step),
             Job("labels", _LABELS_NS, self._count_labels),
             Job("scraping", NANOS, self.scraping.step),
             Job("heartbeat", HEARTBEAT_NS, self.membership.step),
@@ -227,7 +236,7 @@ class Service:
     def _splits(self) -> Splits:
         """Where counts must not be folded together: edges of calendar periods and of corrections."""
         in_force = corrections.load(self.database)
-        slos = self.reloader.catalogue.slos
+        slos = self.slos
         return lambda start_ns, end_ns: slos.splits(start_ns, end_ns) | {*edges(in_force, start_ns, end_ns)}
 
     def _retain(self, now_ns: int) -> None:

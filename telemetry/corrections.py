@@ -70,6 +70,12 @@ class NewCorrection:
             raise TailwatchError("the end is beyond the year 2096", where="end", remedy="give seconds since the epoch")
         return cls(start_ns, end_ns, names, parsed, told("author", author), told("reason", reason))
 
+    def about(self, slo: str, service: str) -> bool:
+        """Whether it may be about a budget of this SLO, as far as name and service tell."""
+        known = {"slo": slo, "service": service}
+        named = Matchers(tuple(item for item in self.matchers.items if item.name in known))
+        return (not self.slos or slo in self.slos) and named.accepts(known)
+
     def covers(self, slo: str, service: str, group: Mapping[str, str]) -> bool:
         """Whether it is about this budget."""
         if self.slos and slo not in self.slos:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from detectors.forecast.history import DAY_HOURS, Floats, Times, hourly
 from detectors.forecast.interval import COVERAGE, Interval
 from detectors.forecast.paths import LEAST_DAYS, PATHS, WEEK_DAYS, Paths, reach_ns, simulate
+from detectors.forecast.usual import against_usual
 from telemetry.windows import NANOS, format_duration
 
 LEAST_EVENTS: Final = 100
@@ -130,6 +131,7 @@ def forecast_budget(
     window_ns: int | None,
     period: tuple[int, int] | None,
     seed: str,
+    allowance: float | None = None,
     paths: int = PATHS,
 ) -> BudgetForecast | TooLittle:
     """The forecast of one budget.
@@ -141,6 +143,7 @@ def forecast_budget(
         window_ns: length of a rolling window; None for a calendar period.
         period: start and end of the running calendar period; None for a rolling window.
         seed: names of the SLO and group.
+        allowance: the budget where it is an amount; ``counts.bad`` is then what was spent, and a share means nothing.
         paths: how many courses are drawn.
     """
     known = counts.starts_ns <= now_ns
@@ -149,12 +152,16 @@ def forecast_budget(
     if history.days < LEAST_DAYS:
         return TooLittle(now_ns, f"a forecast needs {LEAST_DAYS} days of counts, and there are {_span(counts, now_ns)}")
     events = float(history.exposure.sum())
-    if events < LEAST_EVENTS:
+    if allowance is None and events < LEAST_EVENTS:
         return TooLittle(now_ns, f"a forecast needs {LEAST_EVENTS} events, and the history has {events:.0f}")
+    if allowance is not None:
+        if not history.consumed.any():
+            return TooLittle(now_ns, "nothing was spent in the history")
+        history = against_usual(history)
     window_end_ns = now_ns + window_ns if window_ns is not None else _end(period)
     horizon_ns = min(window_end_ns, now_ns + reach_ns(history))
     rng = np.random.default_rng(seed_of(seed, now_ns))
-    drawn = simulate(history, now_ns, horizon_ns, rng, least_dispersion=1, paths=paths)
+    drawn = simulate(history, now_ns, horizon_ns, rng, least_dispersion=1 if allowance is None else 0, paths=paths)
     start_ns = now_ns - window_ns if window_ns is not None else _start(period)
     total_now, bad_now = (_within(counts.starts_ns, part, start_ns) for part in (counts.total, counts.bad))
     total, bad = np.cumsum(drawn.exposure, axis=1), np.cumsum(drawn.consumed, axis=1)
@@ -168,8 +175,11 @@ def forecast_budget(
         # Of a period that the forecast does not reach the end of, the rest is taken to be as busy as what it reaches.
         beyond = (window_end_ns - horizon_ns) / max(horizon_ns - now_ns, 1)
         allowed = error_budget * (total[:, -1:] + beyond * (total[:, -1:] - total_now))
-    remaining = _remaining(bad, error_budget * total)
-    remaining_now = float(_remaining(np.asarray(bad_now), np.asarray(error_budget * total_now)))
+    shown, shown_now = error_budget * total, error_budget * total_now
+    if allowance is not None:
+        allowed, shown, shown_now = np.full((1, 1), allowance), np.full_like(bad, allowance), allowance
+    remaining = _remaining(bad, shown)
+    remaining_now = float(_remaining(np.asarray(bad_now), np.asarray(shown_now)))
     gone = bad >= np.maximum(allowed, 1e-300)
     out_now = remaining_now <= 0 if window_ns is not None else False
     times = np.full(paths, float(now_ns)) if out_now else _first(gone, drawn.ends_ns, now_ns)

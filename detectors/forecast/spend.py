@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from detectors.forecast.budget import TooLittle, seed_of
-from detectors.forecast.history import DAY_HOURS, HOUR_NS, Floats, Hourly, Times, hourly
+from detectors.forecast.history import DAY_HOURS, HOUR_NS, Floats, Times, hourly
 from detectors.forecast.interval import COVERAGE, Interval
-from detectors.forecast.paths import LEAST_DAYS, PATHS, WEEK_DAYS, reach_ns, simulate, weekdays
+from detectors.forecast.paths import LEAST_DAYS, PATHS, WEEK_DAYS, reach_ns, simulate
+from detectors.forecast.usual import against_usual
 from telemetry.windows import NANOS, format_duration
 
 
@@ -94,9 +95,7 @@ def forecast_spend(
         return TooLittle(now_ns, f"a forecast needs {LEAST_DAYS} days of costs, and there are {kept}")
     if not seen.consumed.any():
         return TooLittle(now_ns, "nothing was spent in the history")
-    usual = np.maximum(seen.consumed.mean(axis=0), 1e-3 * seen.consumed.mean())
-    busy = weekdays(seen.consumed.sum(axis=1))[(np.arange(seen.days) + 1) % 7]
-    history = Hourly(seen.end_ns, usual * busy[:, None], seen.consumed)
+    history = against_usual(seen)
     horizon_ns = min(end_ns, now_ns + reach_ns(history))
     rng = np.random.default_rng(seed_of(seed, now_ns))
     drawn = simulate(history, now_ns, horizon_ns, rng, least_dispersion=0, paths=paths)

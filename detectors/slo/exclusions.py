@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from detectors.slo.spec import Slo
 from telemetry.corrections import Correction
 from telemetry.deltas import SliDelta, group_labels
-from telemetry.matchers import Matchers
 from telemetry.windows import BUCKET_NS, bucket_start
 
 Times = NDArray[np.int64]
@@ -25,15 +24,7 @@ Times = NDArray[np.int64]
 
 def corrections_of(slo: Slo, corrections: Iterable[Correction]) -> tuple[Correction, ...]:
     """The active corrections that may be about a group of ``slo``."""
-    return tuple(one for one in corrections if one.active and _may_cover(one, slo))
-
-
-def _may_cover(correction: Correction, slo: Slo) -> bool:
-    asked = correction.asked
-    if asked.slos and slo.name not in asked.slos:
-        return False
-    known = {"slo": slo.name, "service": slo.service}
-    return Matchers(tuple(item for item in asked.matchers.items if item.name in known)).accepts(known)
+    return tuple(one for one in corrections if one.active and one.asked.about(slo.name, slo.service))
 
 
 class Exclusions:

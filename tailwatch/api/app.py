@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 import tailwatch
 from collector.http import Otlp
-from tailwatch.api import config, health, incidents, metrics, series, slos, status, traces
+from tailwatch.api import config, corrections, health, incidents, metrics, series, slos, status, traces
 from tailwatch.api.alertmanager import MOUNT, create_alertmanager_api
 from tailwatch.api.context import Context
 from tailwatch.api.errors import install_error_handlers
@@ -27,7 +27,7 @@ def _create_api(service: Service) -> FastAPI:
     )
     app.state.context = Context(service)
     install_error_handlers(app)
-    parts = (health, status, config, slos, incidents, series, metrics, traces)
+    parts = (health, status, config, slos, corrections, incidents, series, metrics, traces)
     for router in (part.router for part in parts):
         app.include_router(router)
     app.mount(MOUNT, create_alertmanager_api(app.state.context))

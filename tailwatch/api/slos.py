@@ -8,11 +8,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
+from detectors.slo.calendar import is_zone
 from detectors.slo.compile import rule_id, slices_rule_id
 from detectors.slo.spec import Slo
 from storage.rollups import sli_totals
 from tailwatch.api.context import Context, context
+from tailwatch.forecasts import document_of, forecast_group, zone_of
 from tailwatch.overflow import is_overflow
+from telemetry.deltas import group_key
 from telemetry.errors import NotFoundError, TailwatchError
 from telemetry.windows import BUCKET_NS, NANOS
 
@@ -77,6 +80,26 @@ def get_history(
     }
 
 
+@router.get("/slos/{name}/forecast")
+def get_forecast(
+    ctx: Annotated[Context, Depends(context)],
+    name: str,
+    group: Annotated[str, Query(description='labels of the group as JSON, such as {"input_type":"code"}')] = "{}",
+    timezone: Annotated[str | None, Query(description="IANA name of the zone of the sentence's times")] = None,
+) -> dict[str, Any]:
+    """When the budget of one group will be exhausted and what will be left of it, with 80 % intervals.
+
+    ``enough_data`` is false, with the reason, where there is too little history to say anything.
+    """
+    slo = ctx.service.slo(name)
+    if slo is None:
+        raise _unknown(name)
+    if timezone is not None and not is_zone(timezone):
+        raise TailwatchError(f"there is no time zone {timezone}", where="timezone", remedy="write Europe/Berlin or UTC")
+    found = forecast_group(ctx.database, slo, group_key(_labels(group)), ctx.clock.now_ns())
+    return {"slo": name, "group": _labels(group), **document_of(found, timezone or zone_of(slo))}
+
+
 @router.get("/slis/{name}")
 def get_sli(
     ctx: Annotated[Context, Depends(context)], name: str, start: Start = None, end: End = None
@@ -121,8 +144,9 @@ def _slo(ctx: Context, document: Mapping[str, Any]) -> dict[str, Any]:
     """The status with how many of the window's events are counted in no group of their own."""
     events = sum(group["total"] for group in document["groups"] if is_overflow(group["group"]))
     limit = ctx.service.settings.max_groups
+    overflow = {"events": events, "limit": limit} if events else None
     document = ctx.service.estimates.shown_in(dict(document))
-    return {**document, "overflow": {"events": events, "limit": limit} if events else None}
+    return {**ctx.service.forecasts.beside(document), "overflow": overflow}
 
 
 def _labels(text: str) -> dict[str, str]:
