@@ -53,6 +53,14 @@ class Objects:
         """The alert policy that is written in place or referred to."""
         return self._resolve(given, self._policies) if isinstance(given, Reference) else given
 
+    def check_policies(self) -> None:
+        """Follow the references of every alert policy, whether or not an SLO has it."""
+        for policy in self._policies.values():
+            for condition in policy.conditions:
+                self.condition(condition)
+            for target in policy.targets:
+                self.target(target)
+
     def condition(self, given: Condition | Reference) -> Condition | None:
         """The condition that is written in place or referred to."""
         return self._resolve(given, self._conditions) if isinstance(given, Reference) else given

@@ -53,6 +53,7 @@ def read_openslo(texts: Sequence[tuple[str, str]], strict: bool = False) -> Open
         # An erroneous document is compiled too, for the sake of its further errors.
         compiled = list(compile_slo(document, objects))
         slos.extend([] if document.document.reader.has_errors else compiled)
+    objects.check_policies()
     check_unused(objects)
     problems.extend(problem for reader in readers for problem in reader.problems)
     return OpenSlo(tuple(slos), _ordered(problems, [file for file, _ in texts]), len(readers))

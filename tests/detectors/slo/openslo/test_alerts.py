@@ -147,3 +147,12 @@ def test_problems_of_what_two_slos_share_are_said_once() -> None:
     two += document("AlertCondition", "c", "{severity: p1, condition: {op: gt, threshold: 2, lookbackWindow: 1h}}")
     assert [sentence for sentence in said(two) if "is executed as page" in sentence] == said(two)
     assert len(said(two)) == 1
+
+
+def test_what_a_policy_that_no_slo_has_refers_to_is_looked_for_all_the_same() -> None:
+    policy = f"{{{SWITCHES}, conditions: [{{conditionRef: fast-bum}}], notificationTargets: [{{targetRef: nobody}}]}}"
+    condition = "{severity: page, condition: {kind: burnrate, op: gt, threshold: 2, lookbackWindow: 1h}}"
+    found = said(document("AlertPolicy", "p", policy) + document("AlertCondition", "fast-burn", condition))
+    assert len(found) == 2
+    assert "define no AlertCondition 'fast-bum' (did you mean fast-burn?)" in found[0]
+    assert "define no AlertNotificationTarget 'nobody'" in found[1]
