@@ -34,6 +34,7 @@ class Hindsight:
     def __init__(self, alerts: int, step_ns: int) -> None:
         """Remember ``alerts`` alerts of groups that are judged every ``step_ns``."""
         self._lag_ns = step_ns + LATE_NS
+        self._noted_ns = 0
         self._held: Mask = np.zeros((alerts, 0), dtype=np.bool_)
         self._began_ns: Counts = np.full((alerts, 0), NEVER, dtype=np.int64)
         self._held_ns: Counts = np.full((alerts, 0), -1, dtype=np.int64)
@@ -52,7 +53,9 @@ class Hindsight:
         ``changed_ns`` (groups,) is the earliest bucket that has changed since the last time.
         """
         self._widen(holds.shape[1])
-        late = changed_ns < now_ns - self._lag_ns
+        # As of the last time: between evaluations that are far apart, as in simulations, nothing is late for being new.
+        late = changed_ns < self._noted_ns - self._lag_ns
+        self._noted_ns = now_ns
         self._late_ns[late] = now_ns
         known = self._began_ns != NEVER
         if not (known.any() or holds.any()):
