@@ -10,7 +10,18 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-State = Literal["ok", "burning", "exhausted", "no_traffic", "no_telemetry", "not_enough_data"]
+State = Literal[
+    "ok",
+    "burning",
+    "exhausted",
+    "corrected",
+    "no_traffic",
+    "no_telemetry",
+    "not_enough_data",
+    "late",
+    "outage",
+    "misconfigured",
+]
 IncidentStatus = Literal["open", "acknowledged", "resolved"]
 Labels = dict[str, str]
 
@@ -86,7 +97,10 @@ class GroupAlert(Document):
 
 
 class SloGroup(Document):
-    """One budget: an SLO, or one group of it. `budget_remaining` is a fraction and may be negative."""
+    """One budget: an SLO, or one group of it. `budget_remaining` is a fraction and may be negative.
+
+    `excluded` events of the window lie in corrections and count neither good nor bad.
+    """
 
     group: Labels = Field(default_factory=dict)
     state: State
@@ -97,6 +111,7 @@ class SloGroup(Document):
     burn: dict[str, float | None] = Field(default_factory=dict)
     alerts: list[GroupAlert] = Field(default_factory=list)
     detail: dict[str, Any] = Field(default_factory=dict)
+    excluded: float = 0
 
 
 class SloPeriod(Document):

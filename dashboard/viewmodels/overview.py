@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row, Tone
 from dashboard.components.place import Place
 from dashboard.components.tiles import Tile
-from dashboard.documents import IncidentSummary, OneSeries, Slo, SloGroup, Status
+from dashboard.documents import IncidentSummary, OneSeries, Slo, SloGroup, State, Status
 from dashboard.periods import Period, with_silence
 from dashboard.viewmodels import states
 
@@ -27,6 +28,8 @@ SLO_COLUMNS = (
     Column("Budget remaining", "left"),
     *(Column(f"Burn {window}", "right") for window in BURN_WINDOWS),
 )
+
+_BURNING: Final[tuple[State, ...]] = ("burning", "outage")
 
 
 def burn_tone(rate: float | None) -> Tone | None:
@@ -174,10 +177,13 @@ def _incident_tile(incidents: Sequence[IncidentSummary] | None) -> Tile:
 def _slo_tiles(slos: Sequence[Slo] | None) -> list[Tile]:
     if slos is None:
         return [Tile("SLOs burning", formats.ABSENT, "could not be read")]
-    burning = sum(any(group.state == "burning" for group in slo.groups) for slo in slos)
+    burning = sum(any(group.state in _BURNING for group in slo.groups) for slo in slos)
     exhausted = sum(any(_spent(group) for group in slo.groups) for slo in slos)
-    silent = sum(any(group.state == "no_telemetry" for group in slo.groups) for slo in slos)
-    note = f"of {len(slos)}" + (f", {silent} without telemetry" if silent else "")
+    counts = {
+        words: sum(any(group.state == state for group in slo.groups) for slo in slos)
+        for state, words in (("outage", "in outage"), ("no_telemetry", "without telemetry"), ("late", "late"))
+    }
+    note = ", ".join([f"of {len(slos)}", *(f"{count} {words}" for words, count in counts.items() if count)])
     return [
         Tile("SLOs burning", str(burning), note, "burning" if burning else "ok"),
         Tile("Budgets exhausted", str(exhausted), f"of {len(slos)}", "exhausted" if exhausted else "ok"),
@@ -187,7 +193,7 @@ def _slo_tiles(slos: Sequence[Slo] | None) -> list[Tile]:
 def _spent(group: SloGroup) -> bool:
     # a budget may burn although nothing of it is left; the service then calls it burning
     spent = group.budget_remaining is not None and group.budget_remaining <= 0
-    return group.state == "exhausted" or (group.state == "burning" and spent)
+    return group.state == "exhausted" or (group.state in _BURNING and spent)
 
 
 def _traffic_tiles(traffic: tuple[list[float], list[float]] | None) -> list[Tile]:

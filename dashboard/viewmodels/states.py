@@ -7,13 +7,18 @@ from collections.abc import Iterable
 from dashboard.components.grid import Cell, Tone
 from dashboard.documents import IncidentSummary, Slo, SloGroup, State
 
-# What wants attention comes first: a source that fell silent is worse than a budget that is fine. Burning and
-# exhausted are equally urgent (an overspent budget may still burn); between them the smaller budget decides.
+# What wants attention comes first: a service that answers nobody, then spent budgets; a source that fell silent or
+# sends only what is old is worse than a budget that is fine. Burning and exhausted are equally urgent (an overspent
+# budget may still burn); between them the smaller budget decides.
 STATE_ORDER: tuple[State, ...] = (
+    "outage",
     "exhausted",
     "burning",
+    "misconfigured",
     "no_telemetry",
+    "late",
     "ok",
+    "corrected",
     "not_enough_data",
     "no_traffic",
 )
@@ -25,6 +30,10 @@ STATE_WORDS: dict[State, str] = {
     "no_traffic": "No traffic",
     "no_telemetry": "No telemetry",
     "not_enough_data": "Too few data",
+    "late": "Late",
+    "outage": "Outage",
+    "corrected": "Corrected",
+    "misconfigured": "Misconfigured",
 }
 
 STATE_TONES: dict[State, Tone] = {
@@ -34,6 +43,10 @@ STATE_TONES: dict[State, Tone] = {
     "no_traffic": "silent",
     "no_telemetry": "exhausted",
     "not_enough_data": "silent",
+    "late": "burning",
+    "outage": "exhausted",
+    "corrected": "silent",
+    "misconfigured": "burning",
 }
 
 STATUS_TONES: dict[str, Tone] = {"open": "exhausted", "acknowledged": "burning", "resolved": "ok"}
@@ -65,7 +78,8 @@ def severity_tone(severity: str) -> Tone:
 
 def urgency(state: State) -> int:
     """The rank of a state, the most urgent being 0."""
-    return max(0, STATE_ORDER.index(state) - 1)
+    rank = STATE_ORDER.index(state)
+    return rank - 1 if rank > STATE_ORDER.index("exhausted") else rank
 
 
 def group_key(group: SloGroup) -> tuple[int, float, float, str]:

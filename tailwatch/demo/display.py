@@ -13,7 +13,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-_STATE_STYLES: Mapping[str, str] = {"ok": "green", "burning": "bold red", "exhausted": "bold red"}
+_STATE_STYLES: Mapping[str, str] = {
+    "ok": "green", "burning": "bold red", "exhausted": "bold red", "outage": "bold red", "late": "yellow",
+    "misconfigured": "yellow",
+}  # fmt: skip
 
 
 class Display:

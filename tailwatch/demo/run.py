@@ -288,7 +288,10 @@ def _until_interrupt(display: Display) -> Iterator[None]:
 
 def _worst(slo: Mapping[str, Any]) -> tuple[str, str]:
     """State and budget of the SLO's worst group."""
-    order = ("exhausted", "burning", "ok", "not_enough_data", "no_telemetry", "no_traffic")
+    order = (
+        "misconfigured", "outage", "exhausted", "burning", "late", "corrected", "ok", "not_enough_data", "no_telemetry",
+        "no_traffic",
+    )  # fmt: skip
     groups = slo["groups"]
     if not groups:
         return "no_traffic", ""

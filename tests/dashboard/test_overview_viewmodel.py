@@ -133,6 +133,11 @@ class TestOverview:
         stale = Status.model_validate({**recorded.status(), "last_evaluation": {"at": NOW - 600}})
         assert overview.tiles(stale, [], [], ([], []))[-1].tone == "exhausted"
 
+    def test_outages_and_late_services_are_told_apart_from_burning_budgets(self) -> None:
+        some = [slos()[0].model_copy(update={"groups": [SloGroup(state=state)]}) for state in ("outage", "late", "ok")]
+        (tile,) = [one for one in overview.tiles(Status(now=NOW), some, [], None) if one.label == "SLOs burning"]
+        assert (tile.value, tile.note) == ("1", "of 3, 1 in outage, 1 late")
+
     def test_no_traffic_divides_nothing(self) -> None:
         tiles = overview.tiles(Status(now=NOW), [], [], ([0.0], [0.0]))
         assert "no traffic in the last 5 min" in [tile.note for tile in tiles]

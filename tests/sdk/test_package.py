@@ -118,6 +118,7 @@ def test_the_readmes_python_runs_and_delivers(collector: Receiver, run) -> None:
 import asyncio
 class Answer:
     text, input_tokens, output_tokens, label, confidence, embedding = "hi", 12, 3, "sports", 0.9, [0.1, 0.2]
+queue = []
 def run_model(*_, **__): return Answer()
 def model_stream(*_, **__): yield from ("a", "b")
 async def model_stream_async(*_, **__):
@@ -126,6 +127,7 @@ async def model_stream_async(*_, **__):
     done = run(stand_ins + "\n".join(examples), OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
     assert (done.returncode, done.stderr) == (0, "")
     assert {span.attributes["gen_ai.operation.name"] for span in collector.spans} >= {"chat", "classify"}
+    assert collector.gauges == {"tailwatch.queue.depth": 0}
     assert {log.name for log in collector.logs} == {"tailwatch.inference", "tailwatch.feedback"}
 
 
