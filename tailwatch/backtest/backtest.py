@@ -7,8 +7,9 @@ from typing import Final
 
 from alerting.state import AlertTiming
 from detectors.slo.spec import SloSet
+from storage import corrections
 from storage.database import Database
-from tailwatch.backtest.moments import moment
+from tailwatch.backtest.moments import lasting, moment
 from tailwatch.backtest.outcome import Outcome
 from tailwatch.backtest.scoring import LabelledIncident, calls_of, score
 from tailwatch.backtest.stored import Held, History, read_history
@@ -50,7 +51,7 @@ def backtest(
     start_ns, end_ns = start_ns - start_ns % step_ns, end_ns - end_ns % step_ns
     if end_ns <= start_ns:
         raise ConfigError("the backtest has no length", where="--since", remedy="begin at least a step before --until")
-    run = VirtualRun(slos, timing, sample_ns(end_ns - start_ns, step_ns))
+    run = VirtualRun(slos, timing, sample_ns(end_ns - start_ns, step_ns), corrections.load(database))
     history = read_history(database, run.engine, max_groups, start_ns - run.engine.history_ns, end_ns)
     for now_ns in range(start_ns, end_ns + 1, step_ns):
         run.step(history.timeline, now_ns)
@@ -96,7 +97,7 @@ def _limits_of(held: Held, start_ns: int, window_ns: int) -> list[str]:
     if held.first_ns > start_ns:
         notes.append(f"{held.slo}: the first event is of {moment(held.first_ns)}, and nothing before can be told")
     elif held.first_ns > start_ns - window_ns:
-        known = format_duration((start_ns - held.first_ns) // (3600 * NANOS) * 3600 * NANOS)
+        known = lasting((start_ns - held.first_ns) // (60 * NANOS) * 60 * NANOS)
         notes.append(f"{held.slo}: the budget begins with {known} of history, its window is longer")
     for width_ns, end_ns in held.folds:
         if end_ns > start_ns:

@@ -13,6 +13,7 @@ from detectors.slo.engine import Engine
 from detectors.slo.spec import SloSet
 from tailwatch.backtest.episodes import Episode, EpisodeLog
 from tailwatch.backtest.timeline import Timeline
+from telemetry.corrections import Correction
 from telemetry.deltas import SliDelta, group_key, group_labels
 from telemetry.rules import SERIES_RULE_ID
 
@@ -24,7 +25,6 @@ class BudgetCurve:
     Attributes:
         times_ns: when it was looked at.
         remaining: share left at those times, None without events.
-        events: valid events (or slices) within the SLO's window at the end.
     """
 
     slo: str
@@ -42,9 +42,11 @@ class BudgetCurve:
 class VirtualRun:
     """One run; call :meth:`step` with growing times."""
 
-    def __init__(self, slos: SloSet, timing: AlertTiming, sample_ns: int) -> None:
-        """Begin with no history; budgets are looked at every ``sample_ns``."""
-        self.engine = Engine(slos)
+    def __init__(
+        self, slos: SloSet, timing: AlertTiming, sample_ns: int, corrections: Iterable[Correction] = ()
+    ) -> None:
+        """Begin with no history; budgets are looked at every ``sample_ns``, without what ``corrections`` exclude."""
+        self.engine = Engine(slos, corrections)
         self._log = EpisodeLog(timing)
         self._sample_ns = sample_ns
         self._next_sample_ns = 0
@@ -59,7 +61,7 @@ class VirtualRun:
         self.engine.ingest_sli(sli)
         self.engine.ingest_distributions(distributions)
         evaluation = self.engine.step(now_ns, self._heard_ns)
-        self._log.apply(evaluation.findings, now_ns)
+        self._log.apply(evaluation.findings, now_ns, evaluation.withdrawn)
         if now_ns >= self._next_sample_ns:
             self._next_sample_ns = now_ns - now_ns % self._sample_ns + self._sample_ns
             for status in evaluation.statuses:

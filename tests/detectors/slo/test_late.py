@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from detectors.slo.engine import Engine, Evaluation
+from detectors.slo.hindsight import Hindsight
 from detectors.slo.spec import SloSet
 from telemetry.windows import BUCKET_NS, NANOS
 from telemetry.windows import parse_duration as ns
@@ -112,10 +114,9 @@ def test_bad_events_that_come_late_date_the_alert_back_and_too_late_only_count()
 
 
 def test_events_that_are_new_are_not_late_however_far_apart_evaluations_are():
-    engine = Engine(GATED)
-    withdrawn: set[str] = set()
-    for minute in range(120):
-        for second in range(60 * minute, 60 * minute + 60, 10):
-            engine.ingest_sli([row(GATED, T0 + second * NANOS, *((10, 40) if 60 <= minute < 63 else (0, 40)))])
-        withdrawn |= engine.step(T0 + 60 * (minute + 1) * NANOS).withdrawn
-    assert not withdrawn
+    for began_s, doubtful in ((60, False), (0, True)):
+        hindsight = Hindsight(1, BUCKET_NS)
+        for minute in (1, 2):
+            hindsight.note(np.asarray([[True]]), np.asarray([T0 + 60 * (minute - 1) * NANOS]), T0 + 60 * minute * NANOS)
+        changed_ns = np.asarray([T0 + (60 + began_s) * NANOS])
+        assert hindsight.note(np.asarray([[False]]), changed_ns, T0 + 180 * NANOS).tolist() == [[doubtful]]
