@@ -20,6 +20,7 @@ from tailwatch.cli.slo_corrections import correct, listing
 from tailwatch.cli.slo_export import export
 from tailwatch.cli.slo_forecast import forecast
 from tailwatch.cli.slo_lint import lint
+from tailwatch.cli.slo_reload import reload
 from tailwatch.settings import Settings, load_settings
 from tailwatch.standing import evaluate_now
 from telemetry.clock import SystemClock
@@ -27,7 +28,10 @@ from telemetry.errors import ConfigError
 
 _FILE_WIDTH = 160
 """Columns of a table that goes to a file or another program, where nothing says how wide it may be."""
-_STYLES = {"ok": "green", "burning": "bold red", "exhausted": "bold red"}
+_STYLES = {
+    "ok": "green", "burning": "bold red", "exhausted": "bold red", "outage": "bold red", "late": "yellow",
+    "misconfigured": "yellow", "no_telemetry": "yellow",
+}  # fmt: skip
 
 
 @click.group()
@@ -36,6 +40,7 @@ def command() -> None:
 
 
 command.add_command(lint)
+command.add_command(reload)
 command.add_command(export)
 command.add_command(backtest)
 command.add_command(correct)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from detectors.slo.compile import rule_id
 from storage.rollups import sli_totals
 from tailwatch import reloading as subject
+from tailwatch.cli import main
 from telemetry.errors import StorageError
 from telemetry.windows import NANOS
 from tests.tailwatch.declared import AVAILABILITY, START_NS, TAIL
@@ -106,10 +108,10 @@ def test_an_slo_that_was_removed_is_gone_everywhere_and_its_incident_says_why(
     running: InProcess, tmp_path: Path
 ) -> None:
     service = running.service
-    service.alerting._config = service.settings.alerting
-    running.take(traces(4000, end_ns=START_NS, bad=4000))
-    running.clock.advance(120)
-    running.evaluate()
+    for minute in range(20):
+        running.take(traces(100, end_ns=running.clock.now_ns(), bad=100, first_id=1 + 100 * minute))
+        running.clock.advance(60)
+        running.evaluate()
     (incident,) = service.alerting.incidents()
     declare(tmp_path, TAIL)
     reload(running)
@@ -281,3 +283,23 @@ def test_several_collectors_make_a_rule_whole_once_the_last_counts_by_it(
         heartbeat()
         assert counts(first, "availability") == (37, 40), "who evaluates loads what the other counted anew"
         assert not first.service.membership.warnings()
+
+
+def test_the_command_reloads_and_tells_what_is_wrong(running: InProcess, tmp_path: Path) -> None:
+    def reload_at(url: str) -> Result:
+        return CliRunner().invoke(main, ["slo", "reload", "--url", url])
+
+    with api_of(running.service) as client:
+        url = str(client.base_url)
+        declare(tmp_path, AVAILABILITY, TAIL)
+        found = reload_at(url)
+        assert (found.exit_code, found.output) == (0, "reloaded\n")
+        assert running.service.slo("tail") is not None
+        declare(tmp_path, AVAILABILITY.replace("99%", "nine"))
+        found = reload_at(url)
+        assert found.exit_code == 1
+        assert "slos.yaml:7: slos[0].objective: 'nine' is not a share (write a share such as 99.5%)" in found.output
+        assert "1 error; everything goes on as it was" in found.output
+    found = reload_at("http://127.0.0.1:9")
+    assert (found.exit_code, "the service gave no answer" in found.output) == (1, True)
+    assert (reload_at("nonsense").exit_code, reload_at("http://[").exit_code) == (1, 1)
