@@ -13,6 +13,7 @@ from typing import Any, Final
 from detectors.slo.budget import BudgetPoint
 from detectors.slo.compile import slices_rule_id
 from detectors.slo.engine import Engine, Evaluation
+from detectors.slo.punctuality import Punctuality
 from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
 from storage import corrections
@@ -79,6 +80,7 @@ class Evaluator:
         self._saved_ns = 0
         self._corrected = (0, 0)
         self._gauges = GaugeFeed()
+        self._punctuality = Punctuality()
         self.events = EventCounts(slos)
         self.last: LastStep | None = None
         self.steps = 0
@@ -100,8 +102,9 @@ class Evaluator:
         ``recounted`` names rules whose stored counters were replaced: what was judged from them is judged anew.
         """
         with self._turn:
-            self._next = slos
             self._recounted = self._recounted.union(recounted)
+            if self._recounted or self._next is not None or slos.slos != self._slos.slos:
+                self._next = slos
 
     def step(self, now_ns: int) -> None:
         """One evaluation, if no other process leads. What was read is taken in once, whatever fails after it.
@@ -141,6 +144,11 @@ class Evaluator:
             if evaluation is self._evaluation:
                 self._statuses = statuses
         return statuses
+
+    @property
+    def withdrawn(self) -> frozenset[str]:
+        """Fingerprints of alerts that late events proved wrong, as of the last evaluation here."""
+        return self._evaluation.withdrawn if self._evaluation is not None else frozenset()
 
     @property
     def position(self) -> Position | None:
@@ -196,11 +204,12 @@ class Evaluator:
                     engine = Engine(slos, corrections.load(moment))
                     missed = read_since(moment, self._position, without_distributions_of=_SERIES)
                     position = load_history(moment, engine, now_ns)
-                self._hear(missed.sli)
+                self._hear(missed.sli, now_ns)
                 self.events.add(missed.sli, now_ns)
                 self._unsaved.clear()
                 self._unsaved_references.clear()
                 self._engine, self._position, self._saved_ns = engine, position, 0
+                self._gauges.begin()
             self.events.use(slos, now_ns)
             self._slos, self._next, self._recounted = slos, None, frozenset()
             self._slice_rules = frozenset(slices_rule_id(slo) for slo in slos.slos)
@@ -225,7 +234,7 @@ class Evaluator:
                 increment = read_since(moment, self._position, without_distributions_of=_SERIES)
                 anew = self._corrected_anew(moment, now_ns)
                 gauges = self._gauges.read(moment, self._engine.gauges, now_ns)
-            self._hear(increment.sli)
+            self._hear(increment.sli, now_ns)
             # Verdicts are counted when they are made; those that are read were stored by this process.
             self._engine.ingest_sli(increment.sli.without(self._slice_rules))
             self._engine.ingest_distributions(increment.distributions)
@@ -233,7 +242,7 @@ class Evaluator:
             self._engine.ingest_gauges(gauges)
             self._position = increment.position
             self.events.add(increment.sli, now_ns)
-            evaluation = self._engine.step(now_ns, self._heard_ns)
+            evaluation = self._engine.step(now_ns, self._heard_ns, self._punctuality.late(now_ns))
             self.events.know({report.tracker.rule: report.groups for report in evaluation.reports}, now_ns)
             if evaluation.slice_deltas:
                 # The digest is drawn once: a commit that was lost on its way back is known again when it is repeated.
@@ -257,10 +266,11 @@ class Evaluator:
         self._corrected = version
         return anew
 
-    def _hear(self, rows: SliColumns) -> None:
+    def _hear(self, rows: SliColumns, now_ns: int) -> None:
         for i in [i for i, rule in enumerate(rows.rules) if rule == SERIES_RULE_ID]:
             service = group_labels(rows.groups[i]).get("service", "")
             self._heard_ns[service] = max(self._heard_ns.get(service, 0), int(rows.bucket_ns[i]))
+            self._punctuality.hear(service, int(rows.bucket_ns[i]), now_ns)
 
     def _commit_unsaved(self) -> None:
         """Commit the verdicts; those whose commit was lost on its way back are left out."""

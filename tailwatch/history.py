@@ -21,7 +21,7 @@ from storage.distributions import decode, encode
 from storage.positions import Position
 from storage.rollups import DistributionSeries, SliSeries, load, load_sli
 from storage.settings import read_settings, write_setting
-from telemetry.deltas import DistributionDelta, SliDelta, group_labels
+from telemetry.deltas import DistributionDelta, SliColumns, group_labels
 from telemetry.rules import SERIES_RULE_ID
 from telemetry.windows import NANOS
 
@@ -29,6 +29,8 @@ _REFERENCE: Final = "drift reference "
 _FOREVER_NS: Final = 2**63 - 1
 """Records that are ahead of our clock were accepted; they count once their time has come."""
 _HEARD_NS: Final = 3600 * NANOS
+_ABSORBED_ROWS: Final = 1_000_000
+"""So many counters wait at most, beside the buckets that they are counted in."""
 
 
 def load_history(
@@ -49,7 +51,13 @@ def load_history(
         database, rules, start_ns, _FOREVER_NS, distributions_start_ns=recent_ns, older_distributions_of=_sliced(engine)
     )
     sli = [_cut(series, ends_ns.get(series.rule, _FOREVER_NS)) for series in loaded.sli]
-    engine.ingest_sli(delta for series in sli for delta in _counts(series))
+    waiting = 0
+    for series in sli:
+        engine.ingest_sli(_counts(series))
+        waiting += len(series.bucket_ns)
+        if waiting > _ABSORBED_ROWS:
+            engine.absorb(now_ns)
+            waiting = 0
     recent = (delta for series in loaded.distributions for delta in _distributions(series))
     unjudged = _unjudged(engine, references, sli, loaded.older)
     engine.ingest_distributions(
@@ -143,10 +151,9 @@ def _cut(series: SliSeries, end_ns: int) -> SliSeries:
     return replace(series, **arrays)
 
 
-def _counts(series: SliSeries) -> Iterator[SliDelta]:
-    columns = series.bucket_ns.tolist(), series.good.tolist(), series.total.tolist()
-    for bucket_ns, good, total in zip(*columns, strict=True):
-        yield SliDelta(series.rule, series.group, bucket_ns, good, total)
+def _counts(series: SliSeries) -> SliColumns:
+    rows = len(series.bucket_ns)
+    return SliColumns([series.rule] * rows, [series.group] * rows, series.bucket_ns, series.good, series.total)
 
 
 def _distributions(series: DistributionSeries) -> Iterator[DistributionDelta]:

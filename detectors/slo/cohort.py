@@ -174,16 +174,30 @@ class Cohort:
         rules = list(self._rules)
         return [rules[i] for i in np.unique(self._owner[groups]).tolist()]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the buckets."""
+        return sum(ledger.nbytes for ledger in {id(one): one for one in (self.ledger, self.events)}.values())
+
+    def absorb(self, now_ns: int) -> None:
+        """Count a part of the history, which is not read yet."""
+        self._count(now_ns, arriving=False)
+
     def advance(self, now_ns: int) -> None:
         """Count what has come until ``now_ns``."""
+        self._count(now_ns, arriving=True)
+        self._index()
+
+    def _count(self, now_ns: int, *, arriving: bool) -> None:
         if self.events is not self.ledger:
-            self.events.advance(now_ns)
+            self.events.advance(now_ns, arriving=arriving)
             self.ledger.register(self.events.groups)
-        changed_ns = self.ledger.advance(now_ns)
+        changed_ns = self.ledger.advance(now_ns, arriving=arriving)
         if self.events is not self.ledger:
             self.events.register(self.ledger.groups)
+        known = len(self._changed_ns)
+        np.minimum(changed_ns[:known], self._changed_ns, out=changed_ns[:known])
         self._changed_ns = changed_ns
-        self._index()
 
     def idle(self, now_ns: int, also_ns: Mapping[Key, int]) -> Mask:
         """(groups,) whether a group's last event has left every window; ``also_ns``: events that are counted apart."""
@@ -226,13 +240,21 @@ class Cohort:
         holding = np.flatnonzero(np.any([alert.holds for alert in alerts], axis=0)) if alerts else muted[:0]
         onset_ns, run, log_evidence = self._runs(now_ns, standing, alerts, holding)
         self._look_back(now_ns, alerts, self.hold_ns(over_ns, events))
+        self._changed_ns = np.full(len(ledger), NEVER, dtype=np.int64)
         return Reading(
             now_ns=now_ns, period=period, windows=windows, window=own, good=good, total=total, burn=burn,
             remaining=left, alerts=alerts, onset_ns=onset_ns,
             run_good=run[0], run_total=run[1], log_evidence=log_evidence,
+            outage=self._all_bad(good[0], total[0]), overfull=(sums[0] > total).any(axis=0),
             silent=now_ns - self.events.last_ns[self._events_of] > silence_limit_ns(events, over_ns),
             late=self.events.late[self._events_of], withdrawn=self._hindsight.withdrawn,
         )  # fmt: skip
+
+    def _all_bad(self, good: Counts, total: Counts) -> Mask:
+        """Whether nothing of a window is good; of slices, and of money, that says nothing about single events."""
+        layout = self.layout
+        counts_events = not layout.sliced and layout.allowance is None
+        return np.asarray((good == 0) & (total >= layout.min_bad_young) & counts_events)
 
     def silence(self, now_ns: int) -> Silence:
         """How quiet each SLO is as a whole."""

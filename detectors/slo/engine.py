@@ -6,7 +6,7 @@ The result depends on the data and on ``now_ns``, not on the order of the data o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -111,6 +111,19 @@ class Engine:
         for route in np.unique(which[which >= 0]).tolist():
             self._takers[route](columns.take(np.flatnonzero(which == route)))
 
+    def absorb(self, now_ns: int) -> None:
+        """Count at once what was taken in, without judging it; for a history that is handed over piece by piece.
+
+        Groups, their evidence and late events are found out by the next :meth:`step`, as if all had come together.
+        """
+        for cohort in self._cohorts:
+            cohort.absorb(now_ns)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the buckets in which events are counted."""
+        return sum(cohort.nbytes for cohort in self._cohorts)
+
     def ingest_distributions(self, rows: Iterable[DistributionDelta]) -> None:
         """Take in distributions, in any order; rows of rules that no SLO has are passed over."""
         by_rule: dict[str, list[DistributionDelta]] = {}
@@ -158,12 +171,15 @@ class Engine:
             self._trackers[name] = tracker
         self._index()
 
-    def step(self, now_ns: int, last_seen_ns: Mapping[str, int] | None = None) -> Evaluation:
+    def step(
+        self, now_ns: int, last_seen_ns: Mapping[str, int] | None = None, late: Collection[str] = ()
+    ) -> Evaluation:
         """Evaluate everything at ``now_ns``.
 
         Args:
             now_ns: the time; data of later buckets wait.
             last_seen_ns: when each service was last heard of, by any telemetry; what SLOs count is known already.
+            late: services that send nothing as new as usual, see :mod:`detectors.slo.punctuality`.
         """
         slice_deltas = [delta for tracker in self._special for delta in tracker.judge(now_ns)]
         self._follow(slice_deltas)
@@ -175,7 +191,7 @@ class Engine:
         asides = {tracker.rule: tracker.aside(now_ns) for tracker in self._special}
         readings = [cohort.read(now_ns, self._muted(cohort, asides)) for cohort in self._cohorts]
         silent = self._silent_services(now_ns, last_seen_ns or {})
-        reports = self._reports(readings, asides, silent)
+        reports = self._reports(readings, asides, silent, frozenset(late))
         return Evaluation(
             reports,
             tuple(finding for report in self._holding(readings, reports) for finding in report.findings()),
@@ -262,13 +278,13 @@ class Engine:
         return np.concatenate(muted) if muted else np.zeros(0, dtype=np.intp)
 
     def _reports(
-        self, readings: Sequence[Reading], asides: Mapping[str, Aside], silent: frozenset[str]
+        self, readings: Sequence[Reading], asides: Mapping[str, Aside], silent: frozenset[str], late: frozenset[str]
     ) -> list[Report]:
         by_cohort = {id(cohort): reading for cohort, reading in zip(self._cohorts, readings, strict=True)}
         return [
             Report(
                 tracker, by_cohort[id(tracker.cohort)], asides.get(tracker.rule, NOTHING_ASIDE),
-                source_silent=tracker.slo.service in silent,
+                source_silent=tracker.slo.service in silent, source_late=tracker.slo.service in late,
             )
             for tracker in self._trackers.values()
         ]  # fmt: skip

@@ -82,7 +82,7 @@ class Ledger:
         groups: keys of the groups, in order of appearance; arrays below follow it.
         first_ns: (groups,) start of each group's first bucket with events, ``NEVER`` before there is one.
         last_ns: (groups,) start of its last bucket with events, -1 before there is one.
-        late: (groups,) events that came more than an hour after their bucket, since the first :meth:`advance`.
+        late: (groups,) events that came more than an hour after their bucket, since they began to arrive.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class Ledger:
         self._index: dict[Hashable, int] = {}
         self._waiting: list[Batch] = []
         self._started = False
+        self._arriving = False
         self.groups: list[Hashable] = []
         self.first_ns: Counts = np.zeros(0, dtype=np.int64)
         self.last_ns: Counts = np.zeros(0, dtype=np.int64)
@@ -160,15 +161,18 @@ class Ledger:
         for part in (*self._tiers, self._splits, self._rolling):
             part.keep(groups)
 
-    def advance(self, now_ns: int) -> Counts:
+    def advance(self, now_ns: int, *, arriving: bool = True) -> Counts:
         """Fold what has aged, count what has come.
+
+        ``arriving``: whether it comes as it happens, as it does from the second time on, and can be late; else it is
+        history that is handed over.
 
         Returns:
             (groups,) start of the earliest 10 s bucket that changed, ``NEVER`` where none did.
         """
         due = self._due(now_ns)
         self._rolling.leave(now_ns, self._between)
-        counting = self._started
+        counting, self._arriving = self._arriving, arriving
         self._fold(now_ns)
         parts = [self._placed(batch) for batch in due]
         changed = np.full(len(self.groups), NEVER, dtype=np.int64)
@@ -176,7 +180,7 @@ class Ledger:
             self._count(rows)
             recent = rows.take(rows.starts_ns >= self.fine_floor_ns)
             np.minimum.at(changed, recent.groups, recent.starts_ns // BUCKET_NS * BUCKET_NS)
-            if counting:
+            if counting and arriving:
                 late = rows.take(rows.starts_ns + BUCKET_NS + HOUR_NS <= now_ns)
                 np.add.at(self.late, late.groups, late.counts[1])
         self._rolling.refresh(lambda edges: self._since(edges, now_ns))

@@ -49,6 +49,8 @@ class Reading:
         log_evidence: (groups,) log of the sequential statistic where an alert holds, of the last alarm if the alert
             rests on it; -inf elsewhere.
         silent: (groups,) whether a group has had no events for improbably long.
+        outage: (groups,) whether every event of the shortest window is bad, and there are enough of them.
+        overfull: (groups,) whether some window had more good events than events.
         late: (groups,) events that came more than an hour late, since the evaluation began: they count in the budget
             only.
         withdrawn: for each alert, positions of the groups in which late events proved it wrong within the last hour.
@@ -68,6 +70,8 @@ class Reading:
     run_total: Counts
     log_evidence: Rates
     silent: Mask
+    outage: Mask
+    overfull: Mask
     late: Counts
     withdrawn: list[Places]
 
@@ -79,7 +83,8 @@ class Reading:
             remaining=self.remaining[groups],
             alerts=[replace(alert, holds=alert.holds[groups]) for alert in self.alerts],
             onset_ns=self.onset_ns[groups], run_good=self.run_good[groups], run_total=self.run_total[groups],
-            log_evidence=self.log_evidence[groups], silent=self.silent[groups], late=self.late[groups],
+            log_evidence=self.log_evidence[groups], silent=self.silent[groups],
+            outage=self.outage[groups], overfull=self.overfull[groups], late=self.late[groups],
             withdrawn=[np.flatnonzero(np.isin(groups, wrong)) for wrong in self.withdrawn],
         )  # fmt: skip
 

@@ -24,15 +24,23 @@ from telemetry.windows import NANOS, format_duration
 class Report:
     """The statuses and findings of one SLO at one time; put together when they are asked for, from values that stay."""
 
-    def __init__(self, tracker: Tracker, reading: Reading, aside: Aside, *, source_silent: bool) -> None:
+    def __init__(
+        self, tracker: Tracker, reading: Reading, aside: Aside, *, source_silent: bool, source_late: bool
+    ) -> None:
         """Put the part of its cohort's ``reading`` into words that is ``tracker``'s.
 
-        ``source_silent``: whether the whole service has fallen silent.
+        Args:
+            tracker: the SLO.
+            reading: what the data of its cohort say.
+            aside: what is known beside them.
+            source_silent: whether the whole service has fallen silent.
+            source_late: whether it sends nothing as new as usual.
         """
         self.tracker = tracker
         self.slo = tracker.slo
         self.aside = aside
         self.source_silent = source_silent
+        self.source_late = source_late
         self._reading = reading
         self._positions = tracker.cohort.positions(tracker.rule)
         self._keys = tracker.cohort.ledger.groups
@@ -78,18 +86,19 @@ class Report:
         columns = zip(
             self.groups, self._labels, self.seen.good[own].tolist(), self.seen.total[own].tolist(),
             self.seen.remaining.tolist(), self.seen.burn.T.tolist(), (self.seen.total.T > 0).tolist(),
-            self.seen.silent.tolist(), strict=True,
+            self.seen.silent.tolist(), self.seen.outage.tolist(), self.seen.overfull.tolist(), strict=True,
         )  # fmt: skip
         groups = []
         excluded = self.aside.excluded or {}
-        for i, (group, labels, counted_good, counted, remaining, burn, busy, silent) in enumerate(columns):
+        for i, (group, labels, counted_good, counted, remaining, burn, busy, *flags) in enumerate(columns):
+            silent, outage, overfull = flags
             good, total = self._of_budget(counted_good, counted)
             left = None if math.isnan(remaining) else remaining
             alerts = self._holding.get(i, [])
             state: State = "corrected" if group in self.aside.corrected else state_of(
                 alerting=bool(alerts), remaining=left, bad=(total - good) / unit,
                 allowed=total / unit * self.slo.error_budget, min_bad=self.tracker.cohort.layout.min_bad, silent=silent,
-                source_silent=self.source_silent,
+                source_silent=self.source_silent, source_late=self.source_late, outage=outage, misconfigured=overfull,
             )  # fmt: skip
             shown = {name: x if there else None for name, x, there in zip(self._windows, burn, busy, strict=True)}
             since_ns = int(self.seen.onset_ns[i])

@@ -1,8 +1,9 @@
 """The state of a group's budget, told apart from mere silence; derived anew each time, never stored.
 
 Silence is three things: a source that says nothing at all (no_telemetry), a source that is heard but has no events of
-this group (no_traffic), and events too few to judge (not_enough_data). None of them is ok, and none burns. While a
-budget correction covers this moment (corrected), nothing is judged.
+this group (no_traffic), and events too few to judge (not_enough_data). A source that is heard, but only of what is long
+past, is late. None of them is ok, and none burns. While a budget correction covers this moment (corrected), nothing is
+judged; nor can counts be judged that say more good events than events (misconfigured), as imported ratios can.
 """
 
 from __future__ import annotations
@@ -15,7 +16,18 @@ from numpy.typing import NDArray
 from detectors.slo.ledger import HOUR_NS, MINUTE_NS
 from detectors.slo.tier import Counts
 
-State = Literal["ok", "burning", "exhausted", "corrected", "no_traffic", "no_telemetry", "not_enough_data"]
+State = Literal[
+    "ok",
+    "burning",
+    "exhausted",
+    "corrected",
+    "no_traffic",
+    "no_telemetry",
+    "not_enough_data",
+    "late",
+    "outage",
+    "misconfigured",
+]
 
 RATE_WINDOW_NS: Final = 24 * HOUR_NS
 """The rate that silence is measured against is that of the last day."""
@@ -46,6 +58,9 @@ def state_of(
     min_bad: int,
     silent: bool,
     source_silent: bool,
+    source_late: bool,
+    outage: bool,
+    misconfigured: bool,
 ) -> State:
     """The state of one group; the first that applies.
 
@@ -57,15 +72,18 @@ def state_of(
         min_bad: bad events below which an overspent budget of few events means nothing.
         silent: whether the group has had no events for improbably long.
         source_silent: whether the service has sent nothing at all for improbably long.
+        source_late: whether what the service sends now is of long ago, see :mod:`detectors.slo.punctuality`.
+        outage: whether every event of the shortest window is bad, and there are enough of them.
+        misconfigured: whether more events are good than there are.
     """
-    if alerting:
-        return "burning"
-    if remaining is not None and remaining <= 0 and bad >= min_bad:
-        return "exhausted"
-    if source_silent:
-        return "no_telemetry"
-    if silent:
-        return "no_traffic"
-    if remaining is None or (allowed < 1 and bad < min_bad):
-        return "not_enough_data"
-    return "ok"
+    holds: dict[State, bool] = {
+        "misconfigured": misconfigured,
+        "outage": outage and not source_silent,
+        "burning": alerting,
+        "exhausted": remaining is not None and remaining <= 0 and bad >= min_bad,
+        "late": source_late,
+        "no_telemetry": source_silent,
+        "no_traffic": silent,
+        "not_enough_data": remaining is None or (allowed < 1 and bad < min_bad),
+    }
+    return next((state for state, held in holds.items() if held), "ok")
