@@ -179,7 +179,8 @@ class Slo:
         """The budgeting method; kinds that judge slices of time have timeslices whatever is written."""
         if self.allowance is not None:
             return "amount"
-        return self.budgeting.method if self.sli.slice_ns is None else Timeslices.method
+        judges_slices = self.sli.slice_ns is not None and isinstance(self.budgeting, Occurrences)
+        return Timeslices.method if judges_slices else self.budgeting.method
 
     @property
     def allowance(self) -> int | None:

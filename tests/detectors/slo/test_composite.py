@@ -218,6 +218,8 @@ def test_a_changed_component_or_weight_is_another_meaning() -> None:
     assert len(set(ids[:3])) == 3
     assert ids[0] == ids[3], "what is counted is the same"
     assert beside_rule_id(named(slos, "both")) is None
+    assert named(slos, "both").method == "ratio-timeslices"
+    assert named(slos, "tail").method == "timeslices"
     assert slices_rule_id(named(slos, "both")) == f"{ids[0]}:slices"
 
 
