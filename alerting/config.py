@@ -32,7 +32,7 @@ from alerting.config_receivers import receivers_of, reference
 from alerting.inhibition import InhibitRule
 from alerting.mirror import AlertmanagerTarget
 from alerting.receivers.protocol import Receiver
-from alerting.routing import GroupTiming, Route
+from alerting.routing import Escalation, GroupTiming, Route
 from alerting.state import AlertTiming
 from alerting.time_intervals import NamedIntervals
 from telemetry.errors import ConfigError
@@ -49,6 +49,7 @@ class AlertingConfig:
         route: the root of the route tree; None without receivers.
         inhibit_rules: which alerts keep which others quiet.
         alertmanagers: who gets every alert, beside the receivers.
+        escalations: who is told when nobody acknowledges.
         correlation_ns: how far apart the onsets of one fault's alerts may lie.
         runbooks: the user's own folder.
         external_url: where people reach the dashboard; empty when it is not configured.
@@ -58,6 +59,7 @@ class AlertingConfig:
     route: Route | None = None
     inhibit_rules: tuple[InhibitRule, ...] = ()
     alertmanagers: tuple[AlertmanagerTarget, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
     timing: AlertTiming = field(default_factory=AlertTiming)
     correlation_ns: int = DEFAULT_CORRELATION_NS
     runbooks: Path | None = None
@@ -92,6 +94,7 @@ def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: s
             AlertmanagerTarget(one.url, reference(one.bearer_token_env, one.bearer_token_file, folder))
             for one in model.alertmanagers
         ),
+        escalations=tuple(Escalation(one.receiver, one.after, one.matchers) for one in model.escalations),
         timing=AlertTiming(model.pending_for, model.keep_firing_for, model.reopen_within, model.renotify_after),
         correlation_ns=model.correlation_window,
         runbooks=folder / model.runbooks if model.runbooks else None,

@@ -86,6 +86,14 @@ class InhibitRuleModel(Strict):
         return self
 
 
+class EscalationModel(Strict):
+    """Who is told, too, when nobody acknowledges."""
+
+    receiver: Text
+    after: Duration
+    matchers: Annotated[Matchers, BeforeValidator(_matchers)] = Matchers()
+
+
 class AlertingModel(Strict):
     """The section."""
 
@@ -95,6 +103,7 @@ class AlertingModel(Strict):
     inhibit_rules: tuple[InhibitRuleModel, ...] = ()
     time_intervals: tuple[TimeIntervalsModel, ...] = ()
     alertmanagers: tuple[AlertmanagerModel, ...] = ()
+    escalations: tuple[EscalationModel, ...] = ()
     pending_for: Duration = 0
     keep_firing_for: Duration = 60 * NANOS
     reopen_within: Duration = 30 * 60 * NANOS
@@ -115,6 +124,8 @@ class AlertingModel(Strict):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two receivers are named {twice[0]!r}; rename one")
+        for place, escalation in enumerate(self.escalations):
+            _check_name(escalation.receiver, frozenset(names), f"escalations[{place}].receiver", "receiver")
         if self.route is None:
             if len(names) > 1:
                 raise ValueError("there are several receivers and no route; write route: {receiver: NAME}")

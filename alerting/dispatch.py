@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alerting.config import AlertingConfig
@@ -10,7 +10,7 @@ from alerting.documents import incident_document
 from alerting.evidence import refreshed
 from alerting.incidents import Alert, Incident
 from alerting.notifications import Group, Notification, Reason, Told, compose, reason_to_tell, telling
-from alerting.routing import Destination, Route, destinations
+from alerting.routing import Destination, destinations
 from alerting.runbooks.library import RunbookLibrary
 from alerting.runbooks.rendering import first_step, render
 from telemetry.findings import Finding
@@ -59,7 +59,7 @@ def dispatches(
     found: list[Dispatch] = []
     for incident in incidents:
         alerts = members.get(incident.number, ())
-        for destination, group in _groups(config.route, incident, alerts).values():
+        for destination, group in _groups(config, incident, alerts).values():
             for receiver in config.receivers:
                 key = (incident.number, receiver.id, destination.key)
                 if receiver.name != destination.receiver:
@@ -68,6 +68,8 @@ def dispatches(
                 reason = reason_to_tell(before, group, destination.route.timing, now_ns, unsaid=key in unsaid)
                 # An end disturbs nobody, and who was told of a beginning waits for it.
                 if reason is None or (reason != "resolved" and destination.route.mute_reason(now_ns)):
+                    continue
+                if reason == "opened" and destination.escalates and incident.status != "open":
                     continue
                 known = telling(before, reason, group, now_ns)
                 notification = None
@@ -106,18 +108,26 @@ def _compose(
 
 
 def _groups(
-    route: Route, incident: Incident, alerts: Sequence[Alert]
+    config: AlertingConfig, incident: Incident, alerts: Sequence[Alert]
 ) -> dict[tuple[str, str], tuple[Destination, Group]]:
     """The alerts of an incident that have ever fired, by receiver and group."""
     found: dict[tuple[str, str], tuple[Destination, Group]] = {}
     for alert in alerts:
         if alert.state.fired_ns is None:
             continue
-        for destination in destinations(route, alert.labels, incident.id):
+        for destination in _destinations(config, alert, incident.id):
             key = (destination.receiver, destination.key)
             known = found[key][1].alerts if key in found else ()
             found[key] = (destination, Group(incident, (*known, alert)))
     return found
+
+
+def _destinations(config: AlertingConfig, alert: Alert, incident: str) -> Iterator[Destination]:
+    if config.route is not None:
+        yield from destinations(config.route, alert.labels, incident)
+    for place, escalation in enumerate(config.escalations):
+        if escalation.matchers.accepts(alert.labels):
+            yield escalation.destination(place, incident)
 
 
 def _present(group: Group, findings: Mapping[str, Finding]) -> Group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
@@ -9,11 +10,12 @@ from typing import Any, Final, Literal
 from alerting.state import AlertState
 from telemetry.errors import ConflictError
 from telemetry.findings import Diagnosis, Severity
+from telemetry.windows import NANOS
 
 IncidentStatus = Literal["open", "acknowledged", "resolved"]
 EventKind = Literal[
     "opened", "joined", "ended", "diagnosed", "escalated", "acknowledged", "assigned", "commented", "resolved",
-    "reopened", "notified", "superseded", "undelivered",
+    "reopened", "notified", "superseded", "undelivered", "snoozed", "woken",
 ]  # fmt: skip
 
 MACHINE: Final = "tailwatch"
@@ -69,6 +71,7 @@ class Incident:
         evidence: JSON document, complete in its keys (``alerting.evidence``).
         onset_ns: the earliest onset of its alerts; ``last_onset_ns`` the latest.
         resolved_by: who resolved it; ``MACHINE`` when its alerts had all ended.
+        snoozed_until_ns: until when it is acknowledged only; it stays after that has passed.
     """
 
     number: int
@@ -91,6 +94,7 @@ class Incident:
     assignee: str | None = None
     resolved_ns: int | None = None
     resolved_by: str | None = None
+    snoozed_until_ns: int | None = None
 
     @property
     def id(self) -> str:
@@ -120,9 +124,35 @@ def acknowledge(incident: Incident, author: str, comment: str, now_ns: int) -> t
     if incident.status == "resolved":
         raise ConflictError(f"{incident.id} is resolved", remedy="re-open it before acknowledging it")
     event = TimelineEvent(now_ns, "acknowledged", author, comment or "Acknowledged")
-    if incident.status == "acknowledged":
-        return incident, event
-    return replace(incident, status="acknowledged", acknowledged_ns=now_ns, acknowledged_by=author), event
+    return _taken(incident, author, now_ns, until_ns=None), event
+
+
+def snooze(incident: Incident, author: str, comment: str, now_ns: int, until_ns: int) -> tuple[Incident, TimelineEvent]:
+    """Somebody will work on it later: it is acknowledged until then.
+
+    Raises:
+        ConflictError: it is resolved, or the time has passed.
+    """
+    if incident.status == "resolved":
+        raise ConflictError(f"{incident.id} is resolved", remedy="re-open it before snoozing it")
+    if until_ns <= now_ns:
+        raise ConflictError("the snooze would be over already", remedy="choose a later time")
+    until = dt.datetime.fromtimestamp(until_ns // NANOS, tz=dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    text = f"Snoozed until {until}{f': {comment}' if comment else ''}"
+    return _taken(incident, author, now_ns, until_ns), TimelineEvent(now_ns, "snoozed", author, text)
+
+
+def wake(incident: Incident, now_ns: int) -> tuple[Incident, TimelineEvent]:
+    """A snooze is over, and what was snoozed goes on."""
+    woken = replace(incident, status="open", acknowledged_ns=None, acknowledged_by=None)
+    return woken, TimelineEvent(now_ns, "woken", MACHINE, "The snooze is over, and it goes on")
+
+
+def _taken(incident: Incident, author: str, now_ns: int, until_ns: int | None) -> Incident:
+    """The incident acknowledged, by whom it was first."""
+    if incident.status != "acknowledged":
+        incident = replace(incident, status="acknowledged", acknowledged_ns=now_ns, acknowledged_by=author)
+    return replace(incident, snoozed_until_ns=until_ns)
 
 
 def assign(incident: Incident, author: str, assignee: str, now_ns: int) -> tuple[Incident, TimelineEvent]:

@@ -20,7 +20,7 @@ def lint(config: AlertingConfig) -> list[ConfigError]:
     found = [*check_receivers(config), *_inhibitions(config.inhibit_rules)]
     if config.route is not None:
         found.extend(_unreachable(config.route, "alerting.route"))
-        reached = set(_receivers(config.route))
+        reached = {*_receivers(config.route), *(escalation.receiver for escalation in config.escalations)}
         found.extend(
             ConfigError("no route leads to it", where=f"receiver {name}", remedy="name it in a route, or remove it")
             for name in dict.fromkeys(receiver.name for receiver in config.receivers) if name not in reached

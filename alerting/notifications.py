@@ -100,8 +100,11 @@ def _reason_to_tell_more(told: Told, group: Group, timing: GroupTiming, now_ns: 
         return "escalated"
     if group.loud - told.firing and now_ns - told.at_ns >= timing.group_interval_ns:
         return "updated"
-    acknowledged = group.incident.status == "acknowledged"
-    return "reminder" if not acknowledged and now_ns - told.at_ns >= timing.repeat_interval_ns else None
+    if group.incident.status == "acknowledged":
+        return None
+    woken_ns = group.incident.snoozed_until_ns
+    woken = woken_ns is not None and told.at_ns < woken_ns <= now_ns
+    return "reminder" if woken or now_ns - told.at_ns >= timing.repeat_interval_ns else None
 
 
 def telling(told: Told | None, reason: Reason, group: Group, now_ns: int) -> Told:

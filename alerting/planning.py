@@ -92,6 +92,7 @@ def plan(
     _note_sustained(draft, steps, now_ns)
     _adopt_suppressed(draft, world.alerts)
     _end(draft, steps, now_ns)
+    _wake(draft, now_ns)
     _reopen_what_still_holds(draft, now_ns, rules.timing)
     return draft
 
@@ -281,6 +282,16 @@ def _end(draft: Plan, steps: Sequence[Step], now_ns: int) -> None:
             wrong = bool(group) and all(member.state.status == "withdrawn" for member in group)
             text = "Withdrawn: late data proved every alert wrong" if wrong else "Every alert has ended"
             draft.put_incident(*transitions.resolve(draft.incidents[number], MACHINE, text, now_ns))
+
+
+def _wake(draft: Plan, now_ns: int) -> None:
+    """Open again what was snoozed until now, if any of its alerts still speaks."""
+    for number, incident in list(draft.incidents.items()):
+        until_ns = incident.snoozed_until_ns
+        if incident.status != "acknowledged" or until_ns is None or until_ns > now_ns:
+            continue
+        if any(member.state.loud for member in draft.members.get(number, {}).values()):
+            draft.put_incident(*transitions.wake(incident, now_ns))
 
 
 def _reopen_what_still_holds(draft: Plan, now_ns: int, timing: AlertTiming) -> None:

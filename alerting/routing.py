@@ -61,12 +61,30 @@ class Destination:
         group_labels: the alert's values of the labels that the route groups by.
         key: identifies route and group, as Alertmanager writes it: ``{}/{severity="page"}:{slo="x"}``.
         route: the node of the tree that leads there.
+        escalates: whether it is told only of what nobody has acknowledged.
     """
 
     receiver: str
     key: str
     group_labels: tuple[tuple[str, str], ...]
     route: Route
+    escalates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Who is told, too, of alerts that ``matchers`` accept when nobody has acknowledged them for ``after_ns``."""
+
+    receiver: str
+    after_ns: int
+    matchers: Matchers = field(default_factory=Matchers)
+
+    def destination(self, place: int, incident: str) -> Destination:
+        """The escalation, the ``place``-th that is configured, of one incident."""
+        labels = (("incident", incident),)
+        route = Route(self.receiver, timing=GroupTiming(group_wait_ns=self.after_ns))
+        key = f"escalations[{place}]:{format_labels(dict(labels))}"
+        return Destination(self.receiver, key, labels, route, escalates=True)
 
 
 def destinations(root: Route, labels: Mapping[str, str], incident: str) -> tuple[Destination, ...]:

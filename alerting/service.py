@@ -5,22 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from alerting import incidents as transitions
-from alerting import outbox, posted, repository, silence_book
+from alerting import outbox, posted, postmortem, repository, silence_book
 from alerting.config import AlertingConfig
-from alerting.correlation import precedence
 from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
 from alerting.dispatch import Dispatch, dispatches
 from alerting.documents import alert_document, event_document, incident_document
+from alerting.explaining import Diagnose, diagnose_some
 from alerting.incidents import Alert, Incident, TimelineEvent, format_id, parse_id
 from alerting.mirror import Mirror
 from alerting.outbox import ReceiverHealth
 from alerting.planning import Plan, PlanRules, World, plan
 from alerting.posted import PostedAlert
+from alerting.postmortem import Curve
 from alerting.runbooks.library import RunbookLibrary
 from alerting.runbooks.rendering import render
 from alerting.second_looks import SecondLooks
@@ -28,15 +30,10 @@ from alerting.silence_book import SilenceBook
 from alerting.steps import Step, advance
 from storage.database import Database
 from telemetry.clock import Clock, SystemClock
-from telemetry.errors import NotFoundError, PayloadError, TailwatchError
+from telemetry.errors import NotFoundError, PayloadError
 from telemetry.findings import Diagnosis, Finding
 
 logger = logging.getLogger(__name__)
-
-Diagnose = Callable[[Finding], Diagnosis | None]
-
-MAX_DIAGNOSES = 8
-"""In one evaluation: when hundreds of alerts fire at once, the page must not wait until each has been explained."""
 
 MAX_AUTHOR = 200
 MAX_COMMENT = 10_000
@@ -98,8 +95,8 @@ class Alerting:
         Args:
             findings: every condition that holds now; what is missing has ended.
             diagnose: says why a finding holds. It is called before the transaction, for alerts that begin to fire
-                and for young incidents anew, the most important first, at most :data:`MAX_DIAGNOSES` times; when it
-                fails, the alert still fires.
+                and for young incidents anew, the most important first, as :mod:`alerting.explaining` chooses;
+                when it fails, the alert still fires.
             now_ns: nanoseconds since the epoch.
             withdrawn: fingerprints of alerts whose findings late data proved wrong.
 
@@ -114,7 +111,9 @@ class Alerting:
         again = {incident.primary for incident in self._looks.due(decision.world.incidents, now_ns)}
         if decision.empty and not again:
             return []
-        diagnoses = _diagnose_some(decision, again, findings, diagnose)
+        firing = [step.after for step in decision.steps if step.fires]
+        firing += [alert for alert in decision.world.alerts if alert.fingerprint in again]
+        diagnoses = diagnose_some(firing, findings, diagnose)
         with self._database.write() as connection:
             repository.lock(connection)
             decision = self._decide(connection, findings, diagnoses, now_ns, withdrawn)
@@ -166,6 +165,17 @@ class Alerting:
             "runbook_markdown": render(runbook, document, incident.evidence, self.config.external_url),
         }
 
+    def postmortem(self, incident_id: str, curves: Sequence[Curve], now_ns: int) -> str:
+        """A post-mortem drafted from the incident, with the given curves, as Markdown.
+
+        Raises:
+            NotFoundError: there is no such incident.
+        """
+        with self._database.read() as connection:
+            incident = _load(connection, incident_id)
+            timeline = repository.load_timeline(connection, incident.number)
+        return postmortem.draft(incident, timeline, curves, now_ns)
+
     def living(self) -> tuple[Alert, ...]:
         """The alerts that are pending, firing or suppressed now."""
         with self._database.read() as connection:
@@ -216,6 +226,16 @@ class Alerting:
             PayloadError: there is no author.
         """
         return self._act(incident_id, author, comment, now_ns, transitions.reopen)
+
+    def snooze(self, incident_id: str, author: str, comment: str, until_ns: int, now_ns: int) -> dict[str, Any]:
+        """Acknowledge it until a time; if it still goes on then, it is open again, and told.
+
+        Raises:
+            NotFoundError: there is no such incident.
+            ConflictError: it is resolved, or the time has passed.
+            PayloadError: there is no author.
+        """
+        return self._act(incident_id, author, comment, now_ns, partial(transitions.snooze, until_ns=until_ns))
 
     def comment(self, incident_id: str, author: str, comment: str, now_ns: int) -> dict[str, Any]:
         """Add to its timeline.
@@ -344,38 +364,3 @@ def _person(name: str, field: str) -> str:
     if not cleaned:
         raise PayloadError(f"the {field} is empty", status=422, where=field, remedy="give a name")
     return cleaned
-
-
-def _diagnose_some(
-    decision: _Decision, again: Collection[str], findings: Sequence[Finding], diagnose: Diagnose
-) -> dict[str, Diagnosis]:
-    """Diagnoses of what begins to fire: of every service the most important, then of each the next, and so on.
-
-    ``again`` holds the fingerprints of alerts that are diagnosed anew, as far as their findings still hold. Of alerts
-    that others posted nothing is known.
-    """
-    held = {finding.fingerprint: finding for finding in findings}
-    alerts = [step.after for step in decision.steps if step.fires]
-    alerts += [alert for alert in decision.world.alerts if alert.fingerprint in again]
-    firing = sorted((alert for alert in alerts if alert.fingerprint in held), key=precedence)
-    rank: dict[str, int] = {}
-    ranked: list[tuple[int, int, Alert]] = []
-    for place, alert in enumerate(firing):
-        service = alert.labels.get("service", "")
-        rank[service] = rank.get(service, -1) + 1
-        ranked.append((rank[service], place, alert))
-    found: dict[str, Diagnosis] = {}
-    for _rank, _place, alert in sorted(ranked, key=lambda entry: entry[:2])[:MAX_DIAGNOSES]:
-        try:
-            diagnosis = diagnose(held[alert.fingerprint])
-        except TailwatchError as error:
-            name = alert.labels.get("alertname", alert.fingerprint)
-            logger.error("the diagnosis of %s failed: %s", name, error)  # noqa: TRY400  # the sentence says it all
-            continue
-        except Exception:
-            # Why is worth less than that: the alert fires, undiagnosed, and the fault is logged.
-            logger.exception("the diagnosis of %s failed", alert.labels.get("alertname", alert.fingerprint))
-            continue
-        if diagnosis is not None:
-            found[alert.fingerprint] = diagnosis
-    return found

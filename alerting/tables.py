@@ -41,6 +41,7 @@ incidents: Final = Table(
     Column("assignee", Text),
     Column("resolved_ns", BigInteger),
     Column("resolved_by", Text),
+    Column("snoozed_until_ns", BigInteger),
     Index("ix_incidents_status_resolved_ns", "status", "resolved_ns"),
 )
 

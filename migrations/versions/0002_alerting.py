@@ -46,6 +46,7 @@ def _create_incidents() -> None:
         sa.Column("assignee", sa.Text),
         sa.Column("resolved_ns", sa.BigInteger),
         sa.Column("resolved_by", sa.Text),
+        sa.Column("snoozed_until_ns", sa.BigInteger),
     )
     op.create_index("ix_incidents_status_resolved_ns", "incidents", ["status", "resolved_ns"])
     op.create_table(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 
+from alerting.postmortem import Curve
 from tailwatch.api.context import Context, context
 from telemetry.errors import NotFoundError
+from telemetry.windows import BUCKET_NS, NANOS
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
@@ -19,6 +21,12 @@ class Act(BaseModel, extra="forbid"):
 
     author: str = Field(min_length=1, max_length=200)
     comment: str = Field("", max_length=10_000)
+
+
+class Snooze(Act):
+    """Until when somebody does not want to hear of an incident."""
+
+    until: float = Field(gt=0, lt=4e9, description="seconds since the epoch")
 
 
 class Assignment(BaseModel, extra="forbid"):
@@ -58,10 +66,25 @@ def get_report(ctx: Annotated[Context, Depends(context)], incident_id: str) -> F
     return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": "sandbox allow-scripts"})
 
 
+@router.get("/{incident_id}/postmortem", response_class=PlainTextResponse)
+def get_postmortem(ctx: Annotated[Context, Depends(context)], incident_id: str) -> PlainTextResponse:
+    """A post-mortem drafted from the incident, as Markdown."""
+    now_ns = ctx.clock.now_ns()
+    text = ctx.service.alerting.postmortem(incident_id, _budget_curves(ctx, incident_id, now_ns), now_ns)
+    return PlainTextResponse(text, media_type="text/markdown; charset=utf-8")
+
+
 @router.post("/{incident_id}/acknowledge")
 def acknowledge(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Act) -> dict[str, Any]:
     """Say that somebody works on it."""
     return ctx.service.alerting.acknowledge(incident_id, act.author, act.comment, ctx.clock.now_ns())
+
+
+@router.post("/{incident_id}/snooze")
+def snooze(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Snooze) -> dict[str, Any]:
+    """Acknowledge it until a time; if it still goes on then, it is open again, and told."""
+    until_ns = round(act.until * NANOS)
+    return ctx.service.alerting.snooze(incident_id, act.author, act.comment, until_ns, ctx.clock.now_ns())
 
 
 @router.post("/{incident_id}/resolve")
@@ -86,3 +109,23 @@ def assign(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Ass
 def comment(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Act) -> dict[str, Any]:
     """Write something into the timeline."""
     return ctx.service.alerting.comment(incident_id, act.author, act.comment, ctx.clock.now_ns())
+
+
+def _budget_curves(ctx: Context, incident_id: str, now_ns: int) -> list[Curve]:
+    """The budget of the incident's SLO and group, from an hour before it to an hour after, as far as it is held."""
+    incident = ctx.service.alerting.incident(incident_id)
+    slo = ctx.service.slo(incident["slo"])
+    if slo is None:
+        return []
+    group = incident["evidence"].get("group")
+    end_s = incident["resolved_at"] or now_ns / NANOS
+    start_ns, end_ns = round((incident["opened_at"] - 3600) * NANOS), min(round((end_s + 3600) * NANOS), now_ns)
+    try:
+        step_ns = ctx.step_ns(None, start_ns, end_ns, least_ns=BUCKET_NS)
+        points = ctx.service.evaluator.budget_curve(
+            slo.name, group or {}, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns
+        )
+    except NotFoundError:
+        return []
+    known = [(point.time_ns / NANOS, 100 * point.remaining) for point in points if point.remaining is not None]
+    return [Curve(f"Error budget of {slo.name}", "% left", known)]

@@ -12,7 +12,7 @@ from tests.alerting.makers import Recorder, at, diagnosis, finding, run, set_up,
 
 INC_KEYS = [
     "id", "title", "status", "severity", "service", "slo", "cause", "slice", "runbook", "opened_at",
-    "acknowledged_at", "resolved_at", "alerts",
+    "acknowledged_at", "acknowledged_by", "assignee", "snoozed_until", "resolved_at", "alerts",
 ]  # fmt: skip
 
 
@@ -31,7 +31,8 @@ def test_an_incident_as_the_http_api_gives_it(database):
         "title": "request-errors: errors concentrate in one slice of the traffic (input_type=code)",
         "status": "open", "severity": "page", "service": "chat", "slo": "request-errors",
         "cause": "slice-errors", "slice": {"input_type": "code"}, "runbook": "slice-errors",
-        "opened_at": at(0) / 1e9, "acknowledged_at": None, "resolved_at": None,
+        "opened_at": at(0) / 1e9, "acknowledged_at": None, "acknowledged_by": None, "assignee": None,
+        "snoozed_until": None, "resolved_at": None,
         "alerts": [{"name": "errors-burn", "labels": dict(found.labels), "state": "firing", "since": at(-30) / 1e9}],
     }  # fmt: skip
     whole = alerting.incident("INC-1")

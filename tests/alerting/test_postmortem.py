@@ -1,0 +1,69 @@
+"""The draft of a post-mortem: what it knows, what it leaves to people, and that no value becomes markup."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from markdown_it import MarkdownIt
+
+from alerting.postmortem import MAX_POINTS, Curve
+from telemetry.errors import NotFoundError
+from tests.alerting.makers import Recorder, at, diagnosis, finding, run, set_up
+
+CURVE = Curve('Budget of "chat"', "% left", [(1_700_000_000.0 + second, 100.0 - second / 10) for second in range(200)])
+
+
+@pytest.fixture
+def alerting(lite):
+    made = set_up(lite, Recorder())
+    because = diagnosis(tenant="acme|<b>")
+    run(made, [finding(since=-30.0)], 0, 60, diagnose=lambda _finding: because)
+    made.acknowledge("INC-1", "Ada | *x*", "on it", at(60))
+    run(made, [], 60, 300)
+    return made
+
+
+def test_it_tells_what_happened_when_and_by_whom(alerting):
+    text = alerting.postmortem("INC-1", [], at(400))
+    facts = dict(re.findall(r"^\| ([A-Z][^|]*?) \| (.*) \|$", text, re.MULTILINE))
+    assert facts["Began, as estimated"] == "2023-11-14 22:12:50 UTC"
+    assert facts["Detected"] == "2023-11-14 22:13:20 UTC, after 30s"
+    assert facts["Acknowledged"].endswith("after 1m")
+    assert facts["Resolved"] == "2023-11-14 22:15:20 UTC, by tailwatch"
+    assert facts["Lasted"] == "2m30s"
+    assert facts["Notifications"] == "2"
+    assert "Errors concentrate in one slice of the traffic, in tenant = " in text
+    kinds = re.findall(r"^\| 2023[^|]*\|[^|]*(?:\\\|[^|]*)*\| (\w+) \|", text, re.MULTILINE)
+    assert kinds == ["opened", "diagnosed", "acknowledged", "ended", "resolved"]
+    assert "| action | owner | by when |" in text
+
+
+def test_one_that_goes_on_says_so(lite):
+    made = set_up(lite)
+    run(made, [finding()], 0, 60)
+    text = made.postmortem("INC-1", [], at(3600))
+    assert "| Acknowledged | by nobody |" in text
+    assert "| Resolved | not yet |" in text
+    assert "| Lasted | 1h |" in text
+
+
+def test_values_do_not_become_markup(alerting):
+    html = MarkdownIt("commonmark").enable("table").render(alerting.postmortem("INC-1", [], at(400)))
+    assert "<b>" not in html
+    assert "<em>x</em>" not in html
+    assert html.count("<table>") >= 3
+
+
+def test_a_curve_is_a_chart_of_as_many_points_as_can_be_read(alerting):
+    text = alerting.postmortem("INC-1", [CURVE, Curve("nothing", "%", [])], at(400))
+    (chart,) = re.findall(r"```mermaid\n(.*?)```", text, re.DOTALL)
+    values = [float(value) for value in re.findall(r"line \[(.*)\]", chart)[0].split(", ")]
+    assert len(values) <= MAX_POINTS
+    assert values[0] == 100.0
+    assert "title \"Budget of 'chat'\"" in chart
+
+
+def test_there_must_be_such_an_incident(lite):
+    with pytest.raises(NotFoundError):
+        set_up(lite).postmortem("INC-9", [], at(0))
