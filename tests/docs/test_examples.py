@@ -18,7 +18,9 @@ from collector.scrape.targets import load_targets, parse_targets
 from detectors.slo.lint import lint
 from detectors.slo.openslo.read import read_openslo
 from detectors.slo.parse import parse_slos
+from tailwatch.backtest.incidents_file import read_incidents
 from tailwatch.settings import Settings, load_settings
+from tailwatch.simulation.reading import load_scenario
 from tests.docs.example import notification
 from tests.docs.pages import DOCS, ROOT, Block, blocks, read
 
@@ -33,6 +35,10 @@ def kind_of(block: Block) -> str:
         return "prices"
     if "jobs" in document:
         return "targets"
+    if "traffic" in document:
+        return "scenario"
+    if "incidents" in document:
+        return "incidents"
     return "slos" if "version" in document else "settings"
 
 
@@ -72,13 +78,32 @@ def test_scrape_files_are_read(block: Block) -> None:
     assert parse_targets(block.text, "scrape.yaml", {"VLLM_AUTHORIZATION": "x"})
 
 
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if kind_of(block) == "scenario"], ids=str)
+def test_scenarios_are_read(block: Block, tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(block.text, encoding="utf-8")
+    assert load_scenario(path).disturbances
+
+
+def test_labelled_incidents_are_read_and_both_formats_say_the_same(tmp_path: Path) -> None:
+    (listed,) = (block.text for block in blocks("yaml") if kind_of(block) == "incidents")
+    (table,) = (block.text for block in blocks("text") if block.text.startswith("start, end, name"))
+    found = []
+    for name, text in (("incidents.yaml", listed), ("incidents.csv", table)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        found.append([(one.start_ns, one.end_ns, one.slo, one.labels) for one in read_incidents(tmp_path / name)])
+    assert len(found[0]) == 2
+    assert found[0] == found[1]
+
+
 def test_the_example_of_a_scrape_file_is_read_and_needs_no_secret() -> None:
     targets = load_targets(ROOT / "examples" / "scrape.yaml", {})
     assert {target.job for target in targets} == {"vllm", "triton", "dcgm"}
 
 
 def test_every_kind_of_file_has_an_example() -> None:
-    assert {kind_of(block) for block in blocks("yaml")} == {"openslo", "slos", "prices", "settings", "targets"}
+    kinds = {"openslo", "slos", "prices", "settings", "targets", "scenario", "incidents"}
+    assert {kind_of(block) for block in blocks("yaml")} == kinds
 
 
 @pytest.fixture
