@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from alerting.config import check_receivers
+from alerting.mirror import EVERY_NS
 from alerting.service import Alerting
 from collector.decode import PROTOBUF
 from collector.intake import Intake
@@ -47,6 +48,7 @@ from telemetry.windows import NANOS
 _EVALUATION = "evaluation"
 _DELIVERY = "delivery"
 _DELIVERY_NS = NANOS // 2
+_MIRROR = "alertmanagers"
 _DELIVERERS = 4
 """Passes over the outbox at once: one that waits for a slow receiver must not hold up the others."""
 _REPORTS_NS = 5 * NANOS
@@ -78,14 +80,14 @@ class Service:
         self._diagnoser = Diagnoser(store.database, store.catalogue.slos)
         self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
         self._labels = Labels(store.database, lambda: self.intake.pipeline.rules, store.pipeline.guard)
-        self.estimates = Estimates(store.database, lambda: self.slos)
-        self.forecasts = Forecasts(store.database, lambda: self.slos, self.evaluator.statuses)
         self.reports = DriftReports(settings.data_dir / "reports", settings.url, store.catalogue.slos, self.alerting)
         self.reloader = Reloader(
             settings, store.catalogue, reread=partial(load_settings, config) if config else lambda: settings,
             database=store.database, intake=self.intake, adopt=self._adopt, agree=self.membership.agree,
             config=config, now_ns=self.started_ns,
         )  # fmt: skip
+        self.estimates = Estimates(store.database, lambda: self.slos)
+        self.forecasts = Forecasts(store.database, lambda: self.slos, self.evaluator.statuses)
         self.scraping = Scraping(store.targets, store.commit, store.pipeline.places)
         self._scheduler = Scheduler(self._jobs(), clock)
 
@@ -184,22 +186,29 @@ class Service:
         return (
             Job(_EVALUATION, self.settings.evaluation_interval, self.evaluator.step),
             Job(_DELIVERY, _DELIVERY_NS, self.alerting.deliver, overlapping=_DELIVERERS),
+            Job(_MIRROR, EVERY_NS, self.alerting.mirror.step),
             Job("drift reports", _REPORTS_NS, self.reports.step),
-            Job("estimates", _ESTIMATES_NS, self.estimates.step),
-            Job("forecasts", _FORECASTS_NS, self.forecasts.step),
             Job("labels", _LABELS_NS, self._count_labels),
             Job("scraping", NANOS, self.scraping.step),
             Job("heartbeat", HEARTBEAT_NS, self.membership.step),
             Job("configuration", POLL_NS, self.reloader.step),
             Job("rates", SAMPLE_NS, self._sample),
+            Job("estimates", _ESTIMATES_NS, self.estimates.step),
+            Job("forecasts", _FORECASTS_NS, self.forecasts.step),
             Job("compaction", _COMPACTION_NS, self._compact),
             Job("retention", _RETENTION_NS, self._retain),
         )
 
     def _act(self, findings: Sequence[Finding], now_ns: int) -> None:
-        changed = self.alerting.apply(findings, lambda finding: self._diagnoser.diagnose(finding, now_ns), now_ns)
+        changed = self.alerting.apply(
+            findings,
+            lambda finding: self._diagnoser.diagnose(finding, now_ns),
+            now_ns,
+            withdrawn=self.evaluator.withdrawn,
+        )
         if changed:
             self._scheduler.wake(_DELIVERY)
+            self._scheduler.wake(_MIRROR)
 
     def _adopt(self, catalogue: Catalogue, recounted: frozenset[str]) -> None:
         """Let everybody use the SLOs of ``catalogue``."""
