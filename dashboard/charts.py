@@ -62,8 +62,8 @@ def quantity_labels(unit: str, role: str) -> str:
     )
 
 
-def budget(frame: pd.DataFrame) -> alt.LayerChart:
-    """Budget remaining over time; below zero the area is the overspent part."""
+def budget(frame: pd.DataFrame, corrected: pd.DataFrame) -> alt.LayerChart:
+    """Budget remaining over time; below zero the area is the overspent part. Times that count in none are shaded."""
     y = _y("budget_remaining", _PERCENT, zero=True)
     halves = [("left", ">= 0", palette.OK), ("overspent", "<= 0", palette.EXHAUSTED)]
     layers: list[alt.Chart] = []
@@ -80,8 +80,26 @@ def budget(frame: pd.DataFrame) -> alt.LayerChart:
     # the whole curve lies below, so that it does not break where it crosses zero
     whole = alt.Chart(frame).mark_line(color=palette.QUIET, strokeWidth=1.2, interpolate="step-after")
     whole = whole.encode(x=_x(), y=y)
+    shades = [] if corrected.empty else [_shade(corrected)]
+    hover = _hover(frame, [("budget_remaining", "Budget", ".1%")])
+    return _finish([whole, *layers, _rule(0, palette.EXHAUSTED), *hover, *shades])
+
+
+def fan(past: pd.DataFrame, ahead: pd.DataFrame) -> alt.LayerChart:
+    """Budget remaining until now, and the interval and median of what may be left of it."""
+    y = _y("median", _PERCENT, zero=True)
+    known = alt.Chart(past).mark_line(color=palette.QUIET, strokeWidth=1.6, interpolate="step-after")
+    band = alt.Chart(ahead).mark_area(color=palette.ACCENT, opacity=0.22)
+    middle = alt.Chart(ahead).mark_line(color=palette.ACCENT, strokeWidth=2, strokeDash=[5, 3])
+    fields = [("high", "9 in 10 below", ".1%"), ("median", "Median", ".1%"), ("low", "1 in 10 below", ".1%")]
     return _finish(
-        [whole, *layers, _rule(0, palette.EXHAUSTED), *_hover(frame, [("budget_remaining", "Budget", ".1%")])]
+        [
+            known.encode(x=_x(), y=alt.Y("budget_remaining:Q", title=None)),
+            band.encode(x=_x(), y=alt.Y("low:Q", title=None), y2="high:Q"),
+            middle.encode(x=_x(), y=y),
+            _rule(0, palette.EXHAUSTED),
+            *_hover(ahead, fields),
+        ]
     )
 
 
@@ -271,6 +289,21 @@ def _x() -> alt.X:
 def _y(field: str, labels: str, *, zero: bool, domain: tuple[float, float] | None = None) -> alt.Y:
     scale = alt.Scale(zero=zero) if domain is None else alt.Scale(domain=list(domain), nice=False, clamp=True)
     return alt.Y(f"{field}:Q", title=None, scale=scale, axis=alt.Axis(labelExpr=labels, tickCount=4))
+
+
+def _shade(spans: pd.DataFrame) -> alt.Chart:
+    shade = alt.Chart(spans).mark_rect(color=palette.QUIET, opacity=0.3)
+    drawn: alt.Chart = shade.encode(
+        x=_x(),
+        x2="until:T",
+        tooltip=[
+            alt.Tooltip("reason:N", title="Corrected"),
+            alt.Tooltip("author:N", title="By"),
+            alt.Tooltip("time:T", title="From", format="%d %b %H:%M:%S"),
+            alt.Tooltip("until:T", title="To", format="%d %b %H:%M:%S"),
+        ],
+    )
+    return drawn
 
 
 def _rule(at: float, colour: str) -> alt.Chart:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from dashboard import collector_documents, documents, metric_documents
+from dashboard import budget_documents, collector_documents, documents, metric_documents
 from dashboard.settings import Settings
 
 TIMEOUT_S = 10.0
@@ -64,6 +64,18 @@ class Client:
         chosen = {"group": json.dumps(dict(group), sort_keys=True)} if group else {}
         path = f"/api/v1/slos/{quote(name, safe='')}/history"
         return self._get(documents.History, path, {**params, **chosen}).points
+
+    def forecast(
+        self, name: str, *, group: Mapping[str, str] | None = None, timezone: str
+    ) -> budget_documents.Forecast:
+        """What may become of one budget; the sentence tells times on the clocks of `timezone`."""
+        chosen = {"group": json.dumps(dict(group), sort_keys=True)} if group else {}
+        path = f"/api/v1/slos/{quote(name, safe='')}/forecast"
+        return self._get(budget_documents.Forecast, path, {"timezone": timezone, **chosen})
+
+    def corrections(self, slo: str) -> list[budget_documents.Correction]:
+        """The corrections that may be about an SLO, cancelled ones too, the newest first."""
+        return self._get(budget_documents.Corrections, "/api/v1/corrections", {"slo": slo}).corrections
 
     def series(
         self,

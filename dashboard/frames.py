@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
+from dashboard.budget_documents import Correction, FanPoint
 from dashboard.documents import (
     Attribution,
     Heatmap,
@@ -40,6 +41,28 @@ def history(points: Sequence[HistoryPoint]) -> pd.DataFrame:
         },
     )
     return _typed(frame, text=())
+
+
+def fan(points: Sequence[FanPoint]) -> pd.DataFrame:
+    """Columns time, low, median, high: what may be left of a budget."""
+    columns = {name: [getattr(point, name) for point in points] for name in ("low", "median", "high")}
+    return _typed(pd.DataFrame({"time": [point.t for point in points], **columns}), text=())
+
+
+def spans(corrections: Sequence[Correction], start: float, end: float) -> pd.DataFrame:
+    """Columns time, until, reason, author: the parts of active corrections that lie within start..end."""
+    shown = [one for one in corrections if one.cancelled is None and one.start < end and one.end > start]
+    frame = pd.DataFrame(
+        {
+            "time": [max(one.start, start) for one in shown],
+            "until": [min(one.end, end) for one in shown],
+            "reason": [one.reason for one in shown],
+            "author": [one.author for one in shown],
+        }
+    )
+    frame = _typed(frame, text=("reason", "author"))
+    frame["until"] = pd.to_datetime(frame["until"], unit="s", utc=True)
+    return frame
 
 
 def series(every: Sequence[OneSeries], name: Callable[[OneSeries], str], period: Period) -> pd.DataFrame:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import charts, formats, frames, navigation, periods, prose
+from dashboard.budget_documents import Correction
 from dashboard.components import mount
 from dashboard.components.place import Place
 from dashboard.documents import HistoryPoint, Slo, SloGroup
 from dashboard.viewmodels import budgets, states
 from dashboard.viewmodels import incidents as incident_tables
-from dashboard.views import page
+from dashboard.views import outlook, page
 
 REFRESH_S = page.SLOW_S
 WINDOW = "SLO window"
@@ -75,13 +76,15 @@ def _live(name: str) -> None:
         return
     mount.show_tiles(f"slo-{name}", budgets.tiles(slo, group, status.now))
     span_s = _span_s(slo, status.now)
+    corrections = page.attempt(page.client().corrections, slo.name) or []
     with page.sentences():
-        shown = _history(slo, group, status.now)
+        shown = _history(slo, group, corrections, status.now)
         span_s = shown.end - shown.start
     with page.sentences():
         _tail(slo, span_s, status.now)
     page.section("Groups", f"worst first, by {', '.join(slo.per)}" if slo.per else "one budget for all traffic")
     opened = mount.show_grid(budgets.group_grid(slo))
+    outlook.corrections(slo, corrections, status.now)
     opened = _incidents(slo, status.now) or opened
     _definition(slo, group)
     navigation.follow(opened)
@@ -93,13 +96,15 @@ def _span_s(slo: Slo, now: float) -> float:
     return periods.RANGES_S.get(chosen) or window_s or periods.RANGES_S["7 d"]
 
 
-def _history(slo: Slo, group: SloGroup, now: float) -> periods.Period:
+def _history(slo: Slo, group: SloGroup, corrections: Sequence[Correction], now: float) -> periods.Period:
     points, period = _points(slo, group, periods.last(_span_s(slo, now), now), now)
     frame = frames.history(points)
     of = f"of {formats.labels(group.group)}" if group.group else ""
     empty = frame["budget_remaining"].dropna().empty
-    drawing = None if empty else charts.budget(frame)
+    drawing = None if empty else charts.budget(frame, frames.spans(corrections, period.start, period.end))
     page.chart("Budget remaining", drawing, "budget", f"{of} over {budgets.span(slo)}".strip())
+    with page.sentences():
+        outlook.forecast(slo, group, frame)
     left, right = st.columns(2)
     step = f"per {formats.seconds(period.step)}"
     with left:

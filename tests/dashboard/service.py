@@ -39,6 +39,8 @@ class RecordedService:
         self.status = recorded.status()
         self.metrics = metrics.metrics()
         self.sources = recorded.sources()
+        self.forecast = recorded.forecast()
+        self.corrections: list[dict[str, Any]] = []
         self.broken: dict[str, str] = {}
         self.failing: dict[str, tuple[int, str]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -50,6 +52,8 @@ class RecordedService:
         app.middleware("http")(self._intercept)
         read, act = self._read, self._act
         for path in ("status", "slos", "slos/{name}", "slos/{name}/history", "series", "heatmap", "incidents"):
+            app.get(f"/api/v1/{path}")(read(path))
+        for path in ("slos/{name}/forecast", "corrections"):
             app.get(f"/api/v1/{path}")(read(path))
         for path in ("metrics", "metrics/{name:path}", "scrape"):
             app.get(f"/api/v1/{path}")(read(path))
@@ -91,6 +95,8 @@ class RecordedService:
             "slos": lambda: {"slos": self.slos},
             "slos/{name}": lambda: slo,
             "slos/{name}/history": lambda: slo and {"points": recorded.history(start, end, step, slo["objective"])},
+            "slos/{name}/forecast": lambda: slo and self.forecast,
+            "corrections": lambda: {"corrections": self.corrections, "audit": []},
             "series": lambda: {"series": recorded.series(asked["measure"], start, end, step, asked.get("by"))},
             "heatmap": lambda: recorded.heatmap(asked["measure"], start, end, step),
             "incidents": lambda: {"incidents": list(self.incidents.values())},

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard import charts, frames
+from dashboard.budget_documents import Correction, Forecast
 from dashboard.documents import Attribution, Heatmap, HistoryPoint, OneSeries, TailPart
 from dashboard.periods import Period
 from tests.dashboard import recorded
@@ -87,9 +88,25 @@ def test_attribution_frame_is_cut_and_ordered() -> None:
 @pytest.mark.parametrize("points", [1, 2, 20])
 def test_history_charts(points: int) -> None:
     frame = history(points)
-    valid(charts.budget(frame))
+    valid(charts.budget(frame, frames.spans([], START, END)))
     valid(charts.sli(frame, 0.99))
     valid(charts.burn(frame, [(14.4, "page"), (6.0, "page"), (3.0, "ticket"), (1.0, "ticket")]))
+
+
+def test_a_budget_chart_shades_what_is_corrected_and_in_sight() -> None:
+    found = [Correction.model_validate(one) for one in recorded.corrections("a")]
+    shaded = frames.spans(found, START, END)
+    assert shaded["reason"].tolist() == ["node drain"]
+    assert (shaded["until"] - shaded["time"]).dt.total_seconds().tolist() == [END - START]
+    marks = [layer["mark"]["type"] for layer in valid(charts.budget(history(), shaded))["layer"]]
+    assert marks.count("rect") == 1
+
+
+def test_a_fan_holds_its_interval() -> None:
+    ahead = frames.fan(Forecast.model_validate(recorded.forecast()).fan)
+    assert (ahead["low"] < ahead["median"]).all()
+    document = valid(charts.fan(history(), ahead))
+    assert [layer["mark"]["type"] for layer in document["layer"]][:3] == ["line", "area", "line"]
 
 
 def burn_lines(highest: float) -> list[float]:

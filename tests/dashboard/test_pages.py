@@ -96,8 +96,8 @@ def test_a_row_opens_its_slo(page: Page) -> None:
 def test_slo_page_draws_its_charts_and_groups(page: Page, service: RecordedService) -> None:
     page.goto("/slo?slo=request-errors")
     expect(heading(page)).to_have_text("request-errors")
-    drawn_charts(page, 5)
-    for title in ("Budget remaining", "SLI", "Burn rate", "Percentiles", "Distribution"):
+    drawn_charts(page, 6)
+    for title in ("Budget remaining", "Forecast", "SLI", "Burn rate", "Percentiles", "Distribution"):
         expect(page.locator("h2.tw-section", has_text=title).first).to_be_visible()
     expect(rows(page, "groups-request-errors")).to_have_count(3)
     expect(rows(page, "incidents-request-errors")).to_have_count(1)
@@ -110,13 +110,39 @@ def test_slo_page_draws_its_charts_and_groups(page: Page, service: RecordedServi
 def test_slo_page_follows_range_and_group(page: Page, service: RecordedService) -> None:
     page.goto("/slo?slo=request-errors&group=input_type%3Dchat")
     expect(tile(page, "State")).to_have_text("OK")
-    drawn_charts(page, 5)
+    drawn_charts(page, 6)
     service.requests.clear()
     page.get_by_role("radio", name="1 h", exact=True).click()
     expect(page.locator("h2.tw-section", has_text="SLI")).to_contain_text("per 30 s")
     spans = [float(q["end"]) - float(q["start"]) for _, path, q in service.requests if path.endswith("/history")]
     assert min(spans) == 3600
     expect(tile(page, "State")).to_have_text("OK")
+
+
+def test_slo_page_tells_what_may_become_of_the_budget(page: Page, service: RecordedService) -> None:
+    page.goto("/slo?slo=request-errors")
+    expect(page.get_by_text(recorded.SENTENCE)).to_be_visible()
+    section = page.locator("h2.tw-section", has_text="Forecast")
+    expect(section).to_contain_text("from 3 d of history by hour of the day; too little to reach the end of the window")
+    expect(section).to_contain_text("bad events at 12 times their level since")
+    asked = [sent for _, path, sent in service.requests if path.endswith("/forecast")]
+    assert asked[0]["group"] == '{"input_type": "code"}'
+    service.forecast = {"enough_data": False, "sentence": "No forecast: 2 days of counts are needed."}
+    page.reload()
+    expect(page.get_by_text("No forecast: 2 days of counts are needed.")).to_be_visible()
+    drawn_charts(page, 5)
+
+
+def test_slo_page_lists_corrections(page: Page, service: RecordedService) -> None:
+    page.goto("/slo?slo=request-errors")
+    expect(page.get_by_text(recorded.SENTENCE)).to_be_visible()
+    expect(rows(page, "corrections-request-errors")).to_have_count(0)
+    service.corrections = recorded.corrections("request-errors")
+    page.reload()
+    expect(rows(page, "corrections-request-errors")).to_have_count(2)
+    expect(rows(page, "corrections-request-errors").first).to_contain_text("In force")
+    expect(rows(page, "corrections-request-errors").nth(1)).to_contain_text("cancelled by ada: it was ours")
+    expect(rows(page, "corrections-request-errors").nth(1)).to_contain_text(recorded.MALICIOUS)
 
 
 def test_incident_list_filters_and_opens(page: Page) -> None:

@@ -4,6 +4,7 @@
 is fine or quiet. Every document has the shape that the API promises; tests that need a broken one break a copy.
 """
 
+from tests.dashboard.recorded.budgets import SENTENCE, corrections, forecast
 from tests.dashboard.recorded.collector import overflow, services, sources, status
 from tests.dashboard.recorded.incidents import evidence, incidents
 from tests.dashboard.recorded.measurements import heatmap, series
@@ -14,9 +15,12 @@ from tests.dashboard.recorded.traces import TRACE_ID, trace, traces
 __all__ = [
     "MALICIOUS",
     "NOW",
+    "SENTENCE",
     "TRACE_ID",
     "WINDOW_S",
+    "corrections",
     "evidence",
+    "forecast",
     "group",
     "heatmap",
     "history",
