@@ -1,6 +1,6 @@
 """How full the service is, told through the SDK's meters whenever they are read; it keeps no history.
 
-The names are those that Tailwatch knows (``tailwatch.queue.depth`` and its like), with the queue as attribute.
+The names are those that Tailwatch knows (``tailwatch.queue.depth`` and its like), the task an attribute of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
 from reference_model.service import Service
 
-_QUEUE = "queue"
+_TASK = "task"
 _GENERATION, _ENCODING = "generation", "encoding"
 
 
@@ -35,22 +35,22 @@ def observe(service: Service, provider: MeterProvider) -> None:
 
 def _waiting(service: Service) -> Iterable[Observation]:
     if service.text is not None:
-        yield Observation(service.text.generator.waiting, {_QUEUE: _GENERATION})
+        yield Observation(service.text.generator.waiting, {_TASK: _GENERATION})
     if service.vectors is not None:
-        yield Observation(service.vectors.batcher.waiting, {_QUEUE: _ENCODING})
+        yield Observation(service.vectors.batcher.waiting, {_TASK: _ENCODING})
 
 
 def _running(service: Service) -> Iterable[Observation]:
     if service.text is not None:
         running = sum(running for _, running in service.text.generator.loaded.values())
-        yield Observation(running, {_QUEUE: _GENERATION})
+        yield Observation(running, {_TASK: _GENERATION})
     if service.vectors is not None:
-        yield Observation(service.vectors.batcher.running, {_QUEUE: _ENCODING})
+        yield Observation(service.vectors.batcher.running, {_TASK: _ENCODING})
 
 
 def _batches(service: Service) -> Iterable[Observation]:
     if service.text is not None:
         for version, (_, running) in service.text.generator.loaded.items():
-            yield Observation(running, {_QUEUE: _GENERATION, "model_version": version})
+            yield Observation(running, {_TASK: _GENERATION, "model_version": version})
     if service.vectors is not None:
-        yield Observation(service.vectors.batcher.last_batch, {_QUEUE: _ENCODING})
+        yield Observation(service.vectors.batcher.last_batch, {_TASK: _ENCODING})

@@ -10,6 +10,7 @@ from detectors.diagnosis import diagnose
 from detectors.drift.compare import DriftResult, compare
 from detectors.drift.distributions import distributions
 from detectors.slo.compile import compile_rules
+from detectors.slo.kinds.composite import Composite
 from detectors.slo.kinds.drift import Drift
 from detectors.slo.kinds.quantile import Quantile
 from detectors.slo.spec import Slo, SloSet
@@ -49,17 +50,17 @@ class Diagnoser:
         Raises:
             StorageError: the database cannot be used.
         """
-        slo = self.slos.named(finding.labels["slo"])
+        slo = self._guilty(finding)
         if slo is None:
             return None
         onset_ns = min(finding.since_ns, now_ns - BUCKET_NS)
         own_spans, own_logs = self.records(slo, onset_ns, now_ns)
-        rule = compile_rules(slo)[0]
+        rules = compile_rules(slo)
         return diagnose(
             slo.kind,
             own_spans.before,
             own_spans.after,
-            good=None if slo.sli.slice_ns else rule.good,
+            good=rules[0].good if rules and slo.sli.slice_ns is None else None,
             measure=slo.sli.measure if isinstance(slo.sli, Quantile) else None,
             logs_before=own_logs.before if len(own_logs.after) else None,
             logs_after=own_logs.after if len(own_logs.after) else None,
@@ -68,16 +69,28 @@ class Diagnoser:
             labels=_fixed(slo.where) | {name: finding.labels[name] for name in slo.per if name in finding.labels},
         )
 
+    def _guilty(self, finding: Finding) -> Slo | None:
+        """The finding's SLO; of a composite the component that was the worst in the slice which it tells of."""
+        slo = self.slos.named(finding.labels["slo"])
+        while slo is not None and isinstance(slo.sli, Composite):
+            shares = (finding.evidence.get("slice_of_time") or {}).get("shares", {})
+            parts = [component.slo for component in slo.sli.components]
+            slo = self.slos.named(min(parts, key=lambda name: shares.get(name, 1.0)))
+        return slo
+
     def records(self, slo: Slo, onset_ns: int, now_ns: int) -> tuple[Sides, Sides]:
         """Spans, and inference logs, of the SLO's events within an hour before ``onset_ns``, and since.
+
+        An SLO that judges metrics has conditions on their labels, which records lack: it gets all of its service.
 
         Raises:
             StorageError: the database cannot be used.
         """
+        where = slo.where if compile_rules(slo) else Matchers()
 
         def both(load: Callable[..., Columns]) -> Sides:
             def side(start_ns: int, end_ns: int) -> Columns:
-                return load(self._database, start_ns, end_ns, service=slo.service, where=slo.where, limit=MAX_ROWS)
+                return load(self._database, start_ns, end_ns, service=slo.service, where=where, limit=MAX_ROWS)
 
             return Sides(side(onset_ns - BEFORE_NS, onset_ns), side(onset_ns, now_ns + BUCKET_NS))
 

@@ -11,6 +11,7 @@ from storage import corrections
 from storage.database import Database
 from tailwatch.backfill import backfilled, count_stored, void_from
 from tailwatch.estimates import estimate, shown_in
+from tailwatch.gauge_feed import GaugeFeed
 from tailwatch.history import last_heard, load_history
 
 
@@ -30,7 +31,6 @@ def evaluate_now(database: Database, slos: SloSet, max_groups: int, now_ns: int)
         deltas = count_stored(database, uncounted, CardinalityGuard(max_groups), now_ns, min(void_ns.values()))
         engine.ingest_sli(delta for delta in deltas.sli if delta.bucket_ns >= void_ns[delta.rule])
         engine.ingest_distributions(delta for delta in deltas.distributions if delta.bucket_ns >= void_ns[delta.rule])
+    engine.ingest_gauges(GaugeFeed().read(database, engine.gauges, now_ns))
     made = estimate(database, slos, now_ns)
-    return [
-        shown_in(status.to_json(), made) for status in engine.step(now_ns, last_heard(database, now_ns)).statuses
-    ]
+    return [shown_in(status.to_json(), made) for status in engine.step(now_ns, last_heard(database, now_ns)).statuses]

@@ -45,7 +45,7 @@ class OtlpReceiver:
         self.spans: list[Record] = []
         self.logs: list[Record] = []
         self.gauges: dict[tuple[str, str], int] = {}
-        """Last values by metric and queue."""
+        """Last values by metric and task."""
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -94,7 +94,7 @@ class OtlpReceiver:
         scopes = [scope for sent in request.resource_metrics for scope in sent.scope_metrics]
         for metric in (metric for scope in scopes for metric in scope.metrics):
             for point in metric.gauge.data_points:
-                self.gauges[metric.name, _attributes(point.attributes)["queue"]] = point.as_int
+                self.gauges[metric.name, _attributes(point.attributes)["task"]] = point.as_int
 
     def wait_for_gauges(self, wanted: Callable[[dict[tuple[str, str], int]], bool]) -> dict[tuple[str, str], int]:
         with self._changed:
