@@ -84,6 +84,19 @@ def test_overview_says_what_is_wrong_with_the_configuration(page: Page, service:
     expect(page.get_by_text("slos.yaml line 12: objective is 120 %; give a percentage below 100")).to_be_visible()
 
 
+def test_every_page_says_that_the_files_could_not_be_put_in_force(page: Page, service: RecordedService) -> None:
+    fault = {"file": "slos/chat.yaml", "line": 4, "field": "slos[0].objective", "message": "is missing"}
+    service.status["config"] = {
+        "in_force_since": service.status["now"] - 7200, "failing_since": service.status["now"] - 60,
+        "problems": [{**fault, "remedy": "add objective:"}, {**fault, "file": "gone.yaml", "line": 0, "field": ""}] * 6,
+    }  # fmt: skip
+    page.goto("/")
+    expect(page.get_by_text("The configuration files hold errors since")).to_be_visible()
+    expect(page.get_by_text("slos/chat.yaml:4: slos[0].objective: is missing (add objective:)").first).to_be_visible()
+    expect(page.get_by_text("gone.yaml: is missing").first).to_be_visible()
+    expect(page.get_by_text("and 2 more")).to_be_visible()
+
+
 def test_a_row_opens_its_slo(page: Page) -> None:
     page.goto("/")
     rows(page, "slos").nth(1).locator("a").click()

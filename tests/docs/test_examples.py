@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from alerting.receivers.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from alerting.runbooks.library import read_runbook
@@ -49,6 +51,22 @@ def test_slo_files_are_read_without_errors_or_warnings(block: Block) -> None:
     allowed = "the gate is off"
     problems = [str(problem) for problem in lint(slos, runbooks=None) if allowed not in problem.message]
     assert not problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(pytest.param(block.text, id=str(block)) for block in blocks("yaml") if kind_of(block) == "slos"),
+        *(
+            pytest.param(path.read_text(encoding="utf-8"), id=path.name)
+            for path in sorted((ROOT / "examples").rglob("*.yaml"))
+            if path.parent.name != "simulation" and "\nslos:\n  -" in path.read_text(encoding="utf-8")
+        ),
+    ],
+)
+def test_the_published_schema_accepts_what_people_copy(text: str) -> None:
+    schema = json.loads((DOCS / "slo.schema.json").read_text(encoding="utf-8"))
+    assert [fault.message for fault in Draft202012Validator(schema).iter_errors(yaml.safe_load(text))] == []
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("yaml") if kind_of(block) == "openslo"], ids=str)
