@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from storage.database import Database
@@ -55,6 +56,22 @@ def test_records_are_those_of_the_slo_an_hour_before_and_since(database: Databas
     assert own.after.time_ns.max() < now_ns + BUCKET_NS
     assert set(own.after.string("operation").values) == {"chat"}
     assert (len(told.before), len(told.after)) == (0, 0)
+
+
+def test_a_composite_is_diagnosed_by_its_worst_component(database: Database, tmp_path: Path) -> None:
+    fill(database)
+    quick = """
+  - {name: quick, service: chat, sli: {latency: {measure: duration, below: 60s}}, objective: 99%}
+"""
+    both = """
+  - {name: both, service: chat, sli: {composite: {of: [{slo: quick}, {slo: availability}]}}, objective: 95%}
+"""
+    diagnoser = Diagnoser(database, slo_set(tmp_path, BY_TYPE, quick, both))
+    shares = {"slice_of_time": {"shares": {"quick": 1.0, "availability": 0.5}}}
+    found = replace(finding("both"), evidence=shares)
+    diagnosis = diagnoser.diagnose(found, START_NS + MINUTE_NS)
+    assert diagnosis is not None
+    assert (diagnosis.cause, diagnosis.slice["input_type"]) == ("slice-errors", "code")
 
 
 def test_without_records_the_cause_is_unknown(database: Database, tmp_path: Path) -> None:
