@@ -66,7 +66,7 @@ def _csv_entries(text: str, reader: Reader) -> list[tuple[str, yaml.Node]]:
     header: list[str] | None = None
     entries: list[tuple[str, yaml.Node]] = []
     for row in rows:
-        mark = yaml.Mark(reader.file, 0, rows.line_num - 1, 0, None, None)
+        mark = yaml.Mark(reader.file, 0, rows.line_num - 1, 0, None, 0)
         if not any(cell.strip() for cell in row):
             continue
         if header is None:

@@ -6,6 +6,7 @@ Drawn with Altair, written by vl-convert: no browser, no network, and an HTML fi
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ _WIDTH: Final = 900
 _LANE: Final = 18
 _SEVERITY_COLOURS: Final = {"page": "#d62728", "ticket": "#f0a202"}
 _MS: Final = NANOS // 1000
+_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {".html": {"inline": True}, ".png": {"scale_factor": 2}}
 
 
 def check_plot(path: Path) -> None:
@@ -54,7 +56,7 @@ def write_plot(outcome: Outcome, path: Path) -> None:
         ConfigError: the file cannot be written.
     """
     chart = _chart(outcome)
-    options: dict[str, Any] = {".html": {"inline": True}, ".png": {"scale_factor": 2}}.get(path.suffix.lower(), {})
+    options = _OPTIONS.get(path.suffix.lower(), {})
     try:
         chart.save(str(path), **options)
     except OSError as error:
@@ -93,22 +95,21 @@ def _chart(outcome: Outcome) -> Any:
     lanes = _call_rows(outcome)
     if not lanes:
         return budgets
+    colours = alt.Scale(domain=[*_SEVERITY_COLOURS], range=[*_SEVERITY_COLOURS.values()])
     bars = (
         alt.Chart(alt.Data(values=lanes))
-        .mark_bar(height=_LANE - 6, minWidth=2)
+        .mark_bar(height=_LANE - 6, strokeWidth=1.5)
         .encode(
             x=x_from, x2="end:T",
             y=alt.Y("series:N", title=None, axis=alt.Axis(labelLimit=260)),
-            color=alt.Color(
-                "severity:N", title="alert",
-                scale=alt.Scale(domain=[*_SEVERITY_COLOURS], range=[*_SEVERITY_COLOURS.values()]),
-            ),
+            color=alt.Color("severity:N", title="alert", scale=colours),
+            stroke=alt.Stroke("severity:N", scale=colours, legend=None),  # what lasts minutes is seen in a month, too
             tooltip=["series:N", "severity:N", "start:T", "end:T", "summary:N"],
         )
     )  # fmt: skip
     height = _LANE * len({row["series"] for row in lanes}) + 8
     alerts = alt.layer(shade, bars).properties(width=_WIDTH, height=height, title="would-be alerts")
-    return alt.vconcat(budgets, alerts).resolve_scale(color="independent")
+    return alt.vconcat(budgets, alerts).resolve_scale(color="independent", stroke="independent")
 
 
 def _title(outcome: Outcome) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from detectors.slo.parse import load_slos
-from detectors.slo.spec import SloSet
 from storage.database import Database
 from tailwatch.backtest.backtest import backtest
 from tailwatch.backtest.console import show
@@ -81,7 +80,10 @@ def command(
     database = Database(settings.url)
     try:
         database.upgrade()
-        with _progress(slos, (end_ns - start_ns) // max(step, 1)) as bar:
+        with click.progressbar(
+            length=max((end_ns - start_ns) // max(step, 1), 1), label="evaluations", file=sys.stderr,
+            update_min_steps=200, hidden=not sys.stderr.isatty(),
+        ) as bar:  # fmt: skip
             outcome = backtest(
                 database, slos, timing=settings.alerting.timing, max_groups=settings.max_groups, start_ns=start_ns,
                 end_ns=end_ns, step_ns=step, incidents=labelled, tolerance_ns=tolerance, progress=bar.update,
@@ -106,10 +108,3 @@ def _moment(text: str, before_ns: int, where: str) -> int:
     except DurationError:
         remedy = "write a duration such as 30d, or a time such as 2026-03-01T00:00:00Z"
         raise ConfigError(f"{text!r} is neither a time nor a duration", where=where, remedy=remedy) from None
-
-
-def _progress(slos: SloSet, steps: int) -> click.progressbar:  # type: ignore[type-arg]  # generic in stubs only
-    label = f"{len(slos)} SLO{'s' if len(slos) != 1 else ''}"
-    return click.progressbar(
-        length=max(steps, 1), label=label, file=sys.stderr, update_min_steps=200, hidden=not sys.stderr.isatty()
-    )
