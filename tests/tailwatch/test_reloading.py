@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from detectors.slo.compile import rule_id
 from storage.rollups import sli_totals
+from tailwatch import backfill as filling
 from tailwatch import reloading as subject
 from tailwatch.cli import main
 from telemetry.errors import StorageError
@@ -20,6 +22,7 @@ from tests.tailwatch.declared import AVAILABILITY, START_NS, TAIL
 from tests.tailwatch.inprocess import InProcess, api_of, service_on
 from tests.tailwatch.running import traces
 
+HOUR_NS = 3600 * NANOS
 NARROWER = AVAILABILITY + "    where: ['operation=\"chat\"']\n"
 STRICTER = AVAILABILITY.replace("99%", "99.9%").replace("page-and-ticket", "ticket-only") + "    window: 7d\n"
 PRICES = "version: 1\nprices:\n  - {{model: m, effective: 2025-01-01, per_request: {usd}}}\n"
@@ -91,6 +94,39 @@ def test_a_changed_meaning_is_counted_anew_and_its_former_one_too_when_it_return
     declare(tmp_path, AVAILABILITY)
     reload(running)
     assert counts(running, "availability") == stored(running, "availability") == (26, 30)
+
+
+def test_what_comes_in_before_between_and_after_its_slices_is_counted_once(
+    running: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests come in at every step of the backfill, which is cut into three slices."""
+    firsts = itertools.count(1, 100)
+
+    def take(hours_ago: int) -> None:
+        running.take(traces(10, end_ns=START_NS - hours_ago * HOUR_NS, first_id=next(firsts), bad=1))
+
+    fill = filling._fill
+
+    def busy(*args: Any, **slices: Any) -> int:
+        take(6)
+        events = fill(*args, **slices)
+        take(6)
+        take(0)
+        return events
+
+    for hours_ago in (6, 3, 0):
+        take(hours_ago)
+    monkeypatch.setattr(filling, "_SLICE_RECORDS", 1)
+    monkeypatch.setattr(filling, "_fill", busy)
+    declare(tmp_path, AVAILABILITY, NARROWER.replace("availability", "chat-only"))
+    assert reload(running).successful
+    take(3)
+    came = 10 * (next(firsts) // 100)
+    assert came == 10 * (3 + 3 * 3 + 1)
+    assert counts(running, "chat-only") == stored(running, "chat-only") == (came * 9 // 10, came)
+    assert {rule.id for rule in running.service.reloader.catalogue.rules[1:]} <= filling.backfilled(
+        running.service.database
+    )
 
 
 def test_slices_of_a_new_slo_are_judged_from_stored_rows(running: InProcess, tmp_path: Path) -> None:
