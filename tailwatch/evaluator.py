@@ -36,6 +36,8 @@ from telemetry.windows import NANOS
 _SERIES: Final = frozenset({SERIES_RULE_ID})
 _SAVE_EVERY_NS: Final = 15 * NANOS
 """Statuses are stored this often: they bridge a restart, and each save is a synchronous write."""
+_SAVED_GROUPS: Final = 1000
+"""... for every so many groups: to word and write ten thousand costs several evaluations of them."""
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +125,7 @@ class Evaluator:
             findings = self._evaluate(now_ns)
             self._save_slices()
             self._act(findings, now_ns)
-            if now_ns - self._saved_ns >= _SAVE_EVERY_NS:
+            if now_ns - self._saved_ns >= self._save_every_ns:
                 save_statuses(self._database, self.statuses(), now_ns)
                 self._saved_ns = now_ns
         duration_s = time.perf_counter() - began
@@ -173,6 +175,11 @@ class Evaluator:
         load_history(self._database, engine, now_ns)
         engine.step(now_ns)
         return engine.budget_curve(slo, group, start_ns=start_ns, end_ns=end_ns, step_ns=step_ns)
+
+    @property
+    def _save_every_ns(self) -> int:
+        groups = sum(len(report) for report in self._evaluation.reports) if self._evaluation is not None else 0
+        return _SAVE_EVERY_NS * max(-(-groups // _SAVED_GROUPS), 1)
 
     def _leads(self) -> bool:
         """Whether this process leads; once it does not, what it knows is void: others count on without telling it."""

@@ -148,6 +148,7 @@ class Cohort:
         self._positions: list[Places] = []
         self._events_of: Places = np.zeros(0, dtype=np.intp)
         self._changed_ns: Counts = np.zeros(0, dtype=np.int64)
+        self._day: tuple[Counts, Counts] = (self._changed_ns, self._changed_ns)
         policy = layout.policy
         self._hindsight = Hindsight(len(policy.pairs) + (policy.sequential is not None), layout.step_ns)
 
@@ -235,11 +236,12 @@ class Cohort:
         else:
             allowance = Allowance(layout.allowance, period.end_ns - period.start_ns if period else layout.window_ns)
             burn, left = allowance.burn(total, windows), allowance.remaining(total[own])
-        events, over_ns = self._day(now_ns)
-        alerts = self._alerts(now_ns, standing, total - good, burn, over_ns, events, muted)
+        self._day = events, over_ns = self._last_day(now_ns)
+        hold_ns = self._hold_ns(events, over_ns)
+        alerts = self._alerts(now_ns, standing, total - good, burn, hold_ns, muted)
         holding = np.flatnonzero(np.any([alert.holds for alert in alerts], axis=0)) if alerts else muted[:0]
         onset_ns, run, log_evidence = self._runs(now_ns, standing, alerts, holding)
-        self._look_back(now_ns, alerts, self.hold_ns(over_ns, events))
+        self._look_back(now_ns, alerts, hold_ns)
         self._changed_ns = np.full(len(ledger), NEVER, dtype=np.int64)
         return Reading(
             now_ns=now_ns, period=period, windows=windows, window=own, good=good, total=total, burn=burn,
@@ -256,9 +258,9 @@ class Cohort:
         counts_events = not layout.sliced and layout.allowance is None
         return np.asarray((good == 0) & (total >= layout.min_bad_young) & counts_events)
 
-    def silence(self, now_ns: int) -> Silence:
-        """How quiet each SLO is as a whole."""
-        events, over_ns = self._day(now_ns)
+    def silence(self) -> Silence:
+        """How quiet each SLO is as a whole, as of the last :meth:`read`."""
+        events, over_ns = self._day
         count = len(self._rules)
         last_ns = np.full(count, -1, dtype=np.int64)
         np.maximum.at(last_ns, self._owner, self.events.last_ns[self._events_of])
@@ -287,7 +289,7 @@ class Cohort:
         same = self.events is self.ledger
         self._events_of = np.arange(len(self.ledger)) if same else self.events.places(self.ledger.groups)
 
-    def _day(self, now_ns: int) -> tuple[Counts, Counts]:
+    def _last_day(self, now_ns: int) -> tuple[Counts, Counts]:
         """(groups,) events of the last day, and the length of the history they came in."""
         window = 0 if self.events is not self.ledger else self._day_window
         first_ns = self.events.first_ns[self._events_of]
@@ -303,8 +305,7 @@ class Cohort:
         return sorted({*self.layout.windows, RATE_WINDOW_NS}).index(RATE_WINDOW_NS)
 
     def _alerts(
-        self, now_ns: int, standing: Standing | None, bad: Counts, burn: Rates, over_ns: Counts, events: Counts,
-        muted: Places,
+        self, now_ns: int, standing: Standing | None, bad: Counts, burn: Rates, hold_ns: Rates, muted: Places
     ) -> list[Alert]:  # fmt: skip
         policy = self.layout.policy
         burn_by = dict(zip(self.layout.windows, burn, strict=False))  # A calendar's stands last, and alerts nothing.
@@ -320,13 +321,13 @@ class Cohort:
                 holds &= alarmed & (since_ns <= pair.long_ns)
             alerts.append(Alert("ErrorBudgetBurn", pair.severity, pair, holds, format_duration(pair.long_ns)))
         if policy.sequential is not None:
-            holds = alarmed & (since_ns <= self.hold_ns(over_ns, events))
+            holds = alarmed & (since_ns <= hold_ns)
             alerts.append(Alert("ErrorBudgetSequential", policy.sequential.severity, None, holds))
         for alert in alerts:
             alert.holds[muted] = False
         return alerts
 
-    def hold_ns(self, over_ns: Counts, events: Counts) -> Rates:
+    def _hold_ns(self, events: Counts, over_ns: Counts) -> Rates:
         """(groups,) how long a sequential alert outlasts its last alarm, given the events of some time."""
         gap_ns = np.divide(over_ns, events, out=np.zeros(len(events)), where=events > 0)
         return np.asarray(np.clip(HOLD_STEPS * np.maximum(gap_ns, self.layout.step_ns), HOLD_NS, FINE_SPAN_NS))

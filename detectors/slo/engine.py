@@ -316,7 +316,7 @@ class Engine:
         newest: dict[str, int] = {}
         limit: dict[str, float] = {}
         for cohort in self._cohorts:
-            quiet = cohort.silence(now_ns)
+            quiet = cohort.silence()
             columns = quiet.last_ns.tolist(), quiet.improbable_ns.tolist(), quiet.has_groups.tolist()
             for rule, last_ns, improbable_ns, has_groups in zip(quiet.rules, *columns, strict=True):
                 tracker = self._by_rule[rule]

@@ -59,7 +59,7 @@ class Hindsight:
         self._late_ns[late] = now_ns
         known = self._began_ns != NEVER
         if not (known.any() or holds.any()):
-            return known
+            return np.zeros_like(self._held)
         self._began_ns[holds & ~self._held] = now_ns
         ended = self._held & ~holds
         self._held_ns[holds] = now_ns
@@ -122,7 +122,8 @@ class Replay:
             return False
         group = int(self.groups[place])
         found = {length: self._largest_burn(group, length) for length in (alert.pair.long_ns, alert.pair.short_ns)}
-        burn, bad = ({length: both[i] for length, both in found.items()} for i in (0, 1))
+        burn = {length: both[0] for length, both in found.items()}
+        bad = {length: both[1] for length, both in found.items()}
         age_ns = self.times_ns + BUCKET_NS - self.ledger.first_ns[group]
         holds = pair_holds(alert.pair, burn, bad, age_ns, self.min_bad_young)
         return bool((holds & unlocked if gate else holds).any())

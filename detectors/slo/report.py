@@ -45,6 +45,9 @@ class Report:
         self._positions = tracker.cohort.positions(tracker.rule)
         self._keys = tracker.cohort.ledger.groups
 
+    def __len__(self) -> int:
+        return len(self._positions)
+
     @cached_property
     def groups(self) -> list[str]:
         """Canonical texts of the groups, in order of appearance."""
@@ -157,8 +160,13 @@ class Report:
             "severity": alert.severity, **window,
         }  # fmt: skip
 
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        """What defines the SLI and what is counted of it, the same for all groups."""
+        return {**self.slo.sli.facts(), **_budgeting_facts(self.slo)}
+
     def _detail(self, group: int) -> dict[str, Any]:
-        detail = dict(self.slo.sli.facts()) | _budgeting_facts(self.slo)
+        detail = dict(self._facts)
         name = self.groups[group]
         if self.aside.beside is not None:
             detail[self._beside] = self.aside.beside.get(name, 0)
@@ -181,7 +189,7 @@ class Report:
                 "good": _whole(own_good, unit), "total": _whole(own_total, unit),
             },
             "burn": self._pair_facts(group),
-            "sli": {**self.slo.sli.facts(), **_budgeting_facts(self.slo)},
+            "sli": dict(self._facts),
         }  # fmt: skip
         test = self.tracker.cohort.evidence
         if test is not None:

@@ -10,6 +10,7 @@ import math
 import numpy as np
 import pytest
 
+from detectors.slo.budget import curve
 from detectors.slo.burn import burn_rates, pair_holds
 from detectors.slo.evidence import MIN_BAD_EVENTS, NO_ALARM, Evidence
 from detectors.slo.ledger import HOUR_NS, MIDDLE_NS, Ledger
@@ -18,6 +19,7 @@ from detectors.slo.spec import BurnPair
 from telemetry.deltas import SliDelta
 from telemetry.windows import BUCKET_NS, NANOS
 from telemetry.windows import parse_duration as ns
+from tests.detectors.slo.traffic import slos_of
 
 ONSET = 1_700_006_400 * NANOS
 PER_BUCKET = 10_000
@@ -87,7 +89,16 @@ def test_time_to_detection(share, pair, expected_s):
 
 @pytest.mark.parametrize(
     ("share", "pair", "hours"),
-    [(0.01, PAGE_1H, 20), (0.002, PAGE_1H, 20), (0.002, PAGE_6H, 20), (0.002, TICKET_24H, 40), (0.001, TICKET_3D, 80)],
+    [
+        (0.01, PAGE_1H, 20),
+        (0.002, PAGE_1H, 20),
+        (0.002, PAGE_6H, 20),
+        (0.002, TICKET_24H, 40),
+        (0.001, PAGE_1H, 20),
+        (0.001, PAGE_6H, 20),
+        (0.001, TICKET_24H, 40),
+        (0.001, TICKET_3D, 80),
+    ],
 )
 def test_what_is_never_detected(share, pair, hours):
     service = Service(share)
@@ -129,6 +140,51 @@ def test_ten_requests_an_hour_and_one_failure():
     assert holds.tolist() == [True]
     evidence = Evidence(BUDGET, ns("30d"), BUCKET_NS, MIN_BAD_EVENTS)
     assert evidence.advance(ledger, changed, ONSET).alarm_ns.tolist() == [NO_ALARM]
+
+
+@pytest.mark.parametrize(("period", "pairs"), [("7d", 4), ("28d", 4), ("30d", 4), ("90d", 3)])
+def test_every_pair_of_every_period_tells_an_outage_when_its_share_of_the_budget_is_gone(period, pairs):
+    """A total outage spends the share of a pair after share x period x budget: 51.84 s for 2 % of 30 days."""
+    policy = named_policy("page-and-ticket", ns(period))
+    shares = {"7d": (0.08, 0.125, 0.2, 0.42), "90d": (0.01, 0.03, 0.05)}.get(period, (0.02, 0.05, 0.1, 0.1))
+    assert len(policy.pairs) == pairs
+    service = Service(1.0)
+    for pair, share in sorted(zip(policy.pairs, shares, strict=True), key=lambda one: one[0].factor * one[0].long_ns):
+        expected_s = share * ns(period) * BUDGET / NANOS
+        early = expected_s * width_at_far_edge(pair) * NANOS / pair.long_ns
+        if bucket_s(expected_s - early) - 10 >= (service.now_ns - ONSET) / NANOS:
+            assert not service.holds(pair, bucket_s(expected_s - early) - 10)
+        assert service.holds(pair, max(bucket_s(expected_s) + 10, (service.now_ns - ONSET) // NANOS))
+
+
+@pytest.mark.parametrize(
+    ("burn", "expected_s", "known_to_s"),
+    [(1, 30 * 86400, 3600), (2, 15 * 86400, 3600), (10, 3 * 86400, 3600), (1000, 43.2 * 60, 10)],
+)
+def test_exhaustion(burn, expected_s, known_to_s):
+    """The budget of 30 days is gone after 30 days / burn; known to the hour, as wide as its oldest bucket is."""
+    ledger, width = Ledger(ns("60d")), ns("1h") if known_to_s == 3600 else BUCKET_NS
+    n = PER_BUCKET * width // BUCKET_NS
+    ledger.add(Service._clean(ONSET - k * HOUR_NS, HOUR_NS) for k in range(1, 721))
+    end_ns = ONSET + round(expected_s + 2 * known_to_s) * NANOS
+    bad = round(n * burn * BUDGET)
+    ledger.add(SliDelta("r", "{}", start, n - bad, n) for start in range(ONSET, end_ns, width))
+    ledger.advance(end_ns)
+    slo = slos_of("{name: a, service: s, sli: {errors: {}}, objective: 99.9%, window: 30d}").slos[0]
+    step_ns = known_to_s * NANOS
+    points = curve(ledger, 0, slo=slo, start_ns=ONSET, end_ns=end_ns // step_ns * step_ns, step_ns=step_ns)
+    gone = next(point.time_ns for point in points if point.remaining is not None and point.remaining <= 1e-9)
+    assert (gone - ONSET) / NANOS == pytest.approx(expected_s, abs=known_to_s)
+
+
+def test_a_total_outage_of_a_lax_objective_never_pages():
+    """90 %: nothing burns faster than 10x, so 14.4x can never be; lint says so when the file is read."""
+    good, total = np.zeros((2, 1), dtype=np.int64), np.full((2, 1), 10**6)
+    burn = dict(zip((PAGE_1H.long_ns, PAGE_1H.short_ns), burn_rates(good, total, 0.1), strict=True))
+    bad = dict(zip(burn, total - good, strict=True))
+    assert not pair_holds(PAGE_1H, burn, bad, np.full(1, ns("30d")), 10).any()
+    (policy,) = (one.policy for one in slos_of("{name: a, service: s, sli: {errors: {}}, objective: 90%}").slos)
+    assert max(pair.factor for pair in policy.pairs) > 1 / 0.1
 
 
 def test_zero_traffic_burns_nothing():
