@@ -73,8 +73,9 @@ def svg(outcome: Outcome) -> str:
 def _chart(outcome: Outcome) -> Any:
     alt = importlib.import_module("altair")
     span = alt.Scale(domain=[outcome.start_ns // _MS, outcome.end_ns // _MS], type="utc", nice=False)
-    x = alt.X("t:T", title=None, scale=span, axis=alt.Axis(format="%d %b %H:%M", labelOverlap=True, tickCount=10))
-    x_from = alt.X("start:T", title=None, scale=span)
+    axis = alt.Axis(format="%d %b %H:%M", labelOverlap=True, tickCount=10)
+    x = alt.X("t:T", title=None, scale=span, axis=axis)
+    x_from = alt.X("start:T", title=None, scale=span, axis=axis)
     shade = (
         alt.Chart(alt.Data(values=_incident_rows(outcome)))
         .mark_rect(color="#7f7f7f", opacity=0.25)
@@ -98,18 +99,17 @@ def _chart(outcome: Outcome) -> Any:
     colours = alt.Scale(domain=[*_SEVERITY_COLOURS], range=[*_SEVERITY_COLOURS.values()])
     bars = (
         alt.Chart(alt.Data(values=lanes))
-        .mark_bar(height=_LANE - 6, strokeWidth=1.5)
+        .mark_bar(height=_LANE - 6)
         .encode(
             x=x_from, x2="end:T",
             y=alt.Y("series:N", title=None, axis=alt.Axis(labelLimit=260)),
             color=alt.Color("severity:N", title="alert", scale=colours),
-            stroke=alt.Stroke("severity:N", scale=colours, legend=None),  # what lasts minutes is seen in a month, too
             tooltip=["series:N", "severity:N", "start:T", "end:T", "summary:N"],
         )
     )  # fmt: skip
     height = _LANE * len({row["series"] for row in lanes}) + 8
     alerts = alt.layer(shade, bars).properties(width=_WIDTH, height=height, title="would-be alerts")
-    return alt.vconcat(budgets, alerts).resolve_scale(color="independent", stroke="independent")
+    return alt.vconcat(budgets, alerts).resolve_scale(color="independent")
 
 
 def _title(outcome: Outcome) -> str:
@@ -140,8 +140,9 @@ def _budget_rows(outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _call_rows(outcome: Outcome) -> list[dict[str, Any]]:
-    """A bar for every alert, tickets first, so that pages are drawn over them."""
-    rows = [
+    """A bar for every alert, tickets first, so that pages are drawn over them, and long enough to be seen."""
+    shortest = (outcome.end_ns - outcome.start_ns) // _MS // (_WIDTH // 2)
+    rows: list[dict[str, Any]] = [
         {
             "series": _series(call.slo, named(call.group)), "severity": episode.severity,
             "start": episode.start_ns // _MS,
@@ -149,7 +150,9 @@ def _call_rows(outcome: Outcome) -> list[dict[str, Any]]:
         }
         for call in outcome.calls for episode in call.episodes
     ]  # fmt: skip
-    return sorted(rows, key=lambda row: row["severity"] == "page")
+    for row in rows:
+        row["end"] = max(row["end"], row["start"] + shortest)
+    return sorted(rows, key=lambda row: bool(row["severity"] == "page"))
 
 
 def _series(slo: str, group: str) -> str:
