@@ -100,7 +100,9 @@ class Standing(Series):
 class Evidence:
     """The sequential test of one SLO."""
 
-    def __init__(self, error_budget: float, arl_ns: int, step_ns: int, min_bad: int, unit: int = 1) -> None:
+    def __init__(
+        self, error_budget: float, arl_ns: int, step_ns: int, min_bad: int, unit: int = 1, *, clusters: bool = True
+    ) -> None:
         """Test "share of bad events <= error_budget".
 
         Args:
@@ -110,15 +112,14 @@ class Evidence:
             min_bad: bad events (or slices) that a run needs before it alarms.
             unit: parts that an event or slice is counted in. A slice that is bad in part takes the part of the
                 log-likelihood ratio; its mean is then at most that of a bet that is linear in the part (Jensen), so
-                the guarantee holds for every distribution of parts.
+                the guarantee holds for every distribution of parts. Such slices are taken to be independent.
+            clusters: whether errors may come in clusters.
         """
         self.arl_ns = arl_ns
         self.log_threshold = threshold(max(arl_ns / step_ns, 2.0))
-        odds = error_budget / (1 - error_budget)
-        largest = max(LARGEST_RATE / (1 - LARGEST_RATE) / odds, ODDS_RATIOS[1])
-        self._rates = BernoulliDetector.of(error_budget, odds_ratios=(ODDS_RATIOS[0], largest)).alternatives
+        self._rates = alternatives(error_budget)
         self._log_bad, self._log_good = np.log(self._rates), np.log1p(-self._rates)
-        self._null = ClusteredNull(error_budget, clusters=unit == 1)
+        self._null = ClusteredNull(error_budget, clusters=clusters and unit == 1)
         self._step_ns = step_ns
         self._unit = unit
         self._min_bad = min_bad * unit
@@ -159,8 +160,10 @@ class Evidence:
     def alarms_since(
         self, ledger: Ledger, groups: NDArray[np.intp], start_ns: int, now_ns: int
     ) -> tuple[Counts, Counts]:
-        """(buckets,) starts of the 10 s buckets from ``start_ns`` or earlier until now, an hour back at most, and
-        (buckets, groups) the last alarm as of each, by the counts of the last :meth:`advance`.
+        """The last alarms as of every 10 s bucket from ``start_ns`` or earlier until now, an hour back at most.
+
+        Returns:
+            (buckets,) starts, and (buckets, groups) alarms by the counts of the last :meth:`advance`.
         """
         before = [point for point in self._checkpoints if point.position_ns <= start_ns]
         standing = (before[-1] if before else self._checkpoints[0]).take(groups)
@@ -266,6 +269,13 @@ class Evidence:
             ),
         )
         return standing.replaced(alarms, anew)
+
+
+def alternatives(error_budget: float) -> NDArray[np.float64]:
+    """(1, alternatives) error rates that the test looks for, from little above the budget to nearly all."""
+    odds = error_budget / (1 - error_budget)
+    largest = max(LARGEST_RATE / (1 - LARGEST_RATE) / odds, ODDS_RATIOS[1])
+    return BernoulliDetector.of(error_budget, odds_ratios=(ODDS_RATIOS[0], largest)).alternatives
 
 
 def _next_stop(position_ns: int, complete_ns: int) -> int:

@@ -11,8 +11,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from detectors.slo.alerts import DEFAULT_ARL_NS
 from detectors.slo.evidence import MIN_BAD_EVENTS
+from detectors.slo.ledger import HOUR_NS, MINUTE_NS
 from detectors.slo.nodes import nearest
+from detectors.slo.reach import Reach
 from detectors.slo.spec import BurnPair, Slo
 from telemetry.errors import Problem
 from telemetry.matchers import Matcher
@@ -198,6 +201,26 @@ class _Against:
                 " that evidence takes"
             )
             yield "alert", WARNING, message, "rely on the sequential alert, watch a wider group, or send probes"
+        yield from self._reach(events)
+
+    def _reach(self, events: int) -> Iterator[_Remark]:
+        policy = self.slo.policy
+        arl_ns = policy.sequential.arl_ns if policy.sequential else DEFAULT_ARL_NS
+        reach = Reach(self.slo.error_budget, arl_ns, MIN_BAD_EVENTS, self.seen.span_ns / max(events, 1))
+        hour, hours = (reach.error_rate(count * HOUR_NS) for count in (1, 6))
+        fastest = max((pair.factor for pair in policy.pairs), default=0.0) * self.slo.error_budget
+        if not events or not policy.pairs or (hour is not None and hour <= fastest):
+            return
+        rates = [
+            f"{format_duration(count * HOUR_NS)} {f'{_percent(round(rate, 4))} errors' if rate else 'nothing'}"
+            for count, rate in ((1, hour), (6, hours))
+        ]
+        message = (
+            f"at {events * HOUR_NS / self.seen.span_ns:.3g} events an hour, an outage is noticed after"
+            f" {reach.outage_ns() / MINUTE_NS:.3g} min on average; the least that is noticed is"
+            f" within {', within '.join(rates)}"
+        )
+        yield "alert", SUGGESTION, message, "watch a wider group, or send probes, to know more and sooner"
 
     def _objective(self) -> Iterator[_Remark]:
         if self.seen.valid < _ENOUGH_EVENTS:

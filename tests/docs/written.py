@@ -15,8 +15,9 @@ from collector.decode.rejections import REASONS
 from collector.limits import Limits
 from detectors.slo.alerts import DEFAULT_ARL_NS
 from detectors.slo.evidence import MIN_BAD_EVENTS, Evidence
-from detectors.slo.ledger import HOUR_NS, Ledger
+from detectors.slo.ledger import HOUR_NS, MINUTE_NS, Ledger
 from detectors.slo.policy import named_policy
+from detectors.slo.reach import Reach
 from tailwatch.settings import Settings
 from telemetry.deltas import SliDelta
 from telemetry.findings import CAUSES
@@ -186,6 +187,17 @@ def _median_delay(per_s: float, rate: float) -> str:
     return f"over {LONGEST_S // 60} min"
 
 
+def reach() -> str:
+    header = ("requests an hour", "outage", "least error rate within 1 h", "within 6 h")
+    rows = []
+    for per_hour in (1, 10, 100, 1000, 360_000):
+        one = Reach(0.001, DEFAULT_ARL_NS, MIN_BAD_EVENTS, HOUR_NS / per_hour)
+        rates = [one.error_rate(hours * HOUR_NS) for hours in (1, 6)]
+        after = f"{one.outage_ns() / MINUTE_NS:.2g} min" if per_hour < 10_000 else "the next bucket"
+        rows.append((f"{per_hour:,}", after, *("none" if rate is None else f"{100 * rate:.2g} %" for rate in rates)))
+    return table(header, rows)
+
+
 def causes() -> str:
     return table(("cause", "what it says"), [(f"`{name}`", text) for name, text in CAUSES.items()])
 
@@ -199,6 +211,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "policies": policies,
     "crossing": crossing,
     "early": early,
+    "reach": reach,
     "causes": causes,
 }
 

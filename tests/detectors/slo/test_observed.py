@@ -112,9 +112,19 @@ def test_a_page_that_too_little_traffic_keeps_from_firing() -> None:
     hourly = 7 * 24 * 2
     found = [one for one in findings(slo_of("    alert: page-only\n"), quiet(hourly)) if "a.alert" in one]
     assert "at 2 events in 1h, the page at 14.4x cannot fire" in found[0]
-    assert not [one for one in findings(slo, quiet(hourly * 2)) if "a.alert" in one]
+    assert not [one for one in findings(slo, quiet(hourly * 2)) if "cannot fire" in one]
     ungated = slo_of("    alert: {policy: page-only, gate: off}\n")
     assert not [one for one in findings(ungated, quiet(hourly)) if "a.alert" in one]
+
+
+def test_a_quiet_service_is_told_what_it_can_and_cannot_know() -> None:
+    """Three failures in a row at ten requests an hour; and of a busy one there is nothing to say."""
+    (found,) = [one for one in findings(slo_of(objective="99.9%"), quiet(7 * 24 * 10)) if "is noticed" in one]
+    assert found.startswith(
+        "suggestion slos.yaml:6: a.alert: at 10 events an hour, an outage is noticed after 18 min on"
+    )
+    assert "the least that is noticed is within 1h 30 % errors, within 6h 8.33 % errors" in found
+    assert not [one for one in findings(slo_of(objective="99.9%"), quiet(7 * 24 * 2000)) if "is noticed" in one]
 
 
 def test_an_objective_that_history_supports() -> None:
