@@ -20,6 +20,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "prediction-drift": "Predictions or confidence differ from the reference, the inputs do not",
     "bad-release": "The trouble began with, or is confined to, a new model version",
     "cost-explosion": "Requests cost more than they did",
+    "telemetry-silence": "Telemetry is missing, or comes late",
     "unknown": "No single cause stands out",
 }
 """Every cause that a diagnosis can name, and what it says; each has a runbook of the same name."""

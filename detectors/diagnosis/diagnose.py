@@ -16,6 +16,7 @@ from detectors.diagnosis.errors import diagnose_errors
 from detectors.diagnosis.exemplars import exemplars
 from detectors.diagnosis.latency import diagnose_latency
 from detectors.diagnosis.quality import diagnose_quality
+from detectors.diagnosis.silence import diagnose_silence
 from detectors.diagnosis.situation import Situation, Verdict
 from detectors.drift import DriftResult
 from telemetry.columns import Columns
@@ -33,6 +34,7 @@ QUESTIONS: Final[Mapping[str, Callable[[Situation], Verdict]]] = {
     "drift": diagnose_drift,
     "quality": diagnose_quality,
     "accuracy": diagnose_quality,
+    "freshness": diagnose_silence,
 }
 """Kinds of SLI and the module that answers for each; any other kind is answered by what makes its events good."""
 
@@ -53,7 +55,7 @@ def diagnose(
     """Say why a finding holds.
 
     Args:
-        kind: the SLI's kind: errors, latency, quantile, saturation, cost, drift, quality, accuracy, ...
+        kind: the SLI's kind: errors, latency, quantile, saturation, cost, drift, quality, accuracy, freshness, ...
         before: spans of the SLO's events before the onset, of all groups: give those that its ``where`` accepts, and do
             not narrow them to the finding's group, or a slice has nothing to stand out from. About an hour is good.
         after: the same since the onset.
@@ -75,7 +77,8 @@ def diagnose(
         kind, before, after, good, measure or fallback, logs_before, logs_after, drift, onset_ns, dict(labels or {})
     )
     nothing = not len(after) and (logs_after is None or not len(logs_after))
-    verdict = Verdict("unknown", "there are no records since the onset") if nothing else _ask(situation)
+    unknown = nothing and kind != "freshness"
+    verdict = Verdict("unknown", "there are no records since the onset") if unknown else _ask(situation)
     return _written(situation, verdict)
 
 

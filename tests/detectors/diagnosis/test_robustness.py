@@ -60,6 +60,15 @@ def test_saturation_looks_at_the_queue():
     assert written(diagnose("saturation", before, after)).cause == "queue-saturation"
 
 
+def test_silence_says_what_was_heard_last_and_lateness_that_it_came_after_all():
+    before, after = traffic(1, 3000)[0], traffic(2, 800)[0]
+    silent = written(diagnose("freshness", before, empty_columns(), onset_ns=int(before.time_ns.max()) + 60 * 10**9))
+    assert (silent.cause, "after 3000 calls in the hour before, the last of them 60 s earlier" in silent.summary) == (
+        "telemetry-silence", True,
+    )  # fmt: skip
+    assert "800 calls of the time since have arrived" in written(diagnose("freshness", before, after)).summary
+
+
 def test_a_version_that_took_over_is_blamed_for_what_began_with_it():
     before, after = traffic(1, 3000)[0], traffic(2, 800, error=0.2)[0]
     versions = StringColumn(np.zeros(len(after), dtype=np.int32), ("v9",))
