@@ -18,6 +18,8 @@ from detectors.slo.observed import Observed
 from detectors.slo.spec import Slo, SloSet
 from storage import logs, spans
 from storage.database import Database
+from storage.labels import iterate_labelled
+from tailwatch.labels import judged_by
 from tailwatch.overflow import is_overflow
 from telemetry.columns import Columns
 from telemetry.deltas import group_labels
@@ -40,6 +42,7 @@ def observe(database: Database, slos: SloSet, *, since_ns: int, now_ns: int, max
     guard = CardinalityGuard(max_groups)
     oldest_ns = now_ns
     services: Counter[str] = Counter()
+    by_rule = {one.rule.id: one for one in watched}
     for columns in _records(database, since_ns, fields):
         if not len(columns):
             continue
@@ -47,8 +50,11 @@ def observe(database: Database, slos: SloSet, *, since_ns: int, now_ns: int, max
         services.update(_values(columns, "service", np.ones(len(columns), dtype=np.bool_)))
         for one in watched:
             one.add(columns)
-        by_rule = {one.rule.id: one for one in watched}
         for delta in roll_up(columns, [one.rule for one in watched], guard, now_ns).sli:
+            by_rule[delta.rule].count(delta.group, delta.good, delta.total)
+    judged = judged_by([one.rule for one in watched])
+    for columns in iterate_labelled(database, since_ns, _FOREVER_NS, fields=fields) if judged else ():
+        for delta in roll_up(columns, judged, guard, now_ns).sli:
             by_rule[delta.rule].count(delta.group, delta.good, delta.total)
     seen = [name for name, _ in services.most_common()]
     return {one.slo.name: one.observed(max(now_ns - oldest_ns, 1), seen) for one in watched}

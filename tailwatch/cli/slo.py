@@ -90,15 +90,20 @@ def _table(documents: list[dict[str, Any]]) -> Table:
             table.add_row(
                 slo["name"],
                 ", ".join(f"{name}={value or '(none)'}" for name, value in group["group"].items()),
-                f"{100 * slo['objective']:g} %",
+                f"${group['total']:,.2f}" if slo["objective"] is None else f"{100 * slo['objective']:g} %",
                 Text(group["state"], _STYLES.get(group["state"], "dim")),
-                f"{group['good']:,}",
-                f"{group['total']:,}",
-                _percent(group["sli"], 3),
+                _count(group["good"]),
+                _count(group["total"]),
+                "" if slo["objective"] is None else _percent(group["sli"], 3),
                 _percent(group["budget_remaining"], 1),
                 "" if group["burn"].get("1h") is None else f"{group['burn']['1h']:.2f}x",
             )
     return table
+
+
+def _count(number: float) -> str:
+    """Events, whole slices, or what is not whole: shares of slices, and dollars."""
+    return f"{int(number):,}" if number == int(number) else f"{number:,.2f}"
 
 
 def _percent(share: float | None, digits: int) -> str:

@@ -14,6 +14,7 @@ from storage.ingest import PreparedPayload, commit
 from tailwatch.estimates import OVER_NS, Estimates, estimate
 from tailwatch.evaluator import Evaluator
 from tailwatch.labels import Labels
+from tailwatch.observing import observe
 from tailwatch.standing import evaluate_now
 from tests.tailwatch.declared import MINUTE_NS, START_NS, slo_set
 from tests.tailwatch.test_labels import judge, requests, rules_of, store
@@ -102,3 +103,10 @@ def test_the_evaluation_counts_labels_only(database: Database, slos: SloSet) -> 
     (group,) = [group for group in document["groups"] if group["group"]["model_version"] == "v1"]
     assert (group["sli"], group["budget_remaining"]) == (1.0, 1.0)
     assert "estimate" not in one.statuses()["right"]["groups"][0]["detail"], "what is stored is what was counted"
+
+
+def test_labels_are_the_events_that_lint_holds_an_slo_against(database: Database, slos: SloSet) -> None:
+    send(database, slos, [*range(1, 1001)], [0.9] * 1000)
+    label(database, slos, 0.8)
+    seen = observe(database, slos, since_ns=0, now_ns=START_NS + MINUTE_NS, max_groups=100)["right"]
+    assert seen.groups == {'{"model_version":"v1"}': (240, 300)}

@@ -227,3 +227,11 @@ def test_other_kinds_still_need_an_objective() -> None:
 
 def test_lint_has_nothing_to_say_about_a_plain_budget() -> None:
     assert lint(declared()) == []
+
+
+def test_a_group_that_has_left_every_window_is_forgotten_with_the_last_of_its_layout() -> None:
+    slos = declared("1d")
+    engine = Engine(slos)
+    engine.ingest_sli([spent(slos.slos[0], START_NS, 1.0)])
+    assert engine.step(START_NS).statuses[0].groups[0].total == 720
+    assert engine.step(START_NS + 90 * DAY_NS).statuses[0].groups[0].total == 0
