@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.detection.traffic import BUCKET_S, Counts, Traffic
 from detectors.slo.burn import pair_holds
-from detectors.slo.cohort import Cohort, Layout
+from detectors.slo.cohort import Cohort
+from detectors.slo.layout import Layout
 from detectors.slo.ledger import Batch
 from detectors.slo.observation import Reading
 from detectors.slo.policy import named_policy

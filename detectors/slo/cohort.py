@@ -15,17 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.sequential.onset import most_likely_onset
-from detectors.slo.alerts import DEFAULT_ARL_NS
 from detectors.slo.allowance import Allowance
 from detectors.slo.budget import remaining
-from detectors.slo.burn import MIN_BAD_YOUNG, MIN_BAD_YOUNG_SLICES, burn_rates, pair_holds
-from detectors.slo.calendar import Calendar
-from detectors.slo.evidence import MIN_BAD_EVENTS, MIN_BAD_SLICES, NO_ALARM, Evidence, Standing
+from detectors.slo.burn import burn_rates, pair_holds
+from detectors.slo.evidence import NO_ALARM, Standing
 from detectors.slo.hindsight import Hindsight, replay
+from detectors.slo.layout import Layout
 from detectors.slo.ledger import FINE_SPAN_NS, MINUTE_NS, NEVER, Ledger
 from detectors.slo.observation import Alert, Mask, Rates, Reading
-from detectors.slo.spec import Policy, Slo
-from detectors.slo.splits import no_boundaries
 from detectors.slo.states import RATE_WINDOW_NS, silence_limit_ns
 from detectors.slo.tier import Counts, Places
 from telemetry.windows import BUCKET_NS, format_duration

@@ -13,9 +13,10 @@ from functools import cached_property
 import numpy as np
 
 from detectors.slo.budget import BudgetPoint, curve
-from detectors.slo.cohort import Cohort, Layout
+from detectors.slo.cohort import Cohort
 from detectors.slo.compile import compile_rules, slices_rule_id
 from detectors.slo.exclusions import corrections_of
+from detectors.slo.layout import Layout
 from detectors.slo.ledger import HOUR_NS, Batch
 from detectors.slo.observation import NOTHING_ASIDE, Aside, Reading
 from detectors.slo.report import Report

@@ -13,13 +13,14 @@ from typing import cast
 import numpy as np
 
 from detectors.slo.arrivals import ArrivalSlices
-from detectors.slo.cohort import Cohort, Key, Layout
+from detectors.slo.cohort import Cohort, Key
 from detectors.slo.combined import CombinedSlices
 from detectors.slo.compile import beside_rule_id, rule_id, slices_rule_id
 from detectors.slo.counted import CountedSlices
 from detectors.slo.exclusions import Exclusions
 from detectors.slo.gauge_groups import living_groups, measured_group
 from detectors.slo.gauge_slices import GaugeSlices
+from detectors.slo.layout import Layout
 from detectors.slo.ledger import Batch, Ledger
 from detectors.slo.observation import NOTHING_ASIDE, Aside
 from detectors.slo.slices import FixedReference, SliceBook, Slices
