@@ -113,8 +113,7 @@ class Reloader:
         self._config = config
         self._turn = threading.Lock()
         self._requested = threading.Event()
-        self._watched = self._patterns(settings)
-        self._watch = Watch(self._watched)
+        self._watch = self._watch_of(settings)
         self._marks = self._whole()
         self._look_ns = now_ns + HEARTBEAT_NS
         self._fill_ns = 0
@@ -155,7 +154,7 @@ class Reloader:
             before = self._state
             try:
                 settings = self._reread()
-                self._watch_for(settings)
+                self._watch = self._watch_of(settings)
                 catalogue = load_catalogue(settings)
                 self._state = replace(before, under_way=True)
                 changes = self._swap(catalogue, now_ns)
@@ -217,15 +216,10 @@ class Reloader:
         found = revisions(self._database)
         return {one.revision: one.backfilled_ns for one in found if one.backfilled_ns is not None}
 
-    def _watch_for(self, settings: Settings) -> None:
-        """Watch the files that ``settings`` name; begin before they are read, lest a change goes unseen."""
-        patterns = self._patterns(settings)
-        if patterns != self._watched:
-            self._watched, self._watch = patterns, Watch(patterns)
-
-    def _patterns(self, settings: Settings) -> list[str]:
+    def _watch_of(self, settings: Settings) -> Watch:
+        """Watches the files that ``settings`` name; made before they are read, lest a change goes unseen."""
         single = [path for path in (self._config, settings.prices) if path is not None]
-        return [*settings.slos, *(glob.escape(str(path)) for path in single)]
+        return Watch([*settings.slos, *(glob.escape(str(path)) for path in single)])
 
     def _differing(self, settings: Settings) -> tuple[str, ...]:
         """Settings that take effect at the next start."""
