@@ -100,7 +100,7 @@ def shown_in(status: Document, made: Made) -> Document:
 def _with_estimate(group: Document, found: Document | None) -> Document:
     if found is None:
         return group
-    waits = not group["total"] and group["state"] == "no_traffic"
+    waits = not group["total"] and group["state"] in ("no_traffic", "no_telemetry")
     state = "not_enough_data" if waits else group["state"]
     return {**group, "state": state, "detail": {**group["detail"], "estimate": found}}
 

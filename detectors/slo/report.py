@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, assert_never, cast
 
@@ -84,7 +85,7 @@ class Report:
         """The SLO's status; an SLO that has never had an event has one group without labels."""
         if not len(self._positions):
             nothing = GroupStatus({}, "no_telemetry" if self.source_silent else "no_traffic")
-            return SloStatus(self.slo, (nothing,), self._reading.period)
+            return SloStatus(self.slo, tuple(self._uncounted()) or (nothing,), self._reading.period)
         own, unit = self.seen.window, self.slo.unit
         columns = zip(
             self.groups, self._labels, self.seen.good[own].tolist(), self.seen.total[own].tolist(),
@@ -112,7 +113,16 @@ class Report:
                     excluded.get(group, 0) // unit,
                 )
             )  # fmt: skip
-        return SloStatus(self.slo, tuple(groups), self.seen.period)
+        return SloStatus(self.slo, (*groups, *self._uncounted()), self.seen.period)
+
+    def _uncounted(self) -> Iterator[GroupStatus]:
+        """Groups of which only what is beside the SLI is known: predictions without a label, calls without a price."""
+        known = set(self.groups)
+        for group, count in (self.aside.beside or {}).items():
+            if count and group not in known:
+                detail = {**self.slo.sli.facts(), self._beside: count}
+                state: State = "no_telemetry" if self.source_silent else "not_enough_data"
+                yield GroupStatus(group_labels(group), state, detail=detail)
 
     def findings(self) -> list[Finding]:
         """One finding for every alert of every group that holds; tickets are suppressed by a page of their budget."""

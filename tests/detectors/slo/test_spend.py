@@ -235,3 +235,16 @@ def test_a_group_that_has_left_every_window_is_forgotten_with_the_last_of_its_la
     engine.ingest_sli([spent(slos.slos[0], START_NS, 1.0)])
     assert engine.step(START_NS).statuses[0].groups[0].total == 720
     assert engine.step(START_NS + 90 * DAY_NS).statuses[0].groups[0].total == 0
+
+
+def test_calls_without_a_price_are_no_silence() -> None:
+    slos = declared(more="    per: [tenant]\n")
+    rules = compile_rules(slos.slos[0])
+    engine = Engine(slos)
+    engine.ingest_sli([SliDelta(rules[1].id, group_key({"tenant": "acme"}), START_NS, 0, 17)])
+    for more in ([], [spent(slos.slos[0], START_NS, 1.0, group_key({"tenant": "globex"}))]):
+        engine.ingest_sli(more)
+        (status,) = engine.step(START_NS, {"chat": START_NS}).statuses
+        (group,) = [one for one in status.groups if one.group == {"tenant": "acme"}]
+        assert (group.state, group.budget_remaining, group.detail["unpriced"]) == ("not_enough_data", None, 17)
+        assert len(status.groups) == 1 + len(more)
