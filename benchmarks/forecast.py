@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.forecast.budget import BudgetForecast, Counts, forecast_budget
+from detectors.forecast.paths import PATHS
 from detectors.forecast.spend import SpendForecast, forecast_spend
 
 HOUR_NS = 3600 * 10**9
@@ -108,7 +109,7 @@ class Outcome:
     naive_exhausted: bool
 
 
-def outcome(world: World, history: History, seed: str, paths: int = 1000) -> Outcome:
+def outcome(world: World, history: History, seed: str, paths: int = PATHS) -> Outcome:
     """Forecast, and look at the truth."""
     now = history.now
     now_ns = T0_NS + now * HOUR_NS
@@ -184,7 +185,7 @@ def _share(held: Iterator[bool]) -> float:
     return float(np.mean(list(held)))
 
 
-def play(world: World, histories: int, seed: int, paths: int = 1000) -> list[Outcome]:
+def play(world: World, histories: int, seed: int, paths: int = PATHS) -> list[Outcome]:
     """Forecasts of many histories of one world."""
     rng = np.random.default_rng([seed, sum(world.name.encode())])
     return [outcome(world, grow(world, rng), f"{world.name} {i}", paths) for i in range(histories)]

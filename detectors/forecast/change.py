@@ -6,9 +6,10 @@ the hours before k, after it the rate is new, with the prior of half an event's 
 hazard (1 - hazard)^L times the ratio of the two predictive probabilities of the L hours since k (Gamma-Poisson), that
 of no change (1 - hazard)^T.
 
-Assumption: hours are overdispersed Poisson; counts and exposure are divided by the dispersion of the hours before k
-(Pearson's chi-squared per degree of freedom, of hours, and towards a stretch of a day that of whole days): the usual
-quasi-likelihood (Wedderburn 1974). The rate's course over the hours of the day is taken out first.
+Assumption: hours are overdispersed Poisson; counts and exposure are divided by the dispersion (the usual
+quasi-likelihood: Wedderburn 1974), which is Pearson's chi-squared per degree of freedom: that of the hours before k,
+towards a stretch of a day that of whole days; or that of the hours since k where it is larger, since an incident that
+is over is no new level. The rate's course over the hours of the day is taken out first.
 
 How long the present level lasts is not known; that it began L hours ago says P(it lasts r more hours) = L / (L + r)
 (Gott 1993: the scale-free prior). Checked as part of the forecasts' coverage (benchmarks/forecast.py).
@@ -80,6 +81,7 @@ def last_change(history: Hourly, least_dispersion: float) -> LastChange:
     dispersion = np.maximum(_dispersion(exposure, consumed, level, past), least_dispersion)
     daily = _dispersion(*(_by_day(hours) for hours in (exposure, consumed)), level, past // DAY_HOURS)
     dispersion = dispersion + np.maximum(daily - dispersion, 0) * np.minimum(lengths / DAY_HOURS, 1)
+    dispersion = np.maximum(dispersion, _dispersion_since(exposure, consumed, lengths))
     seen = (sums_x[size] - past_x) / dispersion
     expected = level * (sums_e[size] - sums_e[past]) / dispersion
     known = _PRIOR + past_x / dispersion
@@ -115,6 +117,15 @@ def _dispersion(exposure: Floats, consumed: Floats, level: Floats, counts: np.nd
     free = of_n[counts] - 1
     chi = of_squares[counts] / level - 2 * of_x[counts] + level * of_e[counts]
     return np.asarray(np.divide(chi, free, out=np.zeros_like(chi), where=free > 1))
+
+
+def _dispersion_since(exposure: Floats, consumed: Floats, lengths: np.ndarray) -> Floats:
+    """(k,) Pearson's dispersion of the last ``lengths`` hours around their own level; 0 for fewer than three."""
+    busy = exposure > 0
+    squares = np.divide(consumed**2, exposure, out=np.zeros_like(exposure), where=busy)
+    of_squares, of_x, of_e = (np.cumsum(part[::-1])[lengths - 1] for part in (squares, consumed * busy, exposure))
+    chi = of_squares * np.divide(of_e, of_x, out=np.zeros_like(of_x), where=of_x > 0) - of_x
+    return np.where(lengths >= 3, chi / np.maximum(lengths - 1, 1), 0.0)
 
 
 def _by_day(hours: Floats) -> Floats:

@@ -33,7 +33,7 @@ from detectors.forecast.history import DAY_HOURS, HOUR_NS, Floats, Hourly
 LEAST_DAYS: Final = 2
 WEEK_DAYS: Final = 14
 """Whole weeks that a day of the week must have been seen in before it counts: two."""
-PATHS: Final = 1000
+PATHS: Final = 400
 HALF_LIFE_DAYS: Final = 14.0
 _FINE_HOURS: Final = 48
 _WEEK_HOURS: Final = 7 * DAY_HOURS

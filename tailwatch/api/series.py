@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
+from detectors.slo.calendar import DEFAULT_ZONE, is_zone
 from storage.series import MeasureSeries, heatmap, measure_series
 from storage.services import services
 from tailwatch.api.context import Context, context
+from tailwatch.spending import month_end_spend
 from telemetry.errors import TailwatchError
 from telemetry.matchers import Matcher, Matchers
 from telemetry.rules import SERIES_MEASURES, SERIES_RULE
@@ -109,6 +111,19 @@ def get_services(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
             for one in services(ctx.database, start_ns, end_ns)
         ]
     }
+
+
+@router.get("/services/{service}/spend")
+def get_spend(
+    ctx: Annotated[Context, Depends(context)],
+    service: str,
+    timezone: Annotated[str, Query(description="IANA name of the zone whose month it is")] = DEFAULT_ZONE,
+    limit: Annotated[float | None, Query(gt=0, allow_inf_nan=False, description="USD that shall not be passed")] = None,
+) -> dict[str, Any]:
+    """What a service's requests have cost this month, and will have cost at its end, with an 80 % interval."""
+    if not is_zone(timezone):
+        raise TailwatchError(f"there is no time zone {timezone}", where="timezone", remedy="write Europe/Berlin or UTC")
+    return month_end_spend(ctx.database, service, timezone=timezone, limit=limit, now_ns=ctx.clock.now_ns())
 
 
 def _check_measure(measure: str) -> None:

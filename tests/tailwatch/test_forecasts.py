@@ -18,7 +18,9 @@ from storage.database import Database
 from storage.ingest import PreparedPayload, commit
 from telemetry.clock import SystemClock
 from telemetry.corrections import NewCorrection
-from telemetry.deltas import SliDelta
+from telemetry.deltas import DistributionDelta, SliDelta
+from telemetry.rules import SERIES_RULE_ID
+from telemetry.sketches import DDSketch
 from telemetry.windows import NANOS
 from tests.tailwatch.declared import AVAILABILITY, START_NS
 from tests.tailwatch.inprocess import InProcess, api_of, service_on
@@ -119,6 +121,34 @@ def test_what_cannot_be_forecast_is_said(
     document = answer.json()
     assert what in (document["reason"] if status == 200 else document["error"]["what"])
     assert client.get("/api/v1/slos/nope/forecast").status_code == 404
+
+
+def test_month_end_spend_of_a_service(served: tuple[InProcess, httpx.Client]) -> None:
+    """Half a dollar an hour for 13 days: the clock stands at the middle of November."""
+    running, client = served
+    group = '{"service":"chat"}'
+    hours = [(START_NS // HOUR_NS - hour - 1) * HOUR_NS for hour in range(13 * 24)]
+    costs = DDSketch.of(np.asarray([0.2, 0.3]))
+    commit(
+        running.service.database,
+        [
+            PreparedPayload(
+                (b"c" * 16,),
+                sli=[SliDelta(SERIES_RULE_ID, group, at_ns, 2, 2) for at_ns in hours],
+                distributions=[DistributionDelta(SERIES_RULE_ID, group, at_ns, "cost", costs) for at_ns in hours],
+            )
+        ],
+        START_NS,
+    )
+    found = client.get("/api/v1/services/chat/spend", params={"limit": 500}).json()
+    assert found["so_far"] == pytest.approx(0.5 * 13 * 24)
+    assert found["total"]["low"] <= 0.5 * 30 * 24 <= found["total"]["high"] * 1.05
+    assert found["total"]["median"] == pytest.approx(0.5 * 29.2 * 24, rel=0.1)
+    assert found["p_over"] < 0.1
+    assert "USD are spent" in found["sentence"]
+    other = client.get("/api/v1/services/other/spend").json()
+    assert (other["enough_data"], other["reason"]) == (False, "a forecast needs 2 days of costs, and there are none")
+    assert client.get("/api/v1/services/chat/spend", params={"timezone": "Mars"}).status_code == 400
 
 
 def test_the_command_line_forecasts_without_a_server(tmp_path: Path) -> None:
