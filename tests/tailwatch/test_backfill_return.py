@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,7 +168,7 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(
     start(database, second)
     send(database, second, 20, START_NS, bad=2)
 
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -248,8 +249,8 @@ def test_requests_that_come_in_meanwhile_wait_and_count_once(
         count_stored = subject.count_stored
         sender = threading.Thread(target=send, args=(other, first, 5, START_NS))
 
-        def interrupted(*arguments: object) -> object:
-            counted = count_stored(*arguments)  # type: ignore[arg-type]
+        def interrupted(*arguments: Any, **more: Any) -> object:
+            counted = count_stored(*arguments, **more)
             sender.start()
             sender.join(0.2)
             return counted
