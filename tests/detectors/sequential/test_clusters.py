@@ -43,7 +43,7 @@ def test_the_ratio_to_any_other_law_has_mean_one_at_most():
 
 
 def test_a_cluster_goes_on_for_one_block_and_no_longer():
-    """Where every request fails, the second block is less of a surprise; the third one is as much of one as the first."""
+    """Where every request fails, the second block is less of a surprise; the third is as much of one as the first."""
     bad = np.full((4, 1), BLOCK)
     _, logs = feed(ClusteredNull(P0), bad, bad)
     first, second, third, fourth = logs[:, 0]
