@@ -85,7 +85,7 @@ class Reading:
             onset_ns=self.onset_ns[groups], run_good=self.run_good[groups], run_total=self.run_total[groups],
             log_evidence=self.log_evidence[groups], silent=self.silent[groups],
             outage=self.outage[groups], overfull=self.overfull[groups], late=self.late[groups],
-            withdrawn=[np.flatnonzero(np.isin(groups, wrong)) for wrong in self.withdrawn],
+            withdrawn=[np.flatnonzero(np.isin(groups, wrong)) if len(wrong) else wrong for wrong in self.withdrawn],
         )  # fmt: skip
 
     def window_names(self, calendar_unit: str | None) -> list[str]:
