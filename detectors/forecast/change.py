@@ -79,7 +79,7 @@ def last_change(history: Hourly, least_dispersion: float) -> LastChange:
     past_x, past_e = sums_x[past], np.maximum(sums_e[past], 1e-300)
     level = np.maximum((past_x + _PRIOR * least_dispersion) / past_e, 1e-300)
     dispersion = np.maximum(_dispersion(exposure, consumed, level, past), least_dispersion)
-    daily = _dispersion(*(_by_day(hours) for hours in (exposure, consumed)), level, past // DAY_HOURS)
+    daily = _dispersion(_by_day(exposure), _by_day(consumed), level, past // DAY_HOURS)
     dispersion = dispersion + np.maximum(daily - dispersion, 0) * np.minimum(lengths / DAY_HOURS, 1)
     dispersion = np.maximum(dispersion, _dispersion_since(exposure, consumed, lengths))
     seen = (sums_x[size] - past_x) / dispersion

@@ -59,8 +59,9 @@ def hourly(starts_ns: Times, exposure: Floats, consumed: Floats, now_ns: int) ->
     begin = end - days * DAY_HOURS
     index = starts_ns // HOUR_NS - begin
     inside = (index >= 0) & (index < days * DAY_HOURS)
-    sums = [
-        np.bincount(index[inside], weights=values[inside], minlength=days * DAY_HOURS).reshape(days, DAY_HOURS)[::-1]
-        for values in (exposure, consumed)
-    ]
-    return Hourly(end * HOUR_NS, *sums)
+
+    def sums(values: Floats) -> Floats:
+        hours = np.bincount(index[inside], weights=values[inside], minlength=days * DAY_HOURS).astype(np.float64)
+        return hours.reshape(days, DAY_HOURS)[::-1]
+
+    return Hourly(end * HOUR_NS, sums(exposure), sums(consumed))

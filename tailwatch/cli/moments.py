@@ -11,7 +11,7 @@ from telemetry.errors import DurationError
 from telemetry.windows import NANOS, parse_duration
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[int]):
     """``2026-05-01T10:00+02:00`` (without an offset UTC), ``now``, ``-2h`` or ``+30m``; nanoseconds since the epoch."""
 
     name = "time"

@@ -59,4 +59,4 @@ def _group(labels: tuple[str, ...]) -> dict[str, str]:
     wrong = [text for text in labels if "=" not in text]
     if wrong:
         raise click.UsageError(f"--group {wrong[0]}: write LABEL=VALUE")
-    return dict(text.split("=", 1) for text in labels)  # type: ignore[misc]
+    return dict(text.split("=", 1) for text in labels)
