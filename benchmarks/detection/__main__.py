@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy.stats import chi2
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         chosen.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def measure(level: Level) -> dict[str, object]:
+def measure(level: Level) -> dict[str, Any]:
     """All figures of one traffic level; pairs are (gated, plain)."""
     false_pages: dict[str, tuple[tuple[float, float, float], ...]] = {}
     for seed, clustering in enumerate(level.clusterings):

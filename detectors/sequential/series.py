@@ -34,7 +34,7 @@ class Series:
         return self._mapped(put, other)
 
     def _mapped(self, change: Callable[..., NDArray[Any]], *others: Self) -> Self:
-        values = []
+        values: list[Any] = []
         for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
             mine, *theirs = (getattr(one, field.name) for one in (self, *others))
             if isinstance(mine, Series):

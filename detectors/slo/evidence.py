@@ -249,7 +249,7 @@ class Evidence:
             return near
         part = standing.take(near)
         enough = renewed[near] | (part.detector.log_evidence() >= self.log_threshold)
-        return near[enough & (part.bad_in_run() >= self._min_bad)]
+        return np.asarray(near[enough & (part.bad_in_run() >= self._min_bad)])
 
     def _alarmed(self, standing: Standing, alarms: NDArray[np.intp], bucket_ns: int) -> Standing:
         """The groups at ``alarms`` started anew."""
