@@ -5,7 +5,7 @@ Usage:
     python -m benchmarks.detection [--quick] [--levels 10 1000] [--json FILE]
 
 Every replica is a group of one SLO (99.9 %, 30 d, policy page-and-ticket), counted and evaluated by the engine's own
-ledger, evidence and rules, in virtual time. The gated side is the policy as it ships, its sequential page included; the
+ledger, evidence and rules, in virtual time. The gated side is the policy as it ships; the
 plain side is its burn-rate pairs alone. Traffic is Poisson with a day and a night. Replicas first run at the objective
 for a while, which also teaches the gate how errors cluster. Times to the page are from the first bucket of trouble,
 with independent errors throughout; a page within an hour of the last one is the same page.

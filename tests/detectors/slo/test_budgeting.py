@@ -132,31 +132,31 @@ def test_a_restart_with_stored_verdicts_and_folded_counts_goes_on_where_it_was(b
     assert again.statuses[0].to_json() == last.statuses[0].to_json()
 
 
-def test_bad_minutes_page_and_say_so():
+def test_bad_minutes_alert_and_say_so():
     slos = method_slos("{timeslices: {slice: 1m, target: 95%}}")
     engine, rule = Engine(slos), rule_id(slos.slos[0])
     engine.ingest_sli(row(T0 + k * MINUTE, 0 if k < 120 else 1, 10, rule) for k in range(140))
     found = engine.step(T0 + 140 * MINUTE + GRACE_NS).findings
-    page = next(finding for finding in found if finding.severity == "page")
-    assert page.summary.startswith("a: fewer than 95 % of requests are good in all slices of 1m")
-    assert page.evidence["sli"]["slice_target"] == 0.95
-    assert page.evidence["slice_of_time"]["good_share"] == 0.9
-    assert page.since_ns == T0 + 120 * MINUTE
+    alert = next(finding for finding in found if finding.labels["alertname"] == "ErrorBudgetSequential")
+    assert alert.summary.startswith("a: fewer than 95 % of requests are good in all slices of 1m")
+    assert alert.evidence["sli"]["slice_target"] == 0.95
+    assert alert.evidence["slice_of_time"]["good_share"] == 0.9
+    assert alert.since_ns == T0 + 120 * MINUTE
     (group,) = engine.step(T0 + 140 * MINUTE + GRACE_NS).statuses[0].groups
     assert (group.good, group.total, group.state) == (120, 140, "burning")
 
 
-def test_shares_page_and_count_in_slices():
+def test_shares_alert_and_count_in_slices():
     slos = method_slos("ratio-timeslices")
     engine, rule = Engine(slos), rule_id(slos.slos[0])
     engine.ingest_sli(row(T0 + k * MINUTE, 0 if k < 120 else 8, 10, rule) for k in range(130))
     evaluation = engine.step(T0 + 130 * MINUTE + GRACE_NS)
-    page = next(finding for finding in evaluation.findings if finding.severity == "page")
-    assert (page.evidence["bad"], page.evidence["total"]) == (pytest.approx(8), 10)
-    assert "on average over slices of 1m" in page.summary
+    alert = next(one for one in evaluation.findings if one.labels["alertname"] == "ErrorBudgetSequential")
+    assert (alert.evidence["bad"], alert.evidence["total"]) == (pytest.approx(8), 10)
+    assert "on average over slices of 1m" in alert.summary
     (group,) = evaluation.statuses[0].groups
     assert (group.good, group.total) == (pytest.approx(122), 130)
-    json.dumps(page.evidence, allow_nan=False)
+    json.dumps(alert.evidence, allow_nan=False)
 
 
 def test_one_bad_slice_in_part_is_no_incident():

@@ -152,13 +152,13 @@ def test_a_page_suppresses_the_tickets_of_its_budget_only():
     page = next(finding for finding in found if finding.severity == "page")
     tickets = [finding for finding in found if finding.severity == "ticket"]
     assert {finding.labels["input_type"] for finding in found} == {"code"}
-    assert len(tickets) == 2
+    assert len(tickets) == 3, "two pairs and the sequential alert"
     assert {finding.suppressed_by for finding in tickets} == {page.fingerprint}
     assert page.suppressed_by is None
 
 
 def test_alerts_end_soon_after_the_incident_and_the_next_one_is_seen_as_fast():
-    engine = Engine(errors_slo())
+    engine = Engine(errors_slo(more=", alert: {policy: page-and-ticket, sequential: {severity: page}}"))
 
     def counts(second: int) -> tuple[int, int]:
         return (40 if 600 <= second < 900 or second == 6000 else 0), 40 * (second % 10 == 0)

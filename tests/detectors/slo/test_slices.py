@@ -171,17 +171,17 @@ def feed(engine: Engine, rng: np.random.Generator, k: int, shift: float) -> int:
     return at_ns + BUCKET_NS
 
 
-def test_drift_pages_with_the_fields_as_evidence():
+def test_drift_alerts_with_the_fields_as_evidence():
     rng = np.random.default_rng(5)
     engine = drift_engine()
-    paged = None
+    alerted = None
     for k in range(60):
         evaluation = engine.step(feed(engine, rng, k, shift=0.8 if k >= 40 else 0.0))
-        found = [finding for finding in evaluation.findings if finding.severity == "page"]
+        found = [one for one in evaluation.findings if one.labels["alertname"] == "ErrorBudgetSequential"]
         assert not (found and k < 40)
-        paged = paged or (found and (k, found[0]))
-    assert paged
-    k, finding = paged
+        alerted = alerted or (found and (k, found[0]))
+    assert alerted
+    k, finding = alerted
     assert k - 40 <= 8, "within a minute and a half, most of it the objective's tolerance"
     assert abs(finding.since_ns - (T0 + 40 * BUCKET_NS)) <= 2 * BUCKET_NS
     assert finding.evidence["drift"][0]["field"] == "tokens_in"

@@ -22,7 +22,7 @@ from tests.docs.pages import ROOT
 from tests.external import require_program
 
 EXAMPLES = sorted(
-    path for path in (ROOT / "examples").rglob("*.yaml") if "\nslos:\n  - name" in path.read_text("utf-8")
+    path for path in (ROOT / "examples").rglob("*.yaml") if "version: 1\nslos:\n" in path.read_text("utf-8")
 )
 
 
