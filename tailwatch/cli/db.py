@@ -51,19 +51,7 @@ def stats(config: Path | None, as_json: bool) -> None:
     console.print(_grid(("table", "rows", "bytes"), ((one.name, one.rows, one.size_bytes) for one in tables)))
     if blocks:
         names = ("blocks of", "level", "blocks", "records", "bytes", "oldest", "newest")
-        rows = (
-            (
-                f"{one.signal}s",
-                one.level,
-                one.blocks,
-                one.records,
-                one.size_bytes,
-                _time(one.oldest_ns),
-                _time(one.newest_ns),
-            )
-            for one in blocks
-        )
-        console.print(_grid(names, rows))
+        console.print(_grid(names, map(_block_row, blocks)))
     last = "none yet" if ingest.last_received_ns is None else f"the last at {_time(ingest.last_received_ns)}"
     console.print(f"{ingest.requests:,} requests remembered, {last}; position {ingest.position}", highlight=False)
 
