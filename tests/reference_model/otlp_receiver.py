@@ -93,8 +93,12 @@ class OtlpReceiver:
     def _take_gauges(self, request: ExportMetricsServiceRequest) -> None:
         scopes = [scope for sent in request.resource_metrics for scope in sent.scope_metrics]
         for metric in (metric for scope in scopes for metric in scope.metrics):
+            largest: dict[tuple[str, str], int] = {}
             for point in metric.gauge.data_points:
-                self.gauges[metric.name, _attributes(point.attributes)["task"]] = point.as_int
+                # Of a task's model versions, the one that has most.
+                key = metric.name, _attributes(point.attributes)["task"]
+                largest[key] = max(largest.get(key, 0), point.as_int)
+            self.gauges |= largest
 
     def wait_for_gauges(self, wanted: Callable[[dict[tuple[str, str], int]], bool]) -> dict[tuple[str, str], int]:
         with self._changed:
