@@ -45,7 +45,9 @@ def running() -> Iterator[Running]:
         assert process.stdout is not None
         line = process.stdout.readline().strip()
         assert line.startswith("ready on http://"), line
-        with httpx.Client(base_url=line.split()[2], timeout=60, trust_env=False) as client:
+        # A pool that closes idle connections may close one that another of its threads has just taken.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=None)
+        with httpx.Client(base_url=line.split()[2], timeout=60, trust_env=False, limits=limits) as client:
             yield Running(process, line, client, telemetry)
     finally:
         process.terminate()
