@@ -76,15 +76,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = [measure(level) for level in levels]
     print(f"{'requests/h':>10}  errors       false pages per 30 d (95 %): plain -> gated, over replica-months")
     for one in found:
-        for clustering, (gated, plain) in one["false_pages"].items():
+        for clustering, (gated, plain, _told) in one["false_pages"].items():
             print(f"{one['per_hour']:>10,}  {clustering:<12} {said(plain)} -> {said(gated)}, {one['months']:.0f}")
-    print("\nmedian minutes to the page, plain -> gated")
+    print("\nmedian minutes to the page, plain -> gated (to the first alert, tickets too)")
     for one in found:
-        cells = (f"{rate:.0%} {minutes(plain)} -> {minutes(gated)}" for rate, (gated, plain) in one["minutes"].items())
+        cells = (
+            f"{rate:.0%} {minutes(plain)} -> {minutes(gated)} ({minutes(told)})"
+            for rate, (gated, plain, told) in one["minutes"].items()
+        )
         print(f"{one['per_hour']:>10,}  {'   '.join(cells)}")
-    print(f"\nincidents that spend {SPENT:.0%} of the budget, share caught, plain -> gated")
+    print(f"\nincidents that spend {SPENT:.0%} of the budget, share paged for, plain -> gated (alerted, tickets too)")
     for one in found:
-        cells = (f"{rate:.1%} {plain:.0%} -> {gated:.0%}" for rate, (gated, plain) in one["caught"].items())
+        cells = (
+            f"{rate:.1%} {plain:.0%} -> {gated:.0%} ({told:.0%})"
+            for rate, (gated, plain, told) in one["caught"].items()
+        )
         print(f"{one['per_hour']:>10,}  ({one['bad_spent']:.3g} bad)  {'   '.join(cells)}")
     print(f"\n{time.process_time() - started:.0f} s of CPU")
     if chosen.json:
@@ -92,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(level: Level) -> dict[str, Any]:
-    """All figures of one traffic level; pairs are (gated, plain)."""
+    """All figures of one traffic level; triples are (gated, plain, of any severity)."""
     false_pages: dict[str, tuple[tuple[float, float, float], ...]] = {}
     for seed, clustering in enumerate(level.clusterings):
         traffic = Traffic(level.per_hour, level.replicas, clustering, np.random.default_rng([level.per_hour, seed]))
@@ -108,7 +114,7 @@ def measure(level: Level) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def delays(steady: Replicas) -> dict[float, tuple[float, float]]:
+def delays(steady: Replicas) -> dict[float, tuple[float, ...]]:
     """Median minutes to the first page by error rate, over several arrivals where requests are few."""
     quiet = steady.traffic.per_hour < FAST_PER_HOUR
     found = {}
@@ -117,21 +123,19 @@ def delays(steady: Replicas) -> dict[float, tuple[float, float]]:
             steady.copy(path).run(LONGEST_S, rate, every_s=60 if quiet else 10, stop_when_paged=True).first_s
             for path in range(ARRIVALS if quiet else 1)
         ]
-        gated, plain = np.median(np.concatenate(runs, axis=1), axis=1) / 60
-        found[rate] = (float(gated), float(plain))
+        found[rate] = tuple((np.median(np.concatenate(runs, axis=1), axis=1) / 60).tolist())
     return found
 
 
-def caught(steady: Replicas) -> dict[float, tuple[float, float]]:
-    """Share of incidents that page, by error rate; each lasts until it has spent ``SPENT`` on average."""
+def caught(steady: Replicas) -> dict[float, tuple[float, ...]]:
+    """Share of incidents that are told of, by error rate; each lasts until it has spent ``SPENT`` on average."""
     found = {}
     for rate in INCIDENT_RATES:
         replicas = steady.copy(11)
         lasts_s = SPENT * OBJECTIVE_BUDGET / rate * MONTH_D * DAY_S
         during = replicas.run(np.ceil(lasts_s / 10) * 10, rate, every_s=10 if lasts_s < 3600 else 60)
         after = replicas.run(AFTER_S, 0.0)
-        gated, plain = (np.isfinite(during.first_s) | np.isfinite(after.first_s)).mean(axis=1)
-        found[rate] = (float(gated), float(plain))
+        found[rate] = tuple((np.isfinite(during.first_s) | np.isfinite(after.first_s)).mean(axis=1).tolist())
     return found
 
 

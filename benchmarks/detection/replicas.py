@@ -39,7 +39,7 @@ class Replicas:
         self._cohort = _cohort(self._keys)
         self._bucket = 0
         self._now_ns = START_NS
-        self._last_page_s = np.full((2, traffic.replicas), -np.inf)
+        self._last_page_s = np.full((3, traffic.replicas), -np.inf)
 
     def copy(self, seed: int) -> Self:
         """The same services, with another future."""
@@ -54,10 +54,10 @@ class Replicas:
             seconds: how long.
             rate: mean error rate.
             every_s: how often the rules are evaluated, if there were requests.
-            stop_when_paged: end as soon as every replica has paged under both rules.
+            stop_when_paged: end as soon as every replica has paged, with the gate and without.
         """
         found = PagesFound(
-            np.zeros((2, self.traffic.replicas), dtype=np.int64), np.full((2, self.traffic.replicas), np.inf)
+            np.zeros((3, self.traffic.replicas), dtype=np.int64), np.full((3, self.traffic.replicas), np.inf)
         )
         begun_s = self._bucket * BUCKET_S
         busy = False
@@ -88,7 +88,8 @@ class Replicas:
         self._cohort.advance(now_ns)
         reading = self._cohort.read(now_ns, NOTHING_MUTED)
         gated = np.any([alert.holds for alert in reading.alerts if alert.severity == "page"], axis=0)
-        for which, pages in enumerate((gated, self._plain(reading))):
+        told = np.any([alert.holds for alert in reading.alerts], axis=0)
+        for which, pages in enumerate((gated, self._plain(reading), told)):
             found.pages[which] += pages & (second - self._last_page_s[which] > ONE_PAGE_S)
             self._last_page_s[which, pages] = second
             first = pages & np.isinf(found.first_s[which])
@@ -105,7 +106,10 @@ class Replicas:
 
 
 class PagesFound:
-    """(2, replicas) pages, and seconds to the first one (inf without); the gated rule first, then the plain one."""
+    """(3, replicas) pages, and seconds to the first one (inf without).
+
+    By the policy, by its plain pairs, and of any severity by the policy.
+    """
 
     def __init__(self, pages: Counts, first_s: NDArray[np.float64]) -> None:
         self.pages = pages
