@@ -20,6 +20,7 @@ from alerting.outcomes import Backoff, Outcome
 from alerting.receivers.protocol import Receiver
 from storage.database import Database
 from telemetry.clock import Clock
+from telemetry.errors import ConfigError
 from telemetry.windows import NANOS
 
 logger = logging.getLogger(__name__)
@@ -118,6 +119,8 @@ class Courier:
     def _send(self, receiver: Receiver, leased: Leased, now_ns: int) -> Outcome:
         try:
             return receiver.send(leased.notification, leased.idempotency_key, now_ns)
+        except ConfigError as error:
+            return Outcome("transient", error.what)
         except Exception as error:
             # A receiver with a fault must not end the pass, nor lose the page: it is tried again, and logged.
             logger.exception("receiver %s failed from within on %s", receiver.id, leased.idempotency_key)

@@ -26,7 +26,6 @@ from alerting.receivers.http import DEADLINE_S
 from alerting.receivers.story import facts, footer, headline, story
 from alerting.secret_references import SecretReference
 from alerting.texts import cut
-from telemetry.errors import ConfigError
 from telemetry.windows import NANOS
 
 Security = Literal["starttls", "tls", "none"]
@@ -75,14 +74,12 @@ class EmailReceiver:
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
         mail = message(notification, self.sender, self.recipients, idempotency_key, now_ns)
+        password = self.password.read() if self.password is not None else ""
         try:
-            password = self.password.read() if self.password is not None else ""
             with self._connected() as server:
                 if self.user is not None:
                     server.login(self.user, password)
                 refused = server.send_message(mail)
-        except ConfigError as error:
-            return Outcome("transient", error.what)
         except smtplib.SMTPException as error:
             return _judge(error)
         except TimeoutError:

@@ -17,7 +17,6 @@ from alerting.receivers.story import facts, headline, story
 from alerting.rfc3339 import format_time
 from alerting.secret_references import SecretReference
 from alerting.texts import cut, flat
-from telemetry.errors import ConfigError
 
 URL: Final = "https://events.pagerduty.com/v2/enqueue"
 MAX_SUMMARY: Final = 1024
@@ -50,10 +49,7 @@ class PagerDutyReceiver:
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
-        try:
-            key = self.routing_key.read()
-        except ConfigError as error:
-            return Outcome("transient", error.what)
+        key = self.routing_key.read()
         headers = {"Content-Type": "application/json", IDEMPOTENCY_HEADER: idempotency_key}
         body = json.dumps({"routing_key": key, **event(notification)}, ensure_ascii=False).encode()
         return post(Post(self.url, body, headers), now_ns, self.deadline_s)

@@ -35,5 +35,9 @@ class Receiver(Protocol):
         ...
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
-        """Tell it once, within a bounded time; how that went is the answer, never an exception."""
+        """Tell it once, within a bounded time; how that went is the answer.
+
+        Raises:
+            ConfigError: a secret is missing; once it is there, another attempt succeeds.
+        """
         ...

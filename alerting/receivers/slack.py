@@ -10,7 +10,6 @@ from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.slack_message import message
 from alerting.secret_references import SecretReference
-from telemetry.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,7 @@ class SlackReceiver:
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
-        try:
-            url = self.webhook_url.read()
-        except ConfigError as error:
-            return Outcome("transient", error.what)
+        url = self.webhook_url.read()
         document = message(notification) | ({"channel": self.channel} if self.channel else {})
         headers = {"Content-Type": "application/json; charset=utf-8", IDEMPOTENCY_HEADER: idempotency_key}
         return post(Post(url, json.dumps(document).encode(), headers), now_ns, self.deadline_s)

@@ -14,7 +14,6 @@ from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.slack_message import message
 from alerting.secret_references import SecretReference
-from telemetry.errors import ConfigError
 
 URL: Final = "https://slack.com/api/chat.postMessage"
 _PASSING: Final = frozenset(
@@ -55,10 +54,7 @@ class SlackBotReceiver:
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
-        try:
-            token = self.token.read()
-        except ConfigError as error:
-            return Outcome("transient", error.what)
+        token = self.token.read()
         document = {"channel": self.channel, "unfurl_links": False, **message(notification)}
         if notification.thread:
             document["thread_ts"] = notification.thread

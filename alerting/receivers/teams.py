@@ -17,7 +17,6 @@ from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.story import facts, footer, headline, story
 from alerting.secret_references import SecretReference
 from alerting.texts import cut
-from telemetry.errors import ConfigError
 
 MAX_BYTES: Final = 28 * 1024
 _MAX_LINES: Final = 3000
@@ -49,10 +48,7 @@ class TeamsReceiver:
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
-        try:
-            url = self.webhook_url.read()
-        except ConfigError as error:
-            return Outcome("transient", error.what)
+        url = self.webhook_url.read()
         headers = {"Content-Type": "application/json", IDEMPOTENCY_HEADER: idempotency_key}
         return post(Post(url, encode(message(notification)), headers), now_ns, self.deadline_s)
 

@@ -24,7 +24,6 @@ from alerting.receivers.story import facts, headline, story
 from alerting.receivers.webhook import tailwatch
 from alerting.secret_references import SecretReference
 from alerting.texts import cut
-from telemetry.errors import ConfigError
 
 MAX_BODY: Final = 256 * 1024
 # What is rendered is not HTML; whoever writes JSON has `tojson`.
@@ -70,12 +69,9 @@ class TemplatedReceiver:
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
         headers = {"Content-Type": self.content_type, IDEMPOTENCY_HEADER: idempotency_key, **self.headers}
-        try:
-            url = self.url.read() if isinstance(self.url, SecretReference) else self.url
-            if self.token is not None:
-                headers["Authorization"] = f"Bearer {self.token.read()}"
-        except ConfigError as error:
-            return Outcome("transient", error.what)
+        url = self.url.read() if isinstance(self.url, SecretReference) else self.url
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token.read()}"
         try:
             body = render(self.body, notification)
             if "json" in self.content_type:

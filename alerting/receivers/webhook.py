@@ -19,7 +19,6 @@ from alerting.receivers import alertmanager
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from alerting.secret_references import SecretReference
-from telemetry.errors import ConfigError
 from telemetry.windows import NANOS
 
 Format = Literal["alertmanager", "tailwatch"]
@@ -56,11 +55,7 @@ class WebhookReceiver:
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
-        try:
-            request = self._request(notification, idempotency_key, now_ns)
-        except ConfigError as error:
-            return Outcome("transient", error.what)
-        return post(request, now_ns, self.deadline_s)
+        return post(self._request(notification, idempotency_key, now_ns), now_ns, self.deadline_s)
 
     def _request(self, notification: Notification, idempotency_key: str, now_ns: int) -> Post:
         document = alertmanager.payload(notification) if self.format == "alertmanager" else tailwatch(notification)

@@ -20,10 +20,11 @@ from alerting.receivers.slack_message import MAX_BLOCKS, MAX_TOTAL, fit, message
 from alerting.receivers.teams import TeamsReceiver
 from alerting.receivers.templated import TemplatedReceiver
 from alerting.receivers.webhook import WebhookReceiver
+from alerting.routing import Route
 from alerting.secret_references import SecretReference
 from telemetry.errors import ConfigError
 from tests.alerting.hook_server import drip, raw, silence, status
-from tests.alerting.makers import T0, notification
+from tests.alerting.makers import T0, finding, notification, run, set_up
 
 KEY = "0123456789abcdef"
 SECRET = "a secret of the tests"
@@ -148,8 +149,20 @@ def test_a_missing_secret_is_said_at_the_start_and_passes_later(monkeypatch, hoo
     monkeypatch.delenv("TEST_HOOK")
     with pytest.raises(ConfigError, match="TEST_HOOK is not set"):
         receiver.check()
-    assert receiver.send(notification(), KEY, T0).kind == "transient"
+    with pytest.raises(ConfigError, match="TEST_HOOK is not set"):
+        receiver.send(notification(), KEY, T0)
     assert hook.requests == []
+
+
+def test_what_waits_for_a_secret_is_told_once_it_is_there(lite, monkeypatch, hook):
+    alerting = set_up(lite, slack(hook.url, monkeypatch, 5.0), route=Route("oncall"))
+    monkeypatch.delenv("TEST_HOOK")
+    run(alerting, [finding()], 0, 20)
+    (health,) = alerting.health()
+    assert (hook.requests, health.last_error) == ([], "the environment variable TEST_HOOK is not set")
+    monkeypatch.setenv("TEST_HOOK", hook.url)
+    run(alerting, [finding()], 20, 120)
+    assert len(hook.requests) == 1
 
 
 def test_a_rotated_secret_file_counts_at_once(tmp_path, hook):
