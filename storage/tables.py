@@ -204,3 +204,17 @@ correction_cancellations: Final = Table(
     Column("cancelled_ns", BigInteger, nullable=False),
 )
 """Corrections that were taken back, each once. The database refuses to change a row."""
+
+audit_log: Final = Table(
+    "audit_log",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("at_ns", BigInteger, nullable=False, index=True),
+    Column("actor", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Every change that somebody made; ``detail`` is a JSON object. The database refuses to change a row."""
