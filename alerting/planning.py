@@ -12,6 +12,7 @@ from alerting.incidents import MACHINE, Alert, EventKind, Incident, TimelineEven
 from alerting.runbooks.library import RunbookLibrary
 from alerting.state import AlertTiming
 from alerting.steps import Step
+from alerting.titles import name_of, title_of
 from telemetry.findings import CAUSES, Diagnosis
 from telemetry.windows import NANOS, format_duration
 
@@ -129,11 +130,11 @@ def _attach(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
     alert = _member(draft, alert, incident.number)
     draft.put_alert(alert)
     if incident.status == "resolved":
-        text = f"{_name(alert)} fires again: {alert.summary}"
+        text = f"{name_of(alert)} fires again: {alert.summary}"
         reopened = transitions.reopen(incident, MACHINE, text, now_ns, keep_acknowledged=alert.state.damped)
         draft.put_incident(*reopened)
     else:
-        draft.note(incident.number, now_ns, "joined", f"{_name(alert)} fires: {alert.summary}")
+        draft.note(incident.number, now_ns, "joined", f"{name_of(alert)} fires: {alert.summary}")
     _widen(draft, incident.number, alert, now_ns)
     _reconsider(draft, incident.number, alert, now_ns, rules)
 
@@ -167,7 +168,7 @@ def _open(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
         last_onset_ns=alert.onset_ns,
     )
     draft.put_alert(alert)
-    draft.put_incident(incident, TimelineEvent(now_ns, "opened", MACHINE, f"{_name(alert)} fires: {alert.summary}"))
+    draft.put_incident(incident, TimelineEvent(now_ns, "opened", MACHINE, f"{name_of(alert)} fires: {alert.summary}"))
     if alert.diagnosis is not None:
         draft.note(number, now_ns, "diagnosed", f"{CAUSES[cause]}: {alert.diagnosis.summary}")
 
@@ -182,7 +183,7 @@ def _widen(draft: Plan, number: int, alert: Alert, now_ns: int) -> None:
     draft.incidents[number] = wider
     draft.changed.add(number)
     if alert.severity == "page" and incident.severity == "ticket":
-        event = TimelineEvent(now_ns, "escalated", MACHINE, f"Now a page, because of {_name(alert)}")
+        event = TimelineEvent(now_ns, "escalated", MACHINE, f"Now a page, because of {name_of(alert)}")
         draft.put_incident(replace(wider, severity="page"), event)
 
 
@@ -247,7 +248,7 @@ def _note_sustained(draft: Plan, steps: Sequence[Step], now_ns: int) -> None:
         number = taken.after.incident
         if "sustained" in taken.events and number in draft.incidents:
             held = format_duration((now_ns - taken.after.state.since_ns) // NANOS * NANOS)
-            draft.note(number, now_ns, "joined", f"{_name(taken.after)} has fired again for {held}")
+            draft.note(number, now_ns, "joined", f"{name_of(taken.after)} has fired again for {held}")
 
 
 def _adopt_suppressed(draft: Plan, stored: Iterable[Alert]) -> None:
@@ -270,9 +271,9 @@ def _end(draft: Plan, steps: Sequence[Step], now_ns: int) -> None:
         if number is None or number not in draft.incidents or draft.incidents[number].status == "resolved":
             continue
         if "resolved" in taken.events:
-            draft.note(number, now_ns, "ended", f"{_name(taken.after)} has ended")
+            draft.note(number, now_ns, "ended", f"{name_of(taken.after)} has ended")
         elif "withdrawn" in taken.events:
-            draft.note(number, now_ns, "ended", f"{_name(taken.after)} is withdrawn: late data proved it wrong")
+            draft.note(number, now_ns, "ended", f"{name_of(taken.after)} is withdrawn: late data proved it wrong")
         elif "cleared" not in taken.events:
             continue
         touched.append(number)
@@ -301,17 +302,5 @@ def _reopen_what_still_holds(draft: Plan, now_ns: int, timing: AlertTiming) -> N
             continue
         still = [member for member in draft.members.get(number, {}).values() if member.state.loud]
         if still:
-            names = ", ".join(sorted(_name(member) for member in still)[:5])
+            names = ", ".join(sorted(name_of(member) for member in still)[:5])
             draft.put_incident(*transitions.reopen(incident, MACHINE, f"Resolved, but still firing: {names}", now_ns))
-
-
-def title_of(alert: Alert, cause: str, where: Mapping[str, str]) -> str:
-    """One line: which SLO, what is the matter, in which slice of the traffic."""
-    slo = alert.labels.get("slo") or _name(alert)
-    what = alert.summary if cause == UNKNOWN else f"{CAUSES[cause][0].lower()}{CAUSES[cause][1:]}"
-    slice_text = ", ".join(f"{name}={value}" for name, value in sorted(where.items()))
-    return f"{slo}: {what}{f' ({slice_text})' if slice_text and cause != UNKNOWN else ''}"[:200]
-
-
-def _name(alert: Alert) -> str:
-    return alert.labels.get("alertname") or alert.fingerprint

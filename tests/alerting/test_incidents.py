@@ -28,7 +28,7 @@ def test_an_incident_as_the_http_api_gives_it(database):
     assert list(incident) == INC_KEYS
     assert incident == {
         "id": "INC-1",
-        "title": "request-errors: errors concentrate in one slice of the traffic (input_type=code)",
+        "title": "chat: errors-burn of request-errors, most of them in one slice (input_type=code)",
         "status": "open", "severity": "page", "service": "chat", "slo": "request-errors",
         "cause": "slice-errors", "slice": {"input_type": "code"}, "runbook": "slice-errors",
         "opened_at": at(0) / 1e9, "acknowledged_at": None, "acknowledged_by": None, "assignee": None,

@@ -143,7 +143,7 @@ def test_posted_alerts_become_incidents_like_our_own(lite):
     alerting = set_up(lite, oncall)
     alerting.post([read_posted(POSTED | {"endsAt": "2023-11-14T22:15:00Z"}, at(0))], at(0))
     run(alerting, [finding(slo="ours", service="other")], 0, 40)
-    assert {heard.incident["title"] for heard in oncall.heard} == {"DiskFull: full", "ours: errors-burn of ours"}
+    assert {heard.incident["title"] for heard in oncall.heard} == {"DiskFull: full", "other: errors-burn of ours"}
     assert {alert["severity"] for heard in oncall.heard for alert in heard.alerts} == {"page"}
     run(alerting, [], 100, 400)
     assert alerting.alerts() == []

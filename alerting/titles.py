@@ -1,0 +1,57 @@
+"""What an incident is called: where, how bad, and why if that is known; the SLO's name is a field of its own.
+
+A title is made when the incident opens and again when its cause becomes known, always from what its speaking alert
+said when it began to fire: it does not change with every evaluation, so people find it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from alerting.incidents import Alert
+from alerting.texts import cut, flat
+
+LONGEST: Final = 200
+
+BECAUSE: Final[Mapping[str, str]] = {
+    "slice-errors": "most of them in one slice",
+    "error-burst": "in all of the traffic",
+    "queue-saturation": "waiting in the queue",
+    "tail-spike": "a small share is much slower",
+    "slow-service": "all of them are slower",
+    "cold-start": "while instances warm up",
+    "input-drift": "the inputs have changed",
+    "prediction-drift": "the answers have changed, the inputs have not",
+    "bad-release": "with a new release",
+    "cost-explosion": "each costs more than before",
+    "telemetry-silence": "telemetry is missing or late",
+    "unknown": "",
+}
+"""Every cause as the end of a title."""
+
+
+def title_of(alert: Alert, cause: str, where: Mapping[str, str]) -> str:
+    """One line: ``chat: 37 % of requests of input_type=code fail, with a new release (model_version=v3)``.
+
+    Args:
+        alert: the one that speaks for the incident.
+        cause: a key of ``telemetry.findings.CAUSES``.
+        where: the slice that the cause names; what the alert's own group says already is left out.
+    """
+    slo = alert.labels.get("slo", "")
+    who = alert.labels.get("service", "") if slo else ""
+    said = alert.evidence.get("complaint")
+    complaint = said if isinstance(said, str) and said else alert.summary.removeprefix(f"{slo}: ")
+    group = alert.evidence.get("group")
+    known = group if isinstance(group, Mapping) else {}
+    rest = {name: value for name, value in where.items() if str(known.get(name)) != value}
+    because = "" if cause == "slice-errors" and not rest else BECAUSE.get(cause, "")
+    parts = f"{who or slo or name_of(alert)}: {complaint}{f', {because}' if because else ''}"
+    in_slice = ", ".join(f"{name}={value}" for name, value in sorted(rest.items()))
+    return cut(flat(f"{parts}{f' ({in_slice})' if in_slice and because else ''}"), LONGEST)
+
+
+def name_of(alert: Alert) -> str:
+    """What the alert is called."""
+    return alert.labels.get("alertname") or alert.fingerprint
