@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from alerting.incidents import Alert, Incident, TimelineEvent
+from alerting.incidents import Alert, Incident, TimelineEvent, format_id
 from telemetry.windows import NANOS
 
 
@@ -33,6 +33,7 @@ def incident_document(incident: Incident, members: Iterable[Alert]) -> dict[str,
         "assignee": incident.assignee,
         "snoozed_until": seconds_of(incident.snoozed_until_ns),
         "resolved_at": seconds_of(incident.resolved_ns),
+        "merged_into": None if incident.merged_into is None else format_id(incident.merged_into),
         "alerts": [alert_document(alert) for alert in ordered],
     }
 
@@ -48,5 +49,8 @@ def alert_document(alert: Alert) -> dict[str, Any]:
 
 
 def event_document(event: TimelineEvent) -> dict[str, Any]:
-    """One entry of a timeline."""
-    return {"at": seconds_of(event.at_ns), "kind": event.kind, "author": event.author, "text": event.text}
+    """One entry of a timeline; ``origin`` is the incident in which it happened, if that was merged into this one."""
+    origin = None if event.origin is None else format_id(event.origin)
+    return {
+        "at": seconds_of(event.at_ns), "kind": event.kind, "author": event.author, "text": event.text, "origin": origin,
+    }  # fmt: skip

@@ -15,7 +15,7 @@ from telemetry.windows import NANOS
 IncidentStatus = Literal["open", "acknowledged", "resolved"]
 EventKind = Literal[
     "opened", "joined", "ended", "diagnosed", "escalated", "acknowledged", "assigned", "commented", "resolved",
-    "reopened", "notified", "superseded", "undelivered", "snoozed", "woken",
+    "reopened", "notified", "superseded", "undelivered", "snoozed", "woken", "merged",
 ]  # fmt: skip
 
 MACHINE: Final = "tailwatch"
@@ -51,12 +51,16 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """Something that happened to an incident, by whom, in words; ``at_ns`` is nanoseconds since the epoch."""
+    """Something that happened to an incident, by whom, in words; ``at_ns`` is nanoseconds since the epoch.
+
+    ``origin`` is the number of the incident in which it happened, where that was merged into this one.
+    """
 
     at_ns: int
     kind: EventKind
     author: str
     text: str
+    origin: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Incident:
         onset_ns: the earliest onset of its alerts; ``last_onset_ns`` the latest.
         resolved_by: who resolved it; ``MACHINE`` when its alerts had all ended.
         snoozed_until_ns: until when it is acknowledged only; it stays after that has passed.
+        merged_into: number of the incident that goes on with what this one had; it is resolved then, for good.
     """
 
     number: int
@@ -95,6 +100,7 @@ class Incident:
     resolved_ns: int | None = None
     resolved_by: str | None = None
     snoozed_until_ns: int | None = None
+    merged_into: int | None = None
 
     @property
     def id(self) -> str:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from alerting.evidence import clean, dumps
 from alerting.incidents import Alert, Incident, TimelineEvent
+from alerting.merging import Merged
 from alerting.notifications import Told
 from alerting.planning import Plan, World
 from alerting.state import AlertState
@@ -107,10 +108,13 @@ def count_unresolved(connection: Connection) -> dict[str, int]:
 
 
 def load_timeline(connection: Connection, number: int) -> tuple[TimelineEvent, ...]:
-    """The events of an incident, the earliest first."""
-    query = select(incident_events).where(incident_events.c.incident == number).order_by(incident_events.c.id)
+    """The events of an incident, the earliest first: also those that it had when it was merged into another."""
+    here = or_(incident_events.c.incident == number, incident_events.c.origin == number)
+    query = select(incident_events).where(here).order_by(incident_events.c.id)
     return tuple(
-        TimelineEvent(row["at_ns"], row["kind"], row["author"], row["text"])
+        TimelineEvent(
+            row["at_ns"], row["kind"], row["author"], row["text"], None if row["origin"] == number else row["origin"]
+        )
         for row in connection.execute(query).mappings()
     )
 
@@ -151,6 +155,22 @@ def save_incident(connection: Connection, incident: Incident, *, new: bool = Fal
 
 
 _SPECIAL = ("primary_fingerprint", "slice", "evidence", "confidence")
+
+
+def save_merged(connection: Connection, merged: Merged) -> None:
+    """Store what became of two incidents, and let the events of the one happen in the other from now on."""
+    source, target = merged.source.number, merged.target.number
+    if merged.dropped:
+        connection.execute(delete(alerts).where(alerts.c.id.in_(merged.dropped)))
+    connection.execute(update(alerts).where(alerts.c.incident == source).values(incident=target))
+    connection.execute(
+        update(incident_events)
+        .where(incident_events.c.incident == source)
+        .values(incident=target, origin=func.coalesce(incident_events.c.origin, source))
+    )
+    save_incident(connection, merged.source)
+    save_incident(connection, merged.target)
+    append_events(connection, [(source, merged.source_event), (target, merged.target_event)])
 
 
 def append_events(connection: Connection, events: Sequence[tuple[int, TimelineEvent]]) -> None:
@@ -228,6 +248,7 @@ def _alert_values(alert: Alert) -> dict[str, Any]:
         "absent_since_ns": state.absent_since_ns,
         "fired_ns": state.fired_ns,
         "damped": state.damped,
+        "returns": state.returns,
     }
 
 
@@ -249,8 +270,14 @@ def _alert(row: RowMapping) -> Alert:
         labels=json.loads(row["labels"]),
         severity=row["severity"],
         state=AlertState(
-            row["status"], row["since_ns"], row["held_since_ns"], row["absent_since_ns"], row["fired_ns"], row["damped"]
-        ),
+            row["status"],
+            row["since_ns"],
+            row["held_since_ns"],
+            row["absent_since_ns"],
+            row["fired_ns"],
+            row["damped"],
+            row["returns"],
+        ),  # fmt: skip
         onset_ns=row["onset_ns"],
         summary=row["summary"],
         evidence=json.loads(row["evidence"]),

@@ -6,9 +6,10 @@ r"""The state of one alert as a pure function of its findings and the time; it s
         \_________\________/  ^  \-> withdrawn -> inactive
              suppressed <----/
 
-Two dampers keep an alert from chattering. It resolves only when its finding has been absent for
-``keep_firing_for``. And one that fires again within ``reopen_within`` of its end is *damped*: it fires, but says
-nothing until it has held for ``renotify_after``. So flapping is quiet, and an outage that returns is not.
+Three dampers keep an alert from chattering. It resolves only when its finding has been absent for
+``keep_firing_for``. One that fires again within ``reopen_within`` of its end is *damped*: it fires, but says nothing
+until it has held for ``renotify_after``. And each such return doubles how long it must then be absent, up to
+``reopen_within``: what flaps is soon held open. So flapping is quiet, and an outage that returns is not.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class AlertTiming:
 
     Attributes:
         pending_for_ns: a finding must hold this long before its alert fires.
-        keep_firing_for_ns: a finding must be absent this long before its alert resolves.
+        keep_firing_for_ns: a finding must be absent this long before its alert resolves; twice as long after each
+            return.
         reopen_within_ns: an alert that fires again this soon after its end is damped.
         renotify_after_ns: a damped alert that has held this long speaks up after all.
     """
@@ -50,6 +52,11 @@ class AlertTiming:
     keep_firing_for_ns: int = 60 * NANOS
     reopen_within_ns: int = 30 * 60 * NANOS
     renotify_after_ns: int = 5 * 60 * NANOS
+
+    def keep_after_ns(self, returns: int) -> int:
+        """How long a finding must be absent before an alert that came back so often resolves."""
+        longest_ns = max(self.keep_firing_for_ns, self.reopen_within_ns)
+        return min(self.keep_firing_for_ns << min(returns, 32), longest_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class AlertState:
         absent_since_ns: when its finding was first missed; None while it holds.
         fired_ns: when it last began to fire; None if it has not since it was last inactive.
         damped: it fires again too soon after its end to be worth a notification.
+        returns: how often it has fired again soon after its end.
     """
 
     status: Status = "inactive"
@@ -70,6 +78,7 @@ class AlertState:
     absent_since_ns: int | None = None
     fired_ns: int | None = None
     damped: bool = False
+    returns: int = 0
 
     @property
     def active(self) -> bool:
@@ -125,7 +134,8 @@ def _suppress(state: AlertState, now_ns: int) -> tuple[AlertState, tuple[Event, 
 def _fire_again(state: AlertState, now_ns: int, timing: AlertTiming) -> tuple[AlertState, tuple[Event, ...]]:
     if state.fired_ns is None or now_ns - state.since_ns > timing.reopen_within_ns:
         return _fire_when_due(AlertState(held_since_ns=state.held_since_ns), now_ns, timing)
-    return replace(state, status="firing", since_ns=now_ns, fired_ns=now_ns, damped=True), ("reopened",)
+    again = replace(state, status="firing", since_ns=now_ns, fired_ns=now_ns, damped=True, returns=state.returns + 1)
+    return again, ("reopened",)
 
 
 def _keep_firing(state: AlertState, now_ns: int, timing: AlertTiming) -> tuple[AlertState, tuple[Event, ...]]:
@@ -160,7 +170,7 @@ def _end_when_due(
 ) -> tuple[AlertState, tuple[Event, ...]]:
     absent_since_ns = now_ns if state.absent_since_ns is None else state.absent_since_ns
     state = replace(state, held_since_ns=None, absent_since_ns=absent_since_ns)
-    if not withdrawn and now_ns - absent_since_ns < timing.keep_firing_for_ns:
+    if not withdrawn and now_ns - absent_since_ns < timing.keep_after_ns(state.returns):
         return state, ()
     if state.fired_ns is None:
         return AlertState(since_ns=now_ns), ("cleared",)

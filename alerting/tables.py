@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from storage.tables import metadata
 
@@ -42,7 +54,9 @@ incidents: Final = Table(
     Column("resolved_ns", BigInteger),
     Column("resolved_by", Text),
     Column("snoozed_until_ns", BigInteger),
+    Column("merged_into", BigInteger),
     Index("ix_incidents_status_resolved_ns", "status", "resolved_ns"),
+    Index("ix_incidents_opened_ns", "opened_ns"),
 )
 
 alerts: Final = Table(
@@ -65,6 +79,7 @@ alerts: Final = Table(
     Column("absent_since_ns", BigInteger),
     Column("fired_ns", BigInteger),
     Column("damped", Boolean, nullable=False),
+    Column("returns", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("incident", "fingerprint", name="uq_alerts_incident_fingerprint"),
     Index("ix_alerts_status", "status"),
 )
@@ -78,8 +93,11 @@ incident_events: Final = Table(
     Column("kind", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("text", Text, nullable=False),
+    Column("origin", BigInteger),
     Index("ix_incident_events_incident", "incident"),
+    Index("ix_incident_events_origin", "origin"),
 )
+"""Timelines; ``origin`` is the merged incident in which it happened, where that is not ``incident``."""
 
 told: Final = Table(
     "told",
@@ -105,6 +123,7 @@ outbox: Final = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("idempotency_key", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("severity", Text, nullable=False, server_default=text("'page'")),
     Column("phase", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
@@ -118,6 +137,7 @@ outbox: Final = Table(
     UniqueConstraint("incident", "receiver", "group_key", "sequence", name="uq_outbox_sequence"),
     UniqueConstraint("idempotency_key", name="uq_outbox_idempotency_key"),
     Index("ix_outbox_status_receiver_due_ns", "status", "receiver", "due_ns"),
+    Index("ix_outbox_concluded_ns", "concluded_ns"),
     sqlite_autoincrement=True,
 )
 """Notifications to deliver. ``receiver`` is a receiver's name and kind, ``oncall/slack``; ``status`` is ``pending``,
@@ -150,3 +170,33 @@ posted_alerts: Final = Table(
     Index("ix_posted_alerts_ends_ns", "ends_ns"),
 )
 """Alerts that others evaluate and post."""
+
+hook_runs: Final = Table(
+    "hook_runs",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("hook", Text, nullable=False),
+    Column("incident", BigInteger, ForeignKey("incidents.number", ondelete="CASCADE"), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("asked_ns", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("sent_ns", BigInteger),
+    Index("ix_hook_runs_hook_asked_ns", "hook", "asked_ns"),
+    Index("ix_hook_runs_incident", "incident"),
+    sqlite_autoincrement=True,
+)
+"""Runs of response hooks; ``state`` is one of ``alerting.hooks.runs.State``, ``note`` why, or what was answered."""
+
+hook_switches: Final = Table(
+    "hook_switches",
+    metadata,
+    Column("hook", Text, primary_key=True),
+    Column("off", Boolean, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+)
+"""What people last said about a hook, or about all of them (``*``): whether it is off."""

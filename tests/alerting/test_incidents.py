@@ -12,7 +12,8 @@ from tests.alerting.makers import Recorder, at, diagnosis, finding, run, set_up,
 
 INC_KEYS = [
     "id", "title", "status", "severity", "service", "slo", "cause", "slice", "runbook", "opened_at",
-    "acknowledged_at", "acknowledged_by", "assignee", "snoozed_until", "resolved_at", "alerts",
+    "acknowledged_at", "acknowledged_by", "assignee", "snoozed_until", "resolved_at",
+    "merged_into", "alerts",
 ]  # fmt: skip
 
 
@@ -32,14 +33,14 @@ def test_an_incident_as_the_http_api_gives_it(database):
         "status": "open", "severity": "page", "service": "chat", "slo": "request-errors",
         "cause": "slice-errors", "slice": {"input_type": "code"}, "runbook": "slice-errors",
         "opened_at": at(0) / 1e9, "acknowledged_at": None, "acknowledged_by": None, "assignee": None,
-        "snoozed_until": None, "resolved_at": None,
+        "snoozed_until": None, "resolved_at": None, "merged_into": None,
         "alerts": [{"name": "errors-burn", "labels": dict(found.labels), "state": "firing", "since": at(-30) / 1e9}],
     }  # fmt: skip
     whole = alerting.incident("INC-1")
     assert list(whole) == [*INC_KEYS, "timeline", "evidence", "runbook_markdown"]
     assert whole["timeline"][0] == {
         "at": at(0) / 1e9, "kind": "opened", "author": "tailwatch",
-        "text": "errors-burn fires: errors-burn of request-errors",
+        "text": "errors-burn fires: errors-burn of request-errors", "origin": None,
     }  # fmt: skip
     assert set(whole["evidence"]) >= {
         "summary", "cause", "confidence", "slice", "budget", "burn", "attribution", "tail", "changes", "exemplars",

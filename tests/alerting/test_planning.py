@@ -123,7 +123,7 @@ def test_no_page_is_lost_and_no_incident_is_left_behind(course, causes):
             changed = [*again.alerts, *again.changed, *again.dropped]
             assert changed == [], "an evaluation that is repeated changes nothing"
     for _ in range(8):  # all is well again: everything resolves, and every receiver that heard of it hears so
-        now += 30
+        now += TIMING.reopen_within_ns / NANOS
         memory.apply([], causes, at(now))
     assert all(incident.status == "resolved" for incident in memory.incidents.values())
     assert all(known.phase == "resolved" for known in memory.told.values())

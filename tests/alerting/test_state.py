@@ -154,3 +154,23 @@ def test_resolving_takes_the_keeping_whatever_the_gap(gap):
     state, _ = course((0, FOUND), (5, None))
     state, _ = step(state, None, at(5 + gap), TIMING)
     assert state.status == "firing"
+
+
+def test_what_flaps_is_soon_held_open():
+    """Off for 90 s, on for 10 s, for two hours: with a minute's keeping alone it would end every time."""
+    state, ends = AlertState(), 0
+    for tick in range(720):
+        state, events = step(state, FOUND if tick % 10 == 0 else None, at(10 * tick), TIMING)
+        ends += "resolved" in events
+    assert (ends, state.returns, state.status) == (1, 1, "firing")
+
+
+@pytest.mark.parametrize(("returns", "kept_s"), [(0, 60), (1, 120), (4, 960), (5, 1800), (1000, 1800)])
+def test_each_return_doubles_the_keeping_up_to_the_time_to_reopen(returns, kept_s):
+    assert TIMING.keep_after_ns(returns) == kept_s * NANOS
+    assert replace(TIMING, reopen_within_ns=0).keep_after_ns(returns) == 60 * NANOS
+
+
+def test_an_alert_that_stays_away_begins_anew():
+    state, _ = course((0, FOUND), (10, None), (70, None), (100, FOUND), (110, None), (230, None), (2100, FOUND))
+    assert (state.returns, state.damped) == (0, False)
