@@ -1,7 +1,7 @@
 """Two incidents that people see to be one: what becomes of both, as values; nothing is stored here.
 
 The target goes on with everything that the source had. The source ends: its number, and the threads and keys under
-which receivers know it, are closed, and it says where it went. There is no way back, so what cannot be meant is refused.
+which receivers know it, are closed, and it says where it went. There is no way back: what cannot be meant is refused.
 """
 
 from __future__ import annotations

@@ -277,7 +277,7 @@ def _alert(row: RowMapping) -> Alert:
             row["fired_ns"],
             row["damped"],
             row["returns"],
-        ),  # fmt: skip
+        ),
         onset_ns=row["onset_ns"],
         summary=row["summary"],
         evidence=json.loads(row["evidence"]),

@@ -16,5 +16,6 @@ def upgrade() -> None:
     op.add_column("outbox", sa.Column("severity", sa.Text, nullable=False, server_default=sa.text("'page'")))
     op.create_index("ix_outbox_concluded_ns", "outbox", ["concluded_ns"])
     op.execute(
-        "UPDATE outbox SET severity = 'ticket' WHERE incident IN (SELECT number FROM incidents WHERE severity = 'ticket')"
+        "UPDATE outbox SET severity = 'ticket' "
+        "WHERE incident IN (SELECT number FROM incidents WHERE severity = 'ticket')"
     )
