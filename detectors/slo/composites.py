@@ -5,7 +5,7 @@ A component that is missing, that needs the composite itself, or that has no sha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from detectors.slo.compile import compile_rules, rule_id, slices_rule_id
@@ -17,21 +17,32 @@ from telemetry.rules import RollupRule
 from telemetry.windows import format_duration
 
 
-def put_together(slos: Sequence[Slo]) -> tuple[list[Slo], list[Problem]]:
+def put_together(
+    slos: Sequence[Slo], faulty: Sequence[Slo] = (), unread: Collection[str] | None = frozenset()
+) -> tuple[list[Slo], list[Problem]]:
     """The SLOs, composites with all that they need of their components; and the problems of those that lack some.
 
     A composite with a problem is left as it was.
+
+    Args:
+        slos: every SLO that could be read.
+        faulty: composites that have some other problem: what is wrong with their components is told all the same.
+        unread: names of SLOs that could not be read, of which no composite is told that they do not fit; None when
+            there may be more than have a name.
     """
-    work = _Work({slo.name: slo for slo in reversed(slos)})
+    work = _Work({slo.name: slo for slo in reversed([*slos, *faulty])}, unread)
     done = [work.whole(slo) if isinstance(slo.sli, Composite) else slo for slo in slos]
+    for slo in faulty:
+        work.whole(slo)
     return done, work.problems
 
 
 class _Work:
     """The composites that are whole already, and those under way."""
 
-    def __init__(self, slos: Mapping[str, Slo]) -> None:
+    def __init__(self, slos: Mapping[str, Slo], unread: Collection[str] | None) -> None:
         self._slos = slos
+        self._unread = unread
         self._done: dict[str, Slo] = {}
         self._open: list[str] = []
         self.problems: list[Problem] = []
@@ -66,6 +77,8 @@ class _Work:
     def _component(self, slo: Slo, field: str, component: Component) -> Slo | None:
         """The SLO that a component names, if it can be one."""
         found = self._slos.get(component.slo)
+        if found is None and (self._unread is None or component.slo in self._unread):
+            return None
         if found is None:
             near = nearest(component.slo, [name for name in self._slos if name != slo.name])
             remedy = f"did you mean {near}?" if near else "add the file that declares it, or remove the component"

@@ -18,6 +18,7 @@ from detectors.slo.conditions import read_per, read_where
 from detectors.slo.declared_policies import read_policies
 from detectors.slo.defaults import DEFAULTS, Defaults, default_nodes
 from detectors.slo.keys import FILE_KEYS, LABEL_PATTERN, NAME_PATTERN, RESERVED_LABELS, SLO_KEYS
+from detectors.slo.kinds.composite import Composite
 from detectors.slo.kinds.protocol import Sli
 from detectors.slo.kinds.registry import read_sli
 from detectors.slo.kinds.spend import Spend
@@ -47,8 +48,7 @@ def load_slos(paths: Sequence[Path]) -> SloSet:
 def read_slos(paths: Sequence[Path]) -> tuple[SloSet, list[Problem]]:
     """The SLOs of files (see :func:`load_slos`) that have no problem, and every problem."""
     texts, problems = read_texts(paths)
-    parsed, faults = _parse(texts)
-    return parsed, [*problems, *faults]
+    return _parse(texts, problems)
 
 
 def read_openslo_files(paths: Sequence[Path], strict: bool) -> tuple[SloSet, list[Problem]]:
@@ -58,8 +58,8 @@ def read_openslo_files(paths: Sequence[Path], strict: bool) -> tuple[SloSet, lis
     """
     texts, problems = read_texts(paths)
     documents = read_openslo(texts, strict)
-    problems = [*problems, *documents.errors, *repeated_names(documents.slos)]
-    return _whole(documents.slos, documents.warnings, problems)
+    problems = [*problems, *documents.errors]
+    return _whole([_Entry(slo.name, slo) for slo in documents.slos], documents.warnings, problems, named=not problems)
 
 
 def parse_slos(texts: Sequence[tuple[str, str]]) -> SloSet:
@@ -68,18 +68,27 @@ def parse_slos(texts: Sequence[tuple[str, str]]) -> SloSet:
     Raises:
         FileProblemsError: every problem of every file.
     """
-    parsed, problems = _parse(texts)
+    parsed, problems = _parse(texts, [])
     if problems:
         raise FileProblemsError(problems)
     return parsed
 
 
-def _parse(texts: Sequence[tuple[str, str]]) -> tuple[SloSet, list[Problem]]:
-    """The SLOs that have no problem, and every problem, file by file."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of ``slos``: its name, if that can be read, and the SLO; one with a problem is ``faulty``, or nothing."""
+
+    name: str | None
+    slo: Slo | None
+    faulty: bool = False
+
+
+def _parse(texts: Sequence[tuple[str, str]], unread: Sequence[Problem]) -> tuple[SloSet, list[Problem]]:
+    """The SLOs that have no problem, and every problem, file by file, after those of files that are not among them."""
     opened = [_open_file(file, text) for file, text in texts if not is_openslo(text)]
     files = [file for file, _ in opened]
     policies = read_policies((file.reader, file.values["policies"]) for file in files if "policies" in file.values)
-    slos = [slo for file in files for slo in _read_slos(file, policies)]
+    entries = [entry for file in files for entry in _read_slos(file, policies)]
     problems = [
         problem
         for file, faults in opened
@@ -87,15 +96,22 @@ def _parse(texts: Sequence[tuple[str, str]]) -> tuple[SloSet, list[Problem]]:
         for problem in dict.fromkeys(sorted([*faults, *file.reader.problems], key=lambda problem: problem.line))
     ]
     documents = read_openslo([(file, text) for file, text in texts if is_openslo(text)])
-    slos.extend(documents.slos)
-    return _whole(slos, documents.warnings, [*problems, *documents.errors, *repeated_names(slos)])
+    entries.extend(_Entry(slo.name, slo) for slo in documents.slos)
+    named = not (unread or documents.errors or any(faults for _, faults in opened))
+    return _whole(entries, documents.warnings, [*unread, *problems, *documents.errors], named=named)
 
 
-def _whole(slos: Sequence[Slo], warnings: tuple[Problem, ...], problems: list[Problem]) -> tuple[SloSet, list[Problem]]:
-    """The SLOs with composites put together, unless something else is wrong: then components may be missing for it."""
-    if not problems:
-        slos, problems = put_together(slos)
-    return SloSet(tuple(slos), warnings), problems
+def _whole(
+    entries: Sequence[_Entry], warnings: tuple[Problem, ...], problems: list[Problem], *, named: bool
+) -> tuple[SloSet, list[Problem]]:
+    """The SLOs with composites put together, and every problem; ``named`` says that every SLO there is has an entry."""
+    slos = [entry.slo for entry in entries if entry.slo is not None and not entry.faulty]
+    faulty = [entry.slo for entry in entries if entry.slo is not None and entry.faulty]
+    unread = [entry.name for entry in entries if entry.slo is None]
+    names = {name for name in unread if name is not None}
+    known = named and len(names) == len(unread)
+    done, lacking = put_together(slos, faulty, names if known else None)
+    return SloSet(tuple(done), warnings), [*problems, *repeated_names(slos), *lacking]
 
 
 def repeated_names(slos: Sequence[Slo]) -> list[Problem]:
@@ -139,16 +155,13 @@ def _open_file(file: str, text: str) -> tuple[_File, list[Problem]]:
     return _File(reader, top or {}), []
 
 
-def _read_slos(file: _File, policies: Mapping[str, Named]) -> list[Slo]:
-    """The SLOs of a file that have no problem."""
+def _read_slos(file: _File, policies: Mapping[str, Named]) -> list[_Entry]:
+    """The SLOs of a file."""
     reader = file.reader
     nodes = default_nodes(reader, file.values[DEFAULTS]) if DEFAULTS in file.values else {}
     common = _SloReader(reader, DEFAULTS, file.values.get(DEFAULTS), policies=policies).defaults(nodes)
-    slos = []
-    for field, node in (reader.items(file.values["slos"], "slos") or []) if "slos" in file.values else []:
-        slo = _SloReader(reader, field, node, common, policies).read()
-        slos.extend([slo] if slo is not None else [])
-    return slos
+    listed = (reader.items(file.values["slos"], "slos") or []) if "slos" in file.values else []
+    return [_SloReader(reader, field, node, common, policies).read() for field, node in listed]
 
 
 class _SloReader:
@@ -184,12 +197,12 @@ class _SloReader:
         labels = self._labels(nodes.get("labels"))
         return Defaults({key: node for key, node in nodes.items() if key not in ("where", "labels")}, where, labels)
 
-    def read(self) -> Slo | None:
-        """The SLO, or None when it has a problem."""
+    def read(self) -> _Entry:
+        """The SLO; with a problem only if it is a composite, whose components can be looked for all the same."""
         assert self.node is not None
         own = self.reader.mapping(self.node, self.field, SLO_KEYS)
         if own is None:
-            return None
+            return _Entry(None, None)
         values = self.common.added_to(own)
         self.inherited = frozenset(values.keys() - own.keys())
         if "service" not in values:
@@ -216,16 +229,16 @@ class _SloReader:
         if isinstance(sli, Spend):
             policy = self._of_money(policy, values.get("alert"))
         labels = {**self.common.labels, **self._labels(values.get("labels"))}
-        if len(self.reader.problems) > self.problems_before:
-            return None
-        assert sli is not None
-        assert objective is not None
-        return Slo(
-            name=name or "", service=texts["service"] or "", sli=sli, objective=objective, window_ns=window_ns,
+        faulty = len(self.reader.problems) > self.problems_before
+        if sli is None or (faulty and not isinstance(sli, Composite)):
+            return _Entry(name, None)
+        slo = Slo(
+            name=name or "", service=texts["service"] or "", sli=sli, objective=objective or 0.0, window_ns=window_ns,
             calendar=calendar, budgeting=budgeting, where=where, per=per, policy=policy,
             owner=texts["owner"] or "", description=texts["description"] or "", runbook=texts["runbook"],
             labels=labels, origin=self._origin(),
         )  # fmt: skip
+        return _Entry(name, slo, faulty)
 
     def _at(self, key: str) -> str:
         return f"{DEFAULTS if key in self.inherited else self.field}.{key}"

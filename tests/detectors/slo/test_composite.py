@@ -256,3 +256,29 @@ def test_a_ring_of_composites_is_told_with_its_way() -> None:
     )
     with pytest.raises(FileProblemsError, match="a -> b -> c -> a"):
         declared(ring)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        # a fault of another SLO does not hide that of a composite, nor a composite's own fault its components'
+        ("  - {name: odd, service: chat, sli: {errors: {}}, objective: 990%}\n", ["slos[5].objective", "both.sli"]),
+        ("    labels: {slo: x}\n", ["slos[4].labels.slo", "both.sli"]),
+        # a component that could not be read is no SLO that there is not
+        ("  - {name: gone, service: chat, sli: {errors: {}}, objective: 990%}\n", ["slos[5].objective"]),
+        # nor can anybody say what an entry without a readable name is called
+        ("  - {name: [a], service: chat, sli: {errors: {}}, objective: 99%}\n", ["slos[5].name"]),
+    ],
+)
+def test_what_is_wrong_with_components_is_told_together_with_everything_else(more: str, told: list[str]) -> None:
+    both = BOTH.replace("slo: fine", "slo: gone")
+    with pytest.raises(FileProblemsError) as caught:
+        declared(both, more)
+    fields = [problem.field.removesuffix(".composite.of[1].slo") for problem in caught.value.problems]
+    assert fields == told
+
+
+def test_a_file_that_cannot_be_read_may_hold_the_components() -> None:
+    with pytest.raises(FileProblemsError) as caught:
+        parse_slos([("slos.yaml", COMPONENTS + BOTH.replace("fine", "elsewhere")), ("else.yaml", "slos: [")])
+    assert {problem.file for problem in caught.value.problems} == {"else.yaml"}
