@@ -76,7 +76,7 @@ def parse_slos(texts: Sequence[tuple[str, str]]) -> SloSet:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An entry of ``slos``: its name, if that can be read, and the SLO; one with a problem is ``faulty``, or nothing."""
+    """An entry of ``slos``: its name, if it can be read, and the SLO; one with a problem is ``faulty``, or nothing."""
 
     name: str | None
     slo: Slo | None
