@@ -20,7 +20,8 @@ from telemetry.findings import Finding
 class Dispatch:
     """Something to tell a receiver, and what it knows afterwards.
 
-    ``notification`` is None when the receiver does not want to hear it and only the record is kept.
+    ``notification`` is None when the receiver does not want to hear it and only the record is kept. ``escalates``
+    where it hears of the incident because nobody has acknowledged that.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Dispatch:
     group_key: str
     known: Told
     notification: Notification | None
+    escalates: bool = False
 
 
 def dispatches(
@@ -79,7 +81,15 @@ def dispatches(
                         reason, present, alerts, destination, config=config, runbooks=runbooks, now_ns=now_ns
                     )
                 found.append(
-                    Dispatch(incident.number, incident.opened_ns, receiver.id, destination.key, known, notification)
+                    Dispatch(
+                        incident.number,
+                        incident.opened_ns,
+                        receiver.id,
+                        destination.key,
+                        known,
+                        notification,
+                        escalates=destination.escalates and reason == "opened",
+                    )
                 )
     return found
 

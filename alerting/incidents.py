@@ -15,7 +15,8 @@ from telemetry.windows import NANOS
 IncidentStatus = Literal["open", "acknowledged", "resolved"]
 EventKind = Literal[
     "opened", "joined", "ended", "diagnosed", "escalated", "acknowledged", "assigned", "commented", "resolved",
-    "reopened", "notified", "superseded", "undelivered", "snoozed", "woken", "merged",
+    "reopened", "notified", "superseded", "undelivered", "snoozed", "woken", "hook", "merged",
+    "reclassified",
 ]  # fmt: skip
 
 MACHINE: Final = "tailwatch"
@@ -164,6 +165,22 @@ def _taken(incident: Incident, author: str, now_ns: int, until_ns: int | None) -
 def assign(incident: Incident, author: str, assignee: str, now_ns: int) -> tuple[Incident, TimelineEvent]:
     """Somebody is put in charge."""
     return replace(incident, assignee=assignee), TimelineEvent(now_ns, "assigned", author, f"Assigned to {assignee}")
+
+
+def reclassify(
+    incident: Incident, author: str, comment: str, now_ns: int, severity: Severity
+) -> tuple[Incident, TimelineEvent]:
+    """Somebody says how grave it is.
+
+    Raises:
+        ConflictError: it is resolved, or that grave already.
+    """
+    if incident.status == "resolved":
+        raise ConflictError(f"{incident.id} is resolved", remedy="re-open it before changing its severity")
+    if incident.severity == severity:
+        raise ConflictError(f"{incident.id} is a {severity} already", remedy="add a comment instead")
+    text = f"Now a {severity}, was a {incident.severity}{f': {comment}' if comment else ''}"
+    return replace(incident, severity=severity), TimelineEvent(now_ns, "reclassified", author, text)
 
 
 def comment_on(incident: Incident, author: str, comment: str, now_ns: int) -> tuple[Incident, TimelineEvent]:

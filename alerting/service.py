@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
-from alerting import incidents as transitions
 from alerting import outbox, posted, postmortem, repository, silence_book
+from alerting.actions import Actions, find_incident
 from alerting.config import AlertingConfig
 from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
-from alerting.dispatch import Dispatch, dispatches
+from alerting.dispatch import Dispatch
 from alerting.documents import alert_document, event_document, incident_document
 from alerting.explaining import Diagnose, diagnose_some
-from alerting.incidents import Alert, Incident, TimelineEvent, format_id, parse_id
+from alerting.hooks.actions import HookActions
+from alerting.incidents import Alert, format_id
 from alerting.mirror import Mirror
 from alerting.outbox import ReceiverHealth
-from alerting.planning import Plan, PlanRules, World, plan
+from alerting.planning import Plan, World, plan
 from alerting.posted import PostedAlert
 from alerting.postmortem import Curve
 from alerting.runbooks.library import RunbookLibrary
@@ -28,9 +28,9 @@ from alerting.runbooks.rendering import render
 from alerting.second_looks import SecondLooks
 from alerting.silence_book import SilenceBook
 from alerting.steps import Step, advance
+from alerting.telling import Setup, due, queue
 from storage.database import Database
 from telemetry.clock import Clock, SystemClock
-from telemetry.errors import NotFoundError, PayloadError
 from telemetry.findings import Diagnosis, Finding
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class _Decision:
         return not (self.plan.alerts or self.plan.dropped or self.plan.changed or self.dispatches)
 
 
-class Alerting:
+class Alerting(Actions, HookActions):
     """Alerts, incidents and their delivery, over one database.
 
     Args:
@@ -64,7 +64,6 @@ class Alerting:
         delivery: how deliveries are tried.
 
     Attributes:
-        config: as given.
         silences: what people keep quiet for a while.
         mirror: keeps Alertmanagers informed.
     """
@@ -79,13 +78,29 @@ class Alerting:
         delivery: DeliveryPolicy | None = None,
     ) -> None:
         self._database = database
-        self.config = config
         self.silences = SilenceBook(database)
         self.mirror = Mirror(database, config.alertmanagers, config.external_url)
-        self._runbooks = RunbookLibrary(config.runbooks) if runbooks is None else runbooks
-        self._rules = PlanRules(config.timing, config.correlation_ns, self._runbooks)
+        self._setup = Setup.of(config, RunbookLibrary(config.runbooks) if runbooks is None else runbooks)
         self._looks = SecondLooks()
-        self._courier = Courier(database, config.receivers, delivery or DeliveryPolicy(), clock or SystemClock())
+        callers = self._setup.hooks.callers(database, config.trust)
+        self._courier = Courier(database, (*config.receivers, *callers), delivery or DeliveryPolicy(), clock or SystemClock())
+
+    @property
+    def config(self) -> AlertingConfig:
+        """What is in force."""
+        return self._setup.config
+
+    def use(self, config: AlertingConfig) -> None:
+        """Go on by another configuration; what waits for a receiver that it lacks is given up, with the reason.
+
+        Raises:
+            ConfigError: its runbooks cannot be read; everything stays as it was.
+        """
+        setup = Setup.of(config, RunbookLibrary(config.runbooks))
+        # The courier first: whatever is queued by the new routes finds its receiver there.
+        self._courier.use((*config.receivers, *setup.hooks.callers(self._database, config.trust)))
+        self.mirror.use(config.alertmanagers, config.external_url)
+        self._setup = setup
 
     def apply(
         self, findings: Sequence[Finding], diagnose: Diagnose, now_ns: int, *, withdrawn: Collection[str] = ()
@@ -118,7 +133,11 @@ class Alerting:
             repository.lock(connection)
             decision = self._decide(connection, findings, diagnoses, now_ns, withdrawn)
             repository.save(connection, decision.plan)
-            _store(connection, decision.dispatches)
+            queue(connection, decision.dispatches)
+            changed = [decision.plan.incidents[number] for number in sorted(decision.plan.changed)]
+            before = {incident.number: incident for incident in decision.world.incidents}
+            members = {one.number: tuple(decision.plan.members.get(one.number, {}).values()) for one in changed}
+            self._setup.hooks.react(connection, before, changed, members, now_ns)
         return [format_id(number) for number in sorted(decision.plan.changed)]
 
     def deliver(self, now_ns: int) -> DeliveryReport:
@@ -148,21 +167,23 @@ class Alerting:
             return repository.count_unresolved(connection)
 
     def incident(self, incident_id: str) -> dict[str, Any]:
-        """``INC`` with ``timeline``, ``evidence`` and ``runbook_markdown``.
+        """``INC`` with ``timeline``, ``evidence``, ``runbook_markdown``, ``hooks`` that fit it, and ``hook_runs``.
 
         Raises:
             NotFoundError: there is no such incident.
         """
         with self._database.read() as connection:
-            incident = _load(connection, incident_id)
+            incident = find_incident(connection, incident_id)
             members = repository.load_members(connection, [incident.number])[incident.number]
             timeline = repository.load_timeline(connection, incident.number)
+            setup = self._setup
+            hooks = setup.hooks.of_incident(connection, incident, members)
         document = incident_document(incident, members)
-        runbook = self._runbooks.choose(incident.runbook, incident.cause)
-        return document | {
+        runbook = setup.runbooks.choose(incident.runbook, incident.cause)
+        return document | hooks | {
             "timeline": [event_document(event) for event in timeline],
             "evidence": dict(incident.evidence),
-            "runbook_markdown": render(runbook, document, incident.evidence, self.config.external_url),
+            "runbook_markdown": render(runbook, document, incident.evidence, setup.config.external_url),
         }
 
     def postmortem(self, incident_id: str, curves: Sequence[Curve], now_ns: int) -> str:
@@ -172,7 +193,7 @@ class Alerting:
             NotFoundError: there is no such incident.
         """
         with self._database.read() as connection:
-            incident = _load(connection, incident_id)
+            incident = find_incident(connection, incident_id)
             timeline = repository.load_timeline(connection, incident.number)
         return postmortem.draft(incident, timeline, curves, now_ns)
 
@@ -197,67 +218,6 @@ class Alerting:
         with self._database.write() as connection:
             posted.store(connection, alerts, now_ns)
 
-    def acknowledge(self, incident_id: str, author: str, comment: str, now_ns: int) -> dict[str, Any]:
-        """Say that somebody works on it: reminders stop; its ``INC`` afterwards.
-
-        Raises:
-            NotFoundError: there is no such incident.
-            ConflictError: it is resolved.
-            PayloadError: there is no author.
-        """
-        return self._act(incident_id, author, comment, now_ns, transitions.acknowledge)
-
-    def resolve(self, incident_id: str, author: str, comment: str, now_ns: int) -> dict[str, Any]:
-        """Say that it is over; if its alerts keep firing, it is re-opened after ``reopen_within``.
-
-        Raises:
-            NotFoundError: there is no such incident.
-            ConflictError: it is resolved already.
-            PayloadError: there is no author.
-        """
-        return self._act(incident_id, author, comment, now_ns, transitions.resolve)
-
-    def reopen(self, incident_id: str, author: str, comment: str, now_ns: int) -> dict[str, Any]:
-        """Say that it is not over after all.
-
-        Raises:
-            NotFoundError: there is no such incident.
-            ConflictError: it is not resolved.
-            PayloadError: there is no author.
-        """
-        return self._act(incident_id, author, comment, now_ns, transitions.reopen)
-
-    def snooze(self, incident_id: str, author: str, comment: str, until_ns: int, now_ns: int) -> dict[str, Any]:
-        """Acknowledge it until a time; if it still goes on then, it is open again, and told.
-
-        Raises:
-            NotFoundError: there is no such incident.
-            ConflictError: it is resolved, or the time has passed.
-            PayloadError: there is no author.
-        """
-        return self._act(incident_id, author, comment, now_ns, partial(transitions.snooze, until_ns=until_ns))
-
-    def comment(self, incident_id: str, author: str, comment: str, now_ns: int) -> dict[str, Any]:
-        """Add to its timeline.
-
-        Raises:
-            NotFoundError: there is no such incident.
-            PayloadError: there is no author, or no comment.
-        """
-        if not comment.strip():
-            raise PayloadError("the comment is empty", status=422, where="comment", remedy="write something")
-        return self._act(incident_id, author, comment, now_ns, transitions.comment_on)
-
-    def assign(self, incident_id: str, author: str, assignee: str, now_ns: int) -> dict[str, Any]:
-        """Put somebody in charge.
-
-        Raises:
-            NotFoundError: there is no such incident.
-            PayloadError: there is no author, or no assignee.
-        """
-        person = _person(assignee, "assignee")
-        return self._act(incident_id, author, person, now_ns, transitions.assign)
-
     def health(self) -> tuple[ReceiverHealth, ...]:
         """How delivery to each receiver stands."""
         with self._database.read() as connection:
@@ -280,87 +240,17 @@ class Alerting:
         now_ns: int,
         withdrawn: Collection[str],
     ) -> _Decision:
-        world = repository.load_world(connection, now_ns - self.config.timing.reopen_within_ns)
+        setup = self._setup
+        timing = setup.config.timing
+        world = repository.load_world(connection, now_ns - timing.reopen_within_ns)
         # Our own first: of two with the same labels the first counts.
         held = [*findings, *(alert.finding() for alert in posted.active(connection, now_ns))]
         steps = advance(
-            world.alerts, held, now_ns, self.config.timing, withdrawn=withdrawn,
-            silences=silence_book.in_force(connection, now_ns), inhibit_rules=self.config.inhibit_rules,
+            world.alerts, held, now_ns, timing, withdrawn=withdrawn,
+            silences=silence_book.in_force(connection, now_ns), inhibit_rules=setup.config.inhibit_rules,
         )  # fmt: skip
-        draft = plan(world, steps, diagnoses, now_ns, self._rules)
+        draft = plan(world, steps, diagnoses, now_ns, setup.rules)
         members = {number: tuple(group.values()) for number, group in draft.members.items()}
         by_fingerprint = {finding.fingerprint: finding for finding in reversed(held)}
-        found = self._dispatches(connection, draft.incidents, members, now_ns, by_fingerprint)
+        found = due(setup, connection, draft.incidents, members, now_ns, by_fingerprint)
         return _Decision(world, draft, found, steps)
-
-    def _dispatches(
-        self,
-        connection: Connection,
-        incidents: Mapping[int, Incident],
-        members: Mapping[int, Sequence[Alert]],
-        now_ns: int,
-        findings: Mapping[str, Finding] | None = None,
-    ) -> list[Dispatch]:
-        if self.config.route is None or not incidents:
-            return []
-        numbers = sorted(incidents)
-        return dispatches(
-            [incidents[number] for number in numbers],
-            members,
-            told=repository.load_told(connection, numbers),
-            unsaid=outbox.unsaid(connection, numbers),
-            config=self.config,
-            runbooks=self._runbooks,
-            now_ns=now_ns,
-            findings=findings or {},
-        )
-
-    def _act(
-        self,
-        incident_id: str,
-        author: str,
-        text: str,
-        now_ns: int,
-        transition: Callable[[Incident, str, str, int], tuple[Incident, TimelineEvent]],
-    ) -> dict[str, Any]:
-        person = _person(author, "author")
-        with self._database.write() as connection:
-            repository.lock(connection)
-            before = _load(connection, incident_id)
-            incident, event = transition(before, person, text.strip()[:MAX_COMMENT], now_ns)
-            repository.save_incident(connection, incident)
-            repository.append_events(connection, [(incident.number, event)])
-            members = repository.load_members(connection, [incident.number])
-            _store(connection, self._dispatches(connection, {incident.number: incident}, members, now_ns))
-        return incident_document(incident, members[incident.number])
-
-
-def _store(connection: Connection, found: Sequence[Dispatch]) -> None:
-    for one in found:
-        repository.save_told(connection, one.number, one.receiver, one.group_key, one.known)
-        if one.notification is not None:
-            outbox.enqueue(
-                connection,
-                one.number,
-                one.opened_ns,
-                receiver=one.receiver,
-                known=one.known,
-                notification=one.notification,
-            )
-
-
-def _load(connection: Connection, incident_id: str) -> Incident:
-    number = parse_id(incident_id)
-    incident = None if number is None else repository.load_incident(connection, number)
-    if incident is None:
-        raise NotFoundError(
-            f"there is no incident {incident_id[:50]!r}", remedy="take an id from the list of incidents"
-        )
-    return incident
-
-
-def _person(name: str, field: str) -> str:
-    cleaned = " ".join(name.split())[:MAX_AUTHOR]
-    if not cleaned:
-        raise PayloadError(f"the {field} is empty", status=422, where=field, remedy="give a name")
-    return cleaned

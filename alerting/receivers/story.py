@@ -16,6 +16,9 @@ _ROWS: Final = 4
 def headline(notification: Notification) -> str:
     """One line: how grave, which incident, what about."""
     incident = notification.incident
+    into = incident.get("merged_into")
+    if into:
+        return f"🔗 {incident['id']} was merged into {into}: {flat(incident['title'])}"
     if notification.phase == "resolved":
         mark = "⚪ Withdrawn" if notification.withdrawn else "✅ Resolved"
     elif incident["severity"] == "page":

@@ -1,0 +1,78 @@
+"""What is to be told of incidents as they stand, decided and queued within a transaction; it sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy import Connection
+
+from alerting import outbox, repository
+from alerting.config import AlertingConfig
+from alerting.dispatch import Dispatch, dispatches
+from alerting.hooks.desk import HookDesk
+from alerting.incidents import MACHINE, Alert, Incident, TimelineEvent
+from alerting.planning import PlanRules
+from alerting.runbooks.library import RunbookLibrary
+from telemetry.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A configuration and what follows from it: who works by it sees all of it, or all of the next one."""
+
+    config: AlertingConfig
+    runbooks: RunbookLibrary
+    rules: PlanRules
+    hooks: HookDesk
+
+    @classmethod
+    def of(cls, config: AlertingConfig, runbooks: RunbookLibrary) -> Self:
+        """The configuration with these runbooks."""
+        rules = PlanRules(config.timing, config.correlation_ns, runbooks)
+        return cls(config, runbooks, rules, HookDesk(config.hooks, config.external_url))
+
+
+def due(
+    setup: Setup,
+    connection: Connection,
+    incidents: Mapping[int, Incident],
+    members: Mapping[int, Sequence[Alert]],
+    now_ns: int,
+    findings: Mapping[str, Finding] | None = None,
+) -> list[Dispatch]:
+    """What is to be told now of these incidents, with their alerts, by what was told before."""
+    if setup.config.route is None or not incidents:
+        return []
+    numbers = sorted(incidents)
+    return dispatches(
+        [incidents[number] for number in numbers],
+        members,
+        told=repository.load_told(connection, numbers),
+        unsaid=outbox.unsaid(connection, numbers),
+        config=setup.config,
+        runbooks=setup.runbooks,
+        now_ns=now_ns,
+        findings=findings or {},
+    )
+
+
+def queue(connection: Connection, found: Sequence[Dispatch]) -> None:
+    """Remember what receivers will have been told, and let it be delivered."""
+    for one in found:
+        repository.save_told(connection, one.number, one.receiver, one.group_key, one.known)
+        if one.escalates:
+            text = f"Nobody has acknowledged it: {one.receiver} is told too"
+            repository.append_events(
+                connection, [(one.number, TimelineEvent(one.known.at_ns, "escalated", MACHINE, text))]
+            )
+        if one.notification is not None:
+            outbox.enqueue(
+                connection,
+                one.number,
+                one.opened_ns,
+                receiver=one.receiver,
+                known=one.known,
+                notification=one.notification,
+            )
