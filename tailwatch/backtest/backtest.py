@@ -105,6 +105,14 @@ def _limits_of(held: Held, start_ns: int, window_ns: int) -> list[str]:
                 f"{held.slo}: counters before {moment(end_ns)} are folded to {format_duration(width_ns)}: "
                 "alerts come up to so much late there, and shorter bursts are averaged out"
             )
-    if start_ns < held.rows_from_ns:
+    for width_ns, end_ns in held.gauge_folds:
+        if end_ns > start_ns:
+            notes.append(
+                f"{held.slo}: values before {moment(end_ns)} are folded to {format_duration(width_ns)}: "
+                "a slice is judged by all of it, so that a peak fills it"
+            )
+    if held.arrival_unknown:
+        notes.append(f"{held.slo}: it was not counted when its records came in, so none of them passes for late")
+    if held.rows_from_ns is not None and start_ns < held.rows_from_ns:
         notes.append(f"{held.slo}: rows are complete since {moment(held.rows_from_ns)}; before, its counters are read")
     return notes

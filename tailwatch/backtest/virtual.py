@@ -56,10 +56,11 @@ class VirtualRun:
 
     def step(self, timeline: Timeline, now_ns: int) -> None:
         """Take in what ``timeline`` knows at ``now_ns``, and evaluate."""
-        sli, distributions = timeline.due(now_ns)
-        self._hear(sli)
-        self.engine.ingest_sli(sli)
-        self.engine.ingest_distributions(distributions)
+        due = timeline.due(now_ns)
+        self._hear(due.sli)
+        self.engine.ingest_sli(due.sli)
+        self.engine.ingest_distributions(due.distributions)
+        self.engine.ingest_gauges(due.gauges)
         evaluation = self.engine.step(now_ns, self._heard_ns)
         self._log.apply(evaluation.findings, now_ns, evaluation.withdrawn)
         if now_ns >= self._next_sample_ns:

@@ -21,10 +21,19 @@ def series(bucket_ns: int, width_ns: int, good: int, total: int) -> SliSeries:
 def test_a_bucket_is_known_when_it_has_ended_and_once():
     rows = [SliDelta("r", "{}", place * BUCKET_NS, place, 9) for place in (3, 0, 2, 1)]
     timeline = Timeline(at_bucket_end(rows))
-    assert timeline.due(BUCKET_NS - 1) == ([], [])
+    assert timeline.due(BUCKET_NS - 1) == ([], [], [])
     assert [row.good for row in timeline.due(BUCKET_NS)[0]] == [0]
     assert [row.good for row in timeline.due(4 * BUCKET_NS)[0]] == [1, 2, 3]
-    assert timeline.due(9 * BUCKET_NS) == ([], [])
+    assert timeline.due(9 * BUCKET_NS) == ([], [], [])
+
+
+def test_what_is_added_later_comes_in_its_place_and_nothing_twice():
+    first, late, last = (SliDelta("r", "{}", place * BUCKET_NS, 1, 1) for place in range(3))
+    timeline = Timeline(at_bucket_end([first, last]))
+    assert timeline.due(BUCKET_NS).sli == [first]
+    timeline.add([(3 * BUCKET_NS, late)])
+    assert timeline.due(3 * BUCKET_NS).sli == [last, late]
+    assert timeline.due(9 * BUCKET_NS).sli == []
 
 
 @given(
