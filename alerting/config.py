@@ -29,9 +29,12 @@ from pydantic import ValidationError
 from alerting.config_models import AlertingModel, RouteModel
 from alerting.config_problems import sentences
 from alerting.config_receivers import receivers_of, reference
+from alerting.hooks.config import rules_of
+from alerting.hooks.hook import HookRules
 from alerting.inhibition import InhibitRule
 from alerting.mirror import AlertmanagerTarget
 from alerting.receivers.protocol import Receiver
+from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.routing import Escalation, GroupTiming, Route
 from alerting.state import AlertTiming
 from alerting.time_intervals import NamedIntervals
@@ -53,6 +56,8 @@ class AlertingConfig:
         correlation_ns: how far apart the onsets of one fault's alerts may lie.
         runbooks: the user's own folder.
         external_url: where people reach the dashboard; empty when it is not configured.
+        trust: where receivers may be, and whose certificates count.
+        hooks: what may be called when something happens to an incident.
     """
 
     receivers: tuple[Receiver, ...] = ()
@@ -64,6 +69,17 @@ class AlertingConfig:
     correlation_ns: int = DEFAULT_CORRELATION_NS
     runbooks: Path | None = None
     external_url: str = ""
+    trust: Trust = PUBLIC_ONLY
+    hooks: HookRules = HookRules()
+
+    def changes_since(self, before: AlertingConfig) -> str:
+        """What is different from ``before``, for people; empty when nothing is."""
+        if self == before:
+            return ""
+        old, new = ({receiver.id for receiver in config.receivers} for config in (before, self))
+        told = {"new receivers": new - old, "removed": old - new}
+        parts = [f"{what} {', '.join(sorted(names))}" for what, names in told.items() if names]
+        return f"alerting changed ({'; '.join(parts)})" if parts else "alerting changed"
 
 
 def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: str = "alerting") -> AlertingConfig:
@@ -83,7 +99,8 @@ def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: s
         model = AlertingModel.model_validate(dict(document or {}))
     except ValidationError as error:
         raise ConfigError("\n".join(sentences(error, where))) from None
-    receivers = tuple(receiver for entry in model.receivers for receiver in receivers_of(entry, folder))
+    trust = Trust(model.allow_private, folder / model.ca_file if model.ca_file else None)
+    receivers = tuple(receiver for entry in model.receivers for receiver in receivers_of(entry, folder, trust))
     return AlertingConfig(
         receivers=receivers,
         route=_root(model),
@@ -91,7 +108,7 @@ def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: s
             InhibitRule(rule.source_matchers, rule.target_matchers, rule.equal) for rule in model.inhibit_rules
         ),
         alertmanagers=tuple(
-            AlertmanagerTarget(one.url, reference(one.bearer_token_env, one.bearer_token_file, folder))
+            AlertmanagerTarget(one.url, reference(one.bearer_token_env, one.bearer_token_file, folder), trust)
             for one in model.alertmanagers
         ),
         escalations=tuple(Escalation(one.receiver, one.after, one.matchers) for one in model.escalations),
@@ -99,6 +116,8 @@ def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: s
         correlation_ns=model.correlation_window,
         runbooks=folder / model.runbooks if model.runbooks else None,
         external_url=(model.external_url or "").rstrip("/"),
+        hooks=rules_of(model.hooks, folder),
+        trust=trust,
     )
 
 

@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Self
+from typing import Final, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from alerting.config_receiver_models import AlertmanagerModel, ReceiverModel
-from alerting.config_strict import Strict, Text, check_url
+from alerting.config_strict import Duration, MatcherList, Networks, Strict, Text, check_url
 from alerting.config_times import TimeIntervalsModel
-from telemetry.errors import DurationError, MatcherError
-from telemetry.matchers import Matchers, parse_matchers
-from telemetry.windows import NANOS, parse_duration
+from alerting.hooks.models import HooksModel
+from telemetry.matchers import Matchers
+from telemetry.windows import NANOS
 
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*|\.\.\.")
 _MAX_DEPTH: Final = 20
-_NO_DURATION: Final = "this is not a duration; write a number and a unit: 30s, 5m, 4h"
-
-
-def _duration(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(_NO_DURATION)  # noqa: TRY004  (pydantic reports ValueError only)
-    try:
-        return parse_duration(value)
-    except (DurationError, OverflowError, ValueError):
-        raise ValueError(_NO_DURATION) from None
-
-
-def _matchers(value: Any) -> Matchers:
-    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise ValueError("this is not a list of texts; write ['severity=\"page\"']")
-    try:
-        return parse_matchers(value)
-    except MatcherError as error:
-        raise ValueError(f"{error.what}; {error.remedy}") from None
-
-
-Duration = Annotated[int, BeforeValidator(_duration)]
 
 
 class RouteModel(Strict):
     """A node of the route tree; what is left out is inherited."""
 
     receiver: str | None = None
-    matchers: Annotated[Matchers, BeforeValidator(_matchers)] = Matchers()
+    matchers: MatcherList = Matchers()
     go_on: bool = Field(default=False, alias="continue")
     group_by: list[str] | None = None
     group_wait: Duration | None = None
@@ -73,8 +51,8 @@ class RouteModel(Strict):
 class InhibitRuleModel(Strict):
     """While a source is active, targets are quiet."""
 
-    source_matchers: Annotated[Matchers, BeforeValidator(_matchers)]
-    target_matchers: Annotated[Matchers, BeforeValidator(_matchers)]
+    source_matchers: MatcherList
+    target_matchers: MatcherList
     equal: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -91,7 +69,7 @@ class EscalationModel(Strict):
 
     receiver: Text
     after: Duration
-    matchers: Annotated[Matchers, BeforeValidator(_matchers)] = Matchers()
+    matchers: MatcherList = Matchers()
 
 
 class AlertingModel(Strict):
@@ -109,7 +87,10 @@ class AlertingModel(Strict):
     reopen_within: Duration = 30 * 60 * NANOS
     renotify_after: Duration = 5 * 60 * NANOS
     correlation_window: Duration = 5 * 60 * NANOS
+    hooks: HooksModel = HooksModel()
     runbooks: Text | None = None
+    allow_private: Networks = ()
+    ca_file: Text | None = None
 
     @field_validator("external_url")
     @classmethod

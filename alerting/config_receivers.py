@@ -21,24 +21,25 @@ from alerting.receivers.slack import SlackReceiver
 from alerting.receivers.slack_bot import SlackBotReceiver
 from alerting.receivers.teams import TeamsReceiver
 from alerting.receivers.templated import TemplatedReceiver
+from alerting.receivers.trust import Trust
 from alerting.receivers.webhook import WebhookReceiver
 from alerting.secret_references import SecretReference
 
 
-def receivers_of(entry: ReceiverModel, folder: Path) -> Iterator[Receiver]:
+def receivers_of(entry: ReceiverModel, folder: Path, trust: Trust) -> Iterator[Receiver]:
     """One receiver for each way in which ``entry`` wants to be told; relative paths start at ``folder``."""
     if entry.slack is not None:
-        yield _slack(entry, entry.slack, folder)
+        yield _slack(entry, entry.slack, folder, trust)
     if entry.webhook is not None:
-        yield _webhook(entry, entry.webhook, folder)
+        yield _webhook(entry, entry.webhook, folder, trust)
     if entry.pagerduty is not None:
-        yield _pagerduty(entry, entry.pagerduty, folder)
+        yield _pagerduty(entry, entry.pagerduty, folder, trust)
     if entry.teams is not None:
-        yield _teams(entry, entry.teams, folder)
+        yield _teams(entry, entry.teams, folder, trust)
     if entry.email is not None:
         yield _email(entry, entry.email, folder)
     if entry.template is not None:
-        yield _template(entry, entry.template, folder)
+        yield _template(entry, entry.template, folder, trust)
 
 
 def reference(env: str | None, file: str | None, folder: Path) -> SecretReference | None:
@@ -54,30 +55,29 @@ def _needed(env: str | None, file: str | None, folder: Path) -> SecretReference:
     return found
 
 
-def _slack(entry: ReceiverModel, slack: SlackModel, folder: Path) -> Receiver:
+def _slack(entry: ReceiverModel, slack: SlackModel, folder: Path, trust: Trust) -> Receiver:
     token = reference(slack.bot_token_env, slack.bot_token_file, folder)
     if token is not None:
         assert slack.channel is not None, "the model demands it of a bot"
-        return SlackBotReceiver(entry.name, token, slack.channel, entry.send_resolved)
+        return SlackBotReceiver(entry.name, token, slack.channel, entry.send_resolved, trust=trust)
     url = _needed(slack.webhook_url_env, slack.webhook_url_file, folder)
-    return SlackReceiver(entry.name, url, slack.channel, entry.send_resolved)
+    return SlackReceiver(entry.name, url, slack.channel, entry.send_resolved, trust=trust)
 
 
-def _webhook(entry: ReceiverModel, webhook: WebhookModel, folder: Path) -> Receiver:
+def _webhook(entry: ReceiverModel, webhook: WebhookModel, folder: Path, trust: Trust) -> Receiver:
     url = webhook.url or _needed(webhook.url_env, webhook.url_file, folder)
     secret = reference(webhook.secret_env, webhook.secret_file, folder)
-    return WebhookReceiver(entry.name, url, secret, webhook.format, entry.send_resolved)
+    return WebhookReceiver(entry.name, url, secret, webhook.format, entry.send_resolved, trust=trust)
 
 
-def _pagerduty(entry: ReceiverModel, pagerduty: PagerDutyModel, folder: Path) -> Receiver:
+def _pagerduty(entry: ReceiverModel, pagerduty: PagerDutyModel, folder: Path, trust: Trust) -> Receiver:
     key = _needed(pagerduty.routing_key_env, pagerduty.routing_key_file, folder)
-    return PagerDutyReceiver(entry.name, key, pagerduty.url, entry.send_resolved)
+    return PagerDutyReceiver(entry.name, key, pagerduty.url, entry.send_resolved, trust=trust)
 
 
-def _teams(entry: ReceiverModel, teams: TeamsModel, folder: Path) -> Receiver:
-    return TeamsReceiver(
-        entry.name, _needed(teams.webhook_url_env, teams.webhook_url_file, folder), entry.send_resolved
-    )
+def _teams(entry: ReceiverModel, teams: TeamsModel, folder: Path, trust: Trust) -> Receiver:
+    url = _needed(teams.webhook_url_env, teams.webhook_url_file, folder)
+    return TeamsReceiver(entry.name, url, entry.send_resolved, trust=trust)
 
 
 def _email(entry: ReceiverModel, mail: EmailModel, folder: Path) -> Receiver:
@@ -88,9 +88,10 @@ def _email(entry: ReceiverModel, mail: EmailModel, folder: Path) -> Receiver:
     )  # fmt: skip
 
 
-def _template(entry: ReceiverModel, template: TemplateModel, folder: Path) -> Receiver:
+def _template(entry: ReceiverModel, template: TemplateModel, folder: Path, trust: Trust) -> Receiver:
     return TemplatedReceiver(
         entry.name, template.url or _needed(template.url_env, template.url_file, folder), template.body,
         template.content_type, template.headers,
         reference(template.bearer_token_env, template.bearer_token_file, folder), entry.send_resolved,
+        trust=trust,
     )  # fmt: skip

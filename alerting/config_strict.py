@@ -3,18 +3,53 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+from alerting.receivers.trust import Network, networks_of
+from telemetry.errors import DurationError, MatcherError
+from telemetry.matchers import Matchers, parse_matchers
+from telemetry.windows import parse_duration
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
 
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
+_NO_DURATION: Final = "this is not a duration; write a number and a unit: 30s, 5m, 4h"
 _SECRET_PARAMETER: Final = re.compile(r"(?i)token|secret|passw|signature|^sig$|api_?key|^key$|^auth")
 _SECRET_HOSTS: Final = ("hooks.slack.com", "discord.com", "webhook.office.com")
+
+
+def _duration(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(_NO_DURATION)  # noqa: TRY004  (pydantic reports ValueError only)
+    try:
+        return parse_duration(value)
+    except (DurationError, OverflowError, ValueError):
+        raise ValueError(_NO_DURATION) from None
+
+
+def _matchers(value: Any) -> Matchers:
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise ValueError("this is not a list of texts; write ['severity=\"page\"']")
+    try:
+        return parse_matchers(value)
+    except MatcherError as error:
+        raise ValueError(f"{error.what}; {error.remedy}") from None
+
+
+def _networks(value: Any) -> tuple[Network, ...]:
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise ValueError("this is not a list of networks; write [10.0.0.0/8], or [127.0.0.1] for this machine")
+    return networks_of(value)
+
+
+Duration = Annotated[int, BeforeValidator(_duration)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+MatcherList = Annotated[Matchers, BeforeValidator(_matchers)]
 
 
 class Strict(BaseModel):

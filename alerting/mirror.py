@@ -18,6 +18,7 @@ from alerting.incidents import Alert, format_id
 from alerting.outbox import ReceiverHealth
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, Post, post
+from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.rfc3339 import format_time
 from alerting.secret_references import SecretReference
 from alerting.steps import latest
@@ -42,6 +43,7 @@ class AlertmanagerTarget:
 
     url: str
     token: SecretReference | None = None
+    trust: Trust = PUBLIC_ONLY
 
     def check(self) -> None:
         """Raise unless its token is there.
@@ -61,7 +63,7 @@ class AlertmanagerTarget:
         except ConfigError as error:
             return Outcome("transient", error.what)
         body = json.dumps(alerts, ensure_ascii=False).encode()
-        return post(Post(f"{self.url.rstrip('/')}/api/v2/alerts", body, headers), now_ns, DEADLINE_S)
+        return post(Post(f"{self.url.rstrip('/')}/api/v2/alerts", body, headers), now_ns, DEADLINE_S, self.trust)
 
 
 class Mirror:
@@ -73,18 +75,24 @@ class Mirror:
         self._external_url = external_url
         self._failing: dict[str, tuple[int, str]] = {}
 
+    def use(self, targets: Sequence[AlertmanagerTarget], external_url: str) -> None:
+        """Inform these from the next step on; what is not sent again ends at the others by itself."""
+        self._targets = targets
+        self._external_url = external_url
+
     def step(self, now_ns: int) -> None:
         """Send everything once; what fails is told in the log, and sent again with the next step.
 
         Raises:
             StorageError: the database cannot be used.
         """
-        if not self._targets:
+        targets, external_url = self._targets, self._external_url
+        if not targets:
             return
         with self._database.read() as connection:
             alerts = latest(repository.load_alerts_since(connection, now_ns - _ENDED_NS)).values()
-        documents = [_document(alert, self._external_url, now_ns) for alert in alerts if _was_told(alert)]
-        for target in self._targets:
+        documents = [_document(alert, external_url, now_ns) for alert in alerts if _was_told(alert)]
+        for target in targets:
             outcome = next((bad for bad in _sent(target, documents, now_ns) if bad.kind != "delivered"), None)
             self._note(target, outcome, now_ns)
 

@@ -1,100 +1,168 @@
 """The exchange with a receiver over HTTP: what is sent, how long it may take, and how its failure reads.
 
-httpx bounds each read, so a peer that sends a byte a second would hold it for ever; here one deadline bounds the
-whole exchange. Addresses may be secrets (a Slack hook is), so they appear in no reason and in no log.
+One deadline bounds the whole exchange, since a peer that sends a byte a second would hold it for ever. URLs may be
+secrets (a Slack hook is), so they appear in no reason and in no log; an IP address that may not be called is named.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Final
+from urllib.request import getproxies, proxy_bypass
 
+import httpcore
 import httpx
 
-from alerting.outcomes import Outcome, judge
+from alerting.outcomes import Outcome, judge, quoted
+from alerting.receivers.dialling import Dialler, ForbiddenAddressError, literal_address
 from alerting.receivers.http import Post
+from alerting.receivers.trust import Trust
+from telemetry.errors import ConfigError
 
 _MAX_ANSWER: Final = 2048
 _MAX_BODY: Final = 1 << 20
 _USER_AGENT: Final = "tailwatch"
 
 
-async def exchange(request: Post, now_ns: int, deadline_s: float) -> Outcome:
+async def exchange(request: Post, now_ns: int, deadline_s: float, trust: Trust) -> Outcome:
     """Make the request within ``deadline_s``, and judge the answer; it never raises."""
-    if not _is_callable(request.url):
-        return Outcome("permanent", "its address is not a URL that can be called; write http:// or https://")
     try:
-        async with asyncio.timeout(deadline_s):
-            return await _send(request, now_ns, deadline_s)
-    except TimeoutError:
+        url = _callable(request.url)
+    except ValueError as error:
+        return Outcome("permanent", str(error))
+    try:
+        async with asyncio.timeout(deadline_s) as limit:
+            return await _send(request, url, now_ns, trust, limit)
+    except (TimeoutError, httpcore.TimeoutException):
         return Outcome("transient", f"no answer within {deadline_s:g} s")
-    except httpx.TimeoutException:
-        return Outcome("transient", f"no answer within {deadline_s:g} s")
-    except httpx.TransportError as error:
+    except (ConfigError, ForbiddenAddressError) as error:
+        return Outcome("transient", str(error))
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
         return Outcome("transient", f"could not be reached: {_describe(error)}")
-    except (OSError, ExceptionGroup) as error:  # a name with several addresses fails as a group
-        return Outcome("transient", f"could not be reached: {type(error).__name__}")
 
 
-def _is_callable(url: str) -> bool:
+def _callable(text: str) -> httpx.URL:
+    """The URL.
+
+    Raises:
+        ValueError: it cannot be called.
+    """
     try:
-        parsed = httpx.URL(url)
+        url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError):
-        return False
-    return parsed.scheme in ("http", "https") and bool(parsed.host) and 0 < (parsed.port or 80) < 65536
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) < 65536:
+        raise ValueError("its address is not a URL that can be called; write http:// or https://")
+    if url.userinfo:
+        raise ValueError("its URL holds credentials; give them as a bearer token or a header")
+    return url
 
 
-async def _send(request: Post, now_ns: int, deadline_s: float) -> Outcome:
-    headers = {"User-Agent": _USER_AGENT, **request.headers}
-    verify: ssl.SSLContext | bool = _ssl_context() if request.url.startswith("https:") else False
+async def _send(request: Post, url: httpx.URL, now_ns: int, trust: Trust, limit: asyncio.Timeout) -> Outcome:
+    headers = {"Host": url.netloc.decode("ascii"), "User-Agent": _USER_AGENT, **request.headers}
+    target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
     async with (
-        httpx.AsyncClient(verify=verify, timeout=deadline_s, follow_redirects=False) as client,
-        client.stream("POST", request.url, content=request.body, headers=headers) as response,
+        _pool(url, trust) as pool,
+        pool.stream(request.method, target, headers=_encoded(headers), content=request.body) as response,
     ):
-        if response.is_success and request.judge_success is not None:
+        success = 200 <= response.status < 300
+        if success and request.judge_success is not None:
             return request.judge_success(await _body(response))
         # A 2xx says all there is to say; its body, perhaps slow or endless, is not waited for.
-        answer = "" if response.is_success else await _beginning(response)
-        return judge(response.status_code, response.headers.get("Retry-After"), answer, now_ns)
+        if success and request.quote:
+            limit.reschedule(None)  # it was done: that its words are slow must not have it done again
+            return Outcome("delivered", quoted(response.status, await _beginning(response)))
+        answer = "" if success else await _beginning(response)
+        retry_after = {name.lower(): value for name, value in response.headers}.get(b"retry-after")
+        return judge(response.status, None if retry_after is None else retry_after.decode("latin-1"), answer, now_ns)
 
 
-async def _beginning(response: httpx.Response) -> str:
+def _pool(url: httpx.URL, trust: Trust) -> httpcore.AsyncConnectionPool:
+    """What connects to ``url``: by the proxy of the environment if there is one, which resolves names by its own rules.
+
+    Raises:
+        ForbiddenAddressError: the URL names an address that may not be called.
+    """
+    context = tls_context(trust.ca_file)
+    proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
+    if not proxy:
+        return httpcore.AsyncConnectionPool(ssl_context=context, network_backend=Dialler(trust))
+    address = literal_address(url.host)
+    if address is not None and not trust.permit(address):
+        raise ForbiddenAddressError(address)
+    at = httpx.URL(proxy)
+    return httpcore.AsyncHTTPProxy(
+        httpcore.URL(scheme=at.raw_scheme, host=at.raw_host, port=at.port, target=b"/"), ssl_context=context,
+        proxy_auth=(at.username, at.password) if at.userinfo else None,
+    )  # fmt: skip
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("utf-8")) for name, value in headers.items()]
+
+
+async def _beginning(response: httpcore.Response) -> str:
     """The first part of the answer's body; whatever arrives within a second, if it is slow."""
     parts: list[bytes] = []
     try:
         async with asyncio.timeout(1.0):
-            async for part in response.aiter_raw(_MAX_ANSWER):
+            async for part in response.aiter_stream():
                 parts.append(part)
                 if sum(map(len, parts)) >= _MAX_ANSWER:
                     break
-    except (TimeoutError, httpx.TransportError):
+    except (TimeoutError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
         return "(its answer did not arrive in full)"
     text = b"".join(parts)[:_MAX_ANSWER].decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-async def _body(response: httpx.Response) -> bytes:
+async def _body(response: httpcore.Response) -> bytes:
     """The answer's body, as far as it is kept: the deadline bounds its time."""
     body = b""
-    async for part in response.aiter_bytes():
+    async for part in response.aiter_stream():
         body += part
         if len(body) > _MAX_BODY:
             break
     return body[:_MAX_BODY]
 
 
-def _describe(error: httpx.TransportError) -> str:
+def _describe(error: Exception) -> str:
     """The kind of failure in words; the error's own text may name the address."""
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, httpcore.ConnectError):
+        handshake = _handshake_error(error)
+        if handshake is not None:
+            return f"TLS failed: {handshake.reason or 'no handshake'}"
         return "the connection was refused or its name is unknown"
-    if isinstance(error, httpx.RemoteProtocolError):
+    if isinstance(error, httpcore.ProtocolError):
         return "it did not answer in HTTP"
     return type(error).__name__
 
 
+def _handshake_error(error: BaseException | None) -> ssl.SSLError | None:
+    """What TLS said, among the errors that led to this one."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 @cache
-def _ssl_context() -> ssl.SSLContext:
-    """Trusted certificates are read once; that takes tens of milliseconds."""
-    return httpx.create_ssl_context()
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """What verifies certificates and names; read once, since that takes tens of milliseconds.
+
+    Raises:
+        ConfigError: ``ca_file`` holds no certificates.
+    """
+    context = httpx.create_ssl_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            raise ConfigError(
+                f"ca_file holds no certificates: {error.strerror or type(error).__name__}",
+                remedy="name a PEM file of certificate authorities",
+            ) from None
+    return context

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerting.outcomes import Outcome
+from alerting.receivers.trust import PUBLIC_ONLY, Trust
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 DEADLINE_S: Final = 10.0
@@ -22,13 +23,16 @@ _sending: ContextVar[bool] = ContextVar("sending a notification", default=False)
 class Post:
     """A request to make; the URL may be a secret and is not shown.
 
-    ``judge_success`` reads the body of a 2xx answer, where the status does not say it all.
+    ``judge_success`` reads the body of a 2xx answer, where the status does not say it all; with ``quote`` the outcome's
+    reason holds the beginning of it.
     """
 
     url: str
     body: bytes
     headers: Mapping[str, str]
     judge_success: Callable[[bytes], Outcome] | None = None
+    method: str = "POST"
+    quote: bool = False
 
     def __repr__(self) -> str:
         return f"Post({len(self.body)} bytes)"
@@ -42,12 +46,15 @@ def _keep_log_record(_record: logging.LogRecord) -> bool:
 logging.getLogger("httpx").addFilter(_keep_log_record)
 
 
-def post(request: Post, now_ns: int, deadline_s: float = DEADLINE_S) -> Outcome:
-    """Make the request from a thread without a running event loop, and judge the answer."""
+def post(request: Post, now_ns: int, deadline_s: float = DEADLINE_S, trust: Trust = PUBLIC_ONLY) -> Outcome:
+    """Make the request from a thread without a running event loop, and judge the answer.
+
+    Addresses that are not public are called as far as ``trust`` permits them.
+    """
     from alerting.receivers.exchange import exchange  # noqa: PLC0415 - httpx takes 0.1 s to import
 
     token = _sending.set(True)
     try:
-        return asyncio.run(exchange(request, now_ns, deadline_s))
+        return asyncio.run(exchange(request, now_ns, deadline_s, trust))
     finally:
         _sending.reset(token)

@@ -14,6 +14,7 @@ from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.story import facts, headline, story
+from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.rfc3339 import format_time
 from alerting.secret_references import SecretReference
 from alerting.texts import cut, flat
@@ -33,6 +34,7 @@ class PagerDutyReceiver:
     url: str = URL
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
+    trust: Trust = PUBLIC_ONLY
 
     @property
     def id(self) -> str:
@@ -52,7 +54,7 @@ class PagerDutyReceiver:
         key = self.routing_key.read()
         headers = {"Content-Type": "application/json", IDEMPOTENCY_HEADER: idempotency_key}
         body = json.dumps({"routing_key": key, **event(notification)}, ensure_ascii=False).encode()
-        return post(Post(self.url, body, headers), now_ns, self.deadline_s)
+        return post(Post(self.url, body, headers), now_ns, self.deadline_s, self.trust)
 
 
 def event(notification: Notification) -> dict[str, Any]:

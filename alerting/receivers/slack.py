@@ -9,6 +9,7 @@ from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.slack_message import message
+from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.secret_references import SecretReference
 
 
@@ -21,6 +22,7 @@ class SlackReceiver:
     channel: str | None = None
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
+    trust: Trust = PUBLIC_ONLY
 
     @property
     def id(self) -> str:
@@ -40,4 +42,4 @@ class SlackReceiver:
         url = self.webhook_url.read()
         document = message(notification) | ({"channel": self.channel} if self.channel else {})
         headers = {"Content-Type": "application/json; charset=utf-8", IDEMPOTENCY_HEADER: idempotency_key}
-        return post(Post(url, json.dumps(document).encode(), headers), now_ns, self.deadline_s)
+        return post(Post(url, json.dumps(document).encode(), headers), now_ns, self.deadline_s, self.trust)

@@ -13,6 +13,7 @@ from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.slack_message import message
+from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.secret_references import SecretReference
 
 URL: Final = "https://slack.com/api/chat.postMessage"
@@ -37,6 +38,7 @@ class SlackBotReceiver:
     channel: str
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
+    trust: Trust = PUBLIC_ONLY
     url: str = URL
 
     @property
@@ -64,7 +66,9 @@ class SlackBotReceiver:
             "Authorization": f"Bearer {token}",
             IDEMPOTENCY_HEADER: idempotency_key,
         }
-        return post(Post(self.url, json.dumps(document).encode(), headers, judge_answer), now_ns, self.deadline_s)
+        return post(
+            Post(self.url, json.dumps(document).encode(), headers, judge_answer), now_ns, self.deadline_s, self.trust
+        )
 
 
 def judge_answer(answer: bytes) -> Outcome:

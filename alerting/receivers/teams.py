@@ -15,6 +15,7 @@ from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.story import facts, footer, headline, story
+from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.secret_references import SecretReference
 from alerting.texts import cut
 
@@ -32,6 +33,7 @@ class TeamsReceiver:
     webhook_url: SecretReference
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
+    trust: Trust = PUBLIC_ONLY
 
     @property
     def id(self) -> str:
@@ -50,7 +52,7 @@ class TeamsReceiver:
         """Tell it once."""
         url = self.webhook_url.read()
         headers = {"Content-Type": "application/json", IDEMPOTENCY_HEADER: idempotency_key}
-        return post(Post(url, encode(message(notification)), headers), now_ns, self.deadline_s)
+        return post(Post(url, encode(message(notification)), headers), now_ns, self.deadline_s, self.trust)
 
 
 def message(notification: Notification) -> dict[str, Any]:

@@ -10,24 +10,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from jinja2 import StrictUndefined, Template
 from jinja2.exceptions import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.story import facts, headline, story
+from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.receivers.webhook import tailwatch
+from alerting.sandbox import FAULTS, Environment, compiled, rendered
 from alerting.secret_references import SecretReference
 from alerting.texts import cut
 
-MAX_BODY: Final = 256 * 1024
-# What is rendered is not HTML; whoever writes JSON has `tojson`.
-_ENVIRONMENT: Final = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+_ENVIRONMENT: Final = Environment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +47,7 @@ class TemplatedReceiver:
     token: SecretReference | None = None
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
+    trust: Trust = PUBLIC_ONLY
 
     @property
     def id(self) -> str:
@@ -76,9 +74,9 @@ class TemplatedReceiver:
             body = render(self.body, notification)
             if "json" in self.content_type:
                 json.loads(body)
-        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+        except FAULTS as error:
             return Outcome("permanent", cut(f"its template failed: {type(error).__name__}: {error}", 300))
-        return post(Post(url, body.encode(), headers), now_ns, self.deadline_s)
+        return post(Post(url, body.encode(), headers), now_ns, self.deadline_s, self.trust)
 
 
 def check_template(text: str) -> None:
@@ -88,27 +86,19 @@ def check_template(text: str) -> None:
         ValueError: where it is none.
     """
     try:
-        _template(text)
+        compiled(_ENVIRONMENT, text)
     except TemplateError as error:
-        raise ValueError(f"this is not a template: {error}; see Jinja's documentation") from None
+        line = getattr(error, "lineno", None)
+        place = f" (its line {line})" if line else ""
+        raise ValueError(f"this is not a template: {error}{place}; docs/alerting.md says what it may hold") from None
 
 
-def render(text: str, notification: Notification) -> str:
-    """What the template makes of the notification.
+def render(text: str, notification: Notification, more: Mapping[str, Any] | None = None) -> str:
+    """What the template makes of the notification, and of what else is given.
 
     Raises:
-        TemplateError: the template asks for what is not there.
-        ValueError: it makes too much.
+        TemplateError: the template asks for what is not there, or makes too much.
     """
     sections = [{"title": title, "lines": lines} for title, lines in story(notification)]
-    made = _template(text).render(
-        tailwatch(notification) | {"headline": headline(notification), "facts": facts(notification), "story": sections}
-    )
-    if len(made) > MAX_BODY:
-        raise ValueError(f"it makes more than {MAX_BODY:,} characters")
-    return made
-
-
-@lru_cache(maxsize=64)
-def _template(text: str) -> Template:
-    return _ENVIRONMENT.from_string(text)
+    context = {"headline": headline(notification), "facts": facts(notification), "story": sections, **(more or {})}
+    return rendered(compiled(_ENVIRONMENT, text), tailwatch(notification) | context)

@@ -18,6 +18,7 @@ from alerting.outcomes import Outcome
 from alerting.receivers import alertmanager
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.secret_references import SecretReference
 from telemetry.windows import NANOS
 
@@ -36,6 +37,7 @@ class WebhookReceiver:
     format: Format = "alertmanager"
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
+    trust: Trust = PUBLIC_ONLY
 
     @property
     def id(self) -> str:
@@ -55,7 +57,7 @@ class WebhookReceiver:
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
-        return post(self._request(notification, idempotency_key, now_ns), now_ns, self.deadline_s)
+        return post(self._request(notification, idempotency_key, now_ns), now_ns, self.deadline_s, self.trust)
 
     def _request(self, notification: Notification, idempotency_key: str, now_ns: int) -> Post:
         document = alertmanager.payload(notification) if self.format == "alertmanager" else tailwatch(notification)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alerting.config import AlertingConfig
 from alerting.delivery import DeliveryPolicy
 from alerting.outcomes import Backoff
+from alerting.receivers.trust import Trust, networks_of
 from alerting.receivers.webhook import WebhookReceiver
 from alerting.routing import Route
 from alerting.service import Alerting
@@ -14,7 +15,9 @@ from telemetry.clock import SystemClock
 
 def config_for(hook_url: str) -> AlertingConfig:
     """One receiver, told everything."""
-    receiver = WebhookReceiver("hook", hook_url, format="tailwatch", deadline_s=2.0)
+    receiver = WebhookReceiver(
+        "hook", hook_url, format="tailwatch", deadline_s=2.0, trust=Trust(networks_of(["127.0.0.0/8"]))
+    )
     return AlertingConfig(receivers=(receiver,), route=Route("hook"))
 
 

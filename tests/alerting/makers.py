@@ -10,6 +10,7 @@ from typing import Any
 from alerting.config import AlertingConfig, parse_alerting
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
+from alerting.receivers.trust import Trust, networks_of
 from alerting.routing import GroupTiming, Route
 from alerting.runbooks.library import RunbookLibrary
 from alerting.service import Alerting
@@ -20,6 +21,8 @@ from telemetry.windows import NANOS
 
 T0 = 1_700_000_000 * NANOS
 SHIPPED = RunbookLibrary()
+LOOPBACK = Trust(networks_of(["127.0.0.0/8"]))
+"""The servers of the tests are on this machine, and it must be said that they may be told."""
 
 
 def at(seconds: float) -> int:

@@ -19,7 +19,7 @@ from alerting.rfc3339 import parse_time
 from alerting.secret_references import SecretReference
 from telemetry.windows import NANOS
 from tests.alerting.hook_server import HookServer, status
-from tests.alerting.makers import Recorder, at, finding, parse, run, set_up, undiagnosed
+from tests.alerting.makers import LOOPBACK, Recorder, at, finding, parse, run, set_up, undiagnosed
 from tests.external import require_program
 
 CONFIG = """
@@ -88,7 +88,9 @@ def told(hook: HookServer) -> list[tuple[str, list[str]]]:
 
 
 def test_a_real_alertmanager_tells_of_our_alerts_and_of_their_end(lite, hook, alertmanager):
-    alerting = set_up(lite, alertmanagers=(AlertmanagerTarget(alertmanager.url),), external_url="https://tailwatch")
+    alerting = set_up(
+        lite, alertmanagers=(AlertmanagerTarget(alertmanager.url, trust=LOOPBACK),), external_url="https://tailwatch"
+    )
     began_ns = time.time_ns()  # an Alertmanager lives in real time
     held = finding(slo="chat-errors", tenant="a<b")
     alerting.apply([held], undiagnosed, began_ns)
@@ -111,7 +113,7 @@ def test_a_real_alertmanager_tells_of_our_alerts_and_of_their_end(lite, hook, al
 def mirrored(lite, hook, monkeypatch):
     """Alerting that keeps the hook informed as if it were an Alertmanager."""
     monkeypatch.setenv("AM_TOKEN", "s3cret")
-    target = AlertmanagerTarget(hook.url.removesuffix("/hook") + "/am/", SecretReference("env", "AM_TOKEN"))
+    target = AlertmanagerTarget(hook.url.removesuffix("/hook") + "/am/", SecretReference("env", "AM_TOKEN"), LOOPBACK)
     return set_up(lite, Recorder(), alertmanagers=(target,))
 
 

@@ -24,7 +24,7 @@ from alerting.routing import Route
 from alerting.secret_references import SecretReference
 from telemetry.errors import ConfigError
 from tests.alerting.hook_server import drip, raw, silence, status
-from tests.alerting.makers import T0, finding, notification, run, set_up
+from tests.alerting.makers import LOOPBACK, T0, finding, notification, run, set_up
 
 KEY = "0123456789abcdef"
 SECRET = "a secret of the tests"
@@ -32,30 +32,30 @@ SECRET = "a secret of the tests"
 
 def slack(url, monkeypatch, deadline_s):
     monkeypatch.setenv("TEST_HOOK", url)
-    return SlackReceiver("oncall", SecretReference("env", "TEST_HOOK"), deadline_s=deadline_s)
+    return SlackReceiver("oncall", SecretReference("env", "TEST_HOOK"), deadline_s=deadline_s, trust=LOOPBACK)
 
 
 def webhook(url, monkeypatch, deadline_s):
     monkeypatch.setenv("TEST_SECRET", SECRET)
-    return WebhookReceiver("oncall", url, SecretReference("env", "TEST_SECRET"), deadline_s=deadline_s)
+    return WebhookReceiver("oncall", url, SecretReference("env", "TEST_SECRET"), deadline_s=deadline_s, trust=LOOPBACK)
 
 
 def rich_webhook(url, monkeypatch, deadline_s):
-    return WebhookReceiver("oncall", url, format="tailwatch", deadline_s=deadline_s)
+    return WebhookReceiver("oncall", url, format="tailwatch", deadline_s=deadline_s, trust=LOOPBACK)
 
 
 def pagerduty(url, monkeypatch, deadline_s):
     monkeypatch.setenv("TEST_KEY", "k" * 32)
-    return PagerDutyReceiver("oncall", SecretReference("env", "TEST_KEY"), url, deadline_s=deadline_s)
+    return PagerDutyReceiver("oncall", SecretReference("env", "TEST_KEY"), url, deadline_s=deadline_s, trust=LOOPBACK)
 
 
 def teams(url, monkeypatch, deadline_s):
     monkeypatch.setenv("TEST_HOOK", url)
-    return TeamsReceiver("oncall", SecretReference("env", "TEST_HOOK"), deadline_s=deadline_s)
+    return TeamsReceiver("oncall", SecretReference("env", "TEST_HOOK"), deadline_s=deadline_s, trust=LOOPBACK)
 
 
 def templated(url, monkeypatch, deadline_s):
-    return TemplatedReceiver("oncall", url, '{"text": {{ headline | tojson }}}', deadline_s=deadline_s)
+    return TemplatedReceiver("oncall", url, '{"text": {{ headline | tojson }}}', deadline_s=deadline_s, trust=LOOPBACK)
 
 
 RECEIVERS = [slack, webhook, rich_webhook, pagerduty, teams, templated]
@@ -167,7 +167,7 @@ def test_what_waits_for_a_secret_is_told_once_it_is_there(lite, monkeypatch, hoo
 
 def test_a_rotated_secret_file_counts_at_once(tmp_path, hook):
     file = tmp_path / "secret"
-    receiver = WebhookReceiver("x", hook.url, SecretReference("file", str(file)))
+    receiver = WebhookReceiver("x", hook.url, SecretReference("file", str(file)), trust=LOOPBACK)
     for secret in ("one", "two\n"):
         file.write_text(secret)
         receiver.send(notification(), KEY, T0)
@@ -249,7 +249,8 @@ def test_slack_without_an_address_of_the_dashboard_has_no_buttons():
 
 def test_a_slack_channel_is_passed_on(monkeypatch, hook):
     monkeypatch.setenv("TEST_HOOK", hook.url)
-    SlackReceiver("x", SecretReference("env", "TEST_HOOK"), channel="#inference").send(notification(), KEY, T0)
+    receiver = SlackReceiver("x", SecretReference("env", "TEST_HOOK"), channel="#inference", trust=LOOPBACK)
+    receiver.send(notification(), KEY, T0)
     assert hook.requests[0].document["channel"] == "#inference"
 
 

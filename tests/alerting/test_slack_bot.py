@@ -10,13 +10,13 @@ from alerting.receivers.slack_bot import SlackBotReceiver
 from alerting.routing import Route
 from alerting.secret_references import SecretReference
 from tests.alerting.hook_server import status
-from tests.alerting.makers import T0, finding, notification, parse, run, set_up
+from tests.alerting.makers import LOOPBACK, T0, finding, notification, parse, run, set_up
 
 
 @pytest.fixture
 def bot(hook, monkeypatch):
     monkeypatch.setenv("BOT", "xoxb-1")
-    return SlackBotReceiver("oncall", SecretReference("env", "BOT"), "C042", url=hook.url)
+    return SlackBotReceiver("oncall", SecretReference("env", "BOT"), "C042", url=hook.url, trust=LOOPBACK)
 
 
 def said(ts):

@@ -7,7 +7,7 @@ import pytest
 from alerting.receivers.templated import TemplatedReceiver
 from alerting.secret_references import SecretReference
 from telemetry.errors import ConfigError
-from tests.alerting.makers import T0, notification, parse
+from tests.alerting.makers import LOOPBACK, T0, notification, parse
 
 NTFY = "{{ headline }}\n{% for name, value in facts.items() %}{{ name }}: {{ value }}\n{% endfor %}{{ incident_url }}"
 
@@ -15,8 +15,9 @@ NTFY = "{{ headline }}\n{% for name, value in facts.items() %}{{ name }}: {{ val
 def test_a_text_with_headers_and_a_token(monkeypatch, hook):
     monkeypatch.setenv("NTFY_TOKEN", "tk")
     receiver = TemplatedReceiver(
-        "x", hook.url, NTFY, "text/plain; charset=utf-8", {"X-Priority": "5"}, SecretReference("env", "NTFY_TOKEN")
-    )
+        "x", hook.url, NTFY, "text/plain; charset=utf-8", {"X-Priority": "5"}, SecretReference("env", "NTFY_TOKEN"),
+        trust=LOOPBACK,
+    )  # fmt: skip
     assert receiver.send(notification(), "idem", T0).kind == "delivered"
     sent = hook.requests[0]
     assert sent.body.decode().splitlines()[0].startswith("🔴 Page INC-7")
@@ -30,13 +31,14 @@ def test_a_text_with_headers_and_a_token(monkeypatch, hook):
     [
         ("{{ no_such_thing }}", "UndefinedError: 'no_such_thing' is undefined"),
         ('{"text": "{{ incident.title }}', "its template failed: JSONDecodeError"),
-        ("{{ ().__class__.__bases__ }}", "SecurityError"),
+        ("{{ ().__class__.__bases__ }}", "has no attribute '__class__'"),
         ("{{ 1 / 0 }}", "ZeroDivisionError"),
-        ("{{ 'x' * 300000 }}", "makes more than 262,144 characters"),
+        ("{% for _ in range(1000) %}{{ '" + 300 * "x" + "' }}{% endfor %}", "makes more than 262,144 characters"),
+        ("{{ 'x' * 300000 }}", "* wants two numbers"),
     ],
 )
 def test_a_template_that_fails_is_given_up_and_says_why(hook, template, says):
-    outcome = TemplatedReceiver("x", hook.url, template).send(notification(), "idem", T0)
+    outcome = TemplatedReceiver("x", hook.url, template, trust=LOOPBACK).send(notification(), "idem", T0)
     assert outcome.kind == "permanent"
     assert says in outcome.reason
     assert hook.requests == []

@@ -35,7 +35,8 @@ def test_from_otlp_to_incident_webhook_and_acknowledgement(tmp_path: Path, monke
     monkeypatch.setenv("HOOK_SECRET", "s3cret")
     sink = NotificationSink(tmp_path / "notifications", "s3cret")
     receiver = {"name": "hook", "webhook": {"url": f"{sink.url}/webhook", "secret_env": "HOOK_SECRET"}}
-    config = write_config(tmp_path, {"alerting": {"receivers": [receiver], "route": {"receiver": "hook"}}}, SLOS)
+    alerting = {"receivers": [receiver], "route": {"receiver": "hook"}, "allow_private": ["127.0.0.0/8"]}
+    config = write_config(tmp_path, {"alerting": alerting}, SLOS)
     try:
         with serving(config) as running:
             now_ns = time.time_ns()
