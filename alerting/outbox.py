@@ -60,6 +60,7 @@ def enqueue(
             sequence=known.sequence,
             idempotency_key=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
             reason=notification.reason,
+            severity=known.severity,
             phase=notification.phase,
             body=notification.to_json(),
             created_ns=known.at_ns,
@@ -192,7 +193,7 @@ def conclude(connection: Connection, leased: Leased, outcome: Outcome, now_ns: i
         )
         if changed.rowcount:
             text = f"Told {leased.receiver} ({leased.notification.reason})"
-            append_events(connection, [(leased.incident, _event(now_ns, "notified", text))])
+            append_events(connection, [(leased.incident, _outcome_event(now_ns, "notified", text, outcome))])
         return
     held = (*mine, outbox.c.attempts == leased.attempt)
     if outcome.kind == "transient":
@@ -208,7 +209,7 @@ def conclude(connection: Connection, leased: Leased, outcome: Outcome, now_ns: i
     )
     if changed.rowcount:
         text = f"{leased.receiver} could not be told ({leased.notification.reason}): {outcome.reason}"
-        append_events(connection, [(leased.incident, _event(now_ns, "undelivered", text))])
+        append_events(connection, [(leased.incident, _outcome_event(now_ns, "undelivered", text, outcome))])
 
 
 def _postpone(connection: Connection, receiver: str, until_ns: int) -> None:
@@ -218,9 +219,16 @@ def _postpone(connection: Connection, receiver: str, until_ns: int) -> None:
         connection.execute(update(outbox).where(outbox.c.id.in_([row["id"] for row in rows])).values(due_ns=until_ns))
 
 
-def fail_unknown(connection: Connection, known: Iterable[str], now_ns: int) -> None:
-    """Give up what waits for receivers that are no longer configured."""
-    rows = _lock_pending(connection, outbox.c.receiver.not_in(list(known)))
+def fail_unknown(
+    connection: Connection, known: Iterable[str], gone: Iterable[str], now_ns: int, patience_ns: int
+) -> None:
+    """Give up what waits for receivers that are no longer configured.
+
+    Those ``gone`` were known here until they were taken out. Who else is not ``known`` may be of another process that
+    read its configuration later: it has ``patience_ns`` to deliver.
+    """
+    given_up = or_(outbox.c.receiver.in_(list(gone)), outbox.c.created_ns <= now_ns - patience_ns)
+    rows = _lock_pending(connection, outbox.c.receiver.not_in(list(known)), given_up)
     _conclude_all(connection, rows, now_ns, status="failed", last_error="the receiver is no longer configured")
     text = "{} could not be told: it is no longer configured"
     append_events(
@@ -273,6 +281,10 @@ def _last_failure(connection: Connection, receiver: str) -> str | None:
     )
     row = connection.execute(query).one_or_none()
     return row[1] if row is not None and row[0] == "failed" else None
+
+
+def _outcome_event(now_ns: int, kind: EventKind, text: str, outcome: Outcome) -> TimelineEvent:
+    return _event(now_ns, kind, text) if outcome.timeline is None else _event(now_ns, "hook", outcome.timeline)
 
 
 def _event(now_ns: int, kind: EventKind, text: str) -> TimelineEvent:

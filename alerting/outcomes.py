@@ -26,12 +26,14 @@ class Outcome:
         reason: for people, without secrets.
         retry_after_s: how long the receiver asks to be left alone, all of it.
         handle: what the receiver calls the message; later ones of the group are told it.
+        timeline: what the incident's timeline says, where that is not that somebody was told.
     """
 
     kind: Literal["delivered", "transient", "permanent"]
     reason: str = ""
     retry_after_s: float | None = None
     handle: str | None = None
+    timeline: str | None = None
 
 
 def judge(status: int, retry_after: str | None, answer: str, now_ns: int) -> Outcome:
@@ -48,13 +50,18 @@ def judge(status: int, retry_after: str | None, answer: str, now_ns: int) -> Out
     """
     if 200 <= status < 300:
         return Outcome("delivered")
-    said = " ".join(answer.split())
-    reason = f"answered {status}{f': {said}' if said else ''}"[:_MAX_REASON]
+    reason = quoted(status, answer)
     if status in _TRANSIENT_STATUSES or status >= 500:
         return Outcome("transient", reason, parse_retry_after(retry_after, now_ns))
     if 300 <= status < 400:
         reason = f"answered {status}: redirects are not followed, configure the address that it leads to"
     return Outcome("permanent", reason)
+
+
+def quoted(status: int, answer: str) -> str:
+    """An answer in words, cut."""
+    said = " ".join(answer.split())
+    return f"answered {status}{f': {said}' if said else ''}"[:_MAX_REASON]
 
 
 def parse_retry_after(text: str | None, now_ns: int) -> float | None:

@@ -82,8 +82,8 @@ class Alerting(Actions, HookActions):
         self.mirror = Mirror(database, config.alertmanagers, config.external_url)
         self._setup = Setup.of(config, RunbookLibrary(config.runbooks) if runbooks is None else runbooks)
         self._looks = SecondLooks()
-        callers = self._setup.hooks.callers(database, config.trust)
-        self._courier = Courier(database, (*config.receivers, *callers), delivery or DeliveryPolicy(), clock or SystemClock())
+        receivers = (*config.receivers, *self._setup.hooks.callers(database, config.trust))
+        self._courier = Courier(database, receivers, delivery or DeliveryPolicy(), clock or SystemClock())
 
     @property
     def config(self) -> AlertingConfig:
@@ -180,11 +180,15 @@ class Alerting(Actions, HookActions):
             hooks = setup.hooks.of_incident(connection, incident, members)
         document = incident_document(incident, members)
         runbook = setup.runbooks.choose(incident.runbook, incident.cause)
-        return document | hooks | {
-            "timeline": [event_document(event) for event in timeline],
-            "evidence": dict(incident.evidence),
-            "runbook_markdown": render(runbook, document, incident.evidence, setup.config.external_url),
-        }
+        return (
+            document
+            | hooks
+            | {
+                "timeline": [event_document(event) for event in timeline],
+                "evidence": dict(incident.evidence),
+                "runbook_markdown": render(runbook, document, incident.evidence, setup.config.external_url),
+            }
+        )
 
     def postmortem(self, incident_id: str, curves: Sequence[Curve], now_ns: int) -> str:
         """A post-mortem drafted from the incident, with the given curves, as Markdown.

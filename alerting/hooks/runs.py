@@ -1,0 +1,183 @@
+"""The runs of hooks as they are stored, what they count for, and why another may not follow; it calls nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, and_, insert, select, update
+
+from alerting.documents import seconds_of
+from alerting.evidence import clean
+from alerting.hooks.hook import Hook, HookRules
+from alerting.incidents import format_id
+from alerting.tables import hook_runs, hook_switches, incidents
+from telemetry.windows import NANOS, format_duration
+
+State = Literal["waiting", "queued", "sent", "failed", "refused", "dry run"]
+"""``waiting`` for a person's approval; ``refused`` by a limit or a stop, so that nothing was sent."""
+
+ALL: Final = "*"
+"""All hooks together, as a name."""
+_COUNTED: Final = ("waiting", "queued", "sent", "failed", "dry run")
+"""States that use up what a hook may do."""
+_HOUR_NS: Final = 3600 * NANOS
+_MAX_NOTE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a hook for an incident.
+
+    Attributes:
+        event: why; ``by hand`` when a person asked for it.
+        author: who caused it: a person, or Tailwatch.
+        note: what was answered, or why it did not run.
+        sent_ns: when it was answered well; None if it was not.
+        resolved_ns: when its incident was resolved; None while it is not.
+    """
+
+    id: int
+    hook: str
+    incident: int
+    event: str
+    author: str
+    asked_ns: int
+    state: State
+    attempts: int
+    note: str
+    sent_ns: int | None
+    resolved_ns: int | None
+
+    def document(self) -> dict[str, Any]:
+        """The run as the HTTP API gives it; times in seconds since the epoch."""
+        return {
+            "id": self.id, "hook": self.hook, "incident": format_id(self.incident), "event": self.event,
+            "author": self.author, "asked_at": seconds_of(self.asked_ns), "state": self.state,
+            "attempts": self.attempts, "note": self.note, "sent_at": seconds_of(self.sent_ns),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What somebody last said about a hook, or all of them."""
+
+    off: bool
+    at_ns: int
+    author: str
+    comment: str
+
+
+def load_run(connection: Connection, number: int) -> Run | None:
+    """One run; None when there is none of that number."""
+    return next(iter(_load(connection, hook_runs.c.id == number)), None)
+
+
+def of_incidents(connection: Connection, numbers: Iterable[int]) -> list[Run]:
+    """The runs for these incidents, the oldest first."""
+    return _load(connection, hook_runs.c.incident.in_(list(numbers)))
+
+
+def recent(connection: Connection, hook: Hook, now_ns: int) -> list[Run]:
+    """The runs of a hook that may still count for its limits or its pause, the oldest first."""
+    since = now_ns - _HOUR_NS
+    last = (
+        select(hook_runs.c.id)
+        .where(hook_runs.c.hook == hook.name, hook_runs.c.state == "sent")
+        .order_by(hook_runs.c.id.desc())
+        .limit(2 * hook.pause_after)
+    )
+    return _load(
+        connection, and_(hook_runs.c.hook == hook.name, (hook_runs.c.asked_ns > since) | hook_runs.c.id.in_(last))
+    )
+
+
+def _load(connection: Connection, condition: Any) -> list[Run]:
+    query = (
+        select(hook_runs, incidents.c.resolved_ns)
+        .join(incidents, incidents.c.number == hook_runs.c.incident)
+        .where(condition)
+        .order_by(hook_runs.c.id)
+    )
+    return [Run(**row) for row in connection.execute(query).mappings()]
+
+
+def add(
+    connection: Connection, hook: str, incident: int, *, event: str, author: str, state: State, note: str, now_ns: int
+) -> int:
+    """Store a new run; its number."""
+    values = {
+        "hook": hook, "incident": incident, "event": event, "author": clean(author), "asked_ns": now_ns,
+        "state": state, "attempts": 0, "note": clean(note)[:_MAX_NOTE],
+    }  # fmt: skip
+    found = connection.execute(insert(hook_runs).values(values)).inserted_primary_key
+    assert found is not None, "one row was inserted"
+    return int(found[0])
+
+
+def change(connection: Connection, number: int, **values: Any) -> None:
+    """Set what has changed about a run."""
+    if "note" in values:
+        values["note"] = clean(values["note"])[:_MAX_NOTE]
+    connection.execute(update(hook_runs).where(hook_runs.c.id == number).values(**values))
+
+
+def load_switches(connection: Connection) -> dict[str, Switch]:
+    """What people last said, by the hook's name."""
+    return {
+        row.hook: Switch(row.off, row.at_ns, row.author, row.comment)
+        for row in connection.execute(select(hook_switches))
+    }
+
+
+def save_switch(connection: Connection, hook: str, said: Switch) -> None:
+    """Remember what somebody said about a hook, or about all."""
+    values = {
+        "off": said.off, "at_ns": said.at_ns, "author": clean(said.author), "comment": clean(said.comment),
+    }  # fmt: skip
+    if not connection.execute(update(hook_switches).where(hook_switches.c.hook == hook).values(**values)).rowcount:
+        connection.execute(insert(hook_switches).values(hook=hook, **values))
+
+
+def stopped(rules: HookRules, hook: Hook, runs: Sequence[Run], switches: dict[str, Switch], now_ns: int) -> str:
+    """Why the hook does not run at all now; empty when it does.
+
+    A hook pauses itself when the last ``pause_after`` of its runs that were answered well, since somebody last
+    switched it on, all left their incident unresolved for ``better_within``: it does not help, or does harm.
+    """
+    if not rules.enabled:
+        return "hooks are switched off in the configuration (alerting: hooks: enabled: false)"
+    for name, who in ((ALL, "all hooks are"), (hook.name, "it is")):
+        said = switches.get(name)
+        if said is not None and said.off:
+            return f"{who} switched off by {said.author}{f': {said.comment}' if said.comment else ''}"
+    on_again_ns = max((switches[name].at_ns for name in (ALL, hook.name) if name in switches), default=0)
+    judged = [_helped(run, hook, now_ns) for run in runs if run.sent_ns is not None and run.sent_ns > on_again_ns]
+    last = [helped for helped in judged if helped is not None][-hook.pause_after :]
+    if len(last) == hook.pause_after and not any(last):
+        within = format_duration(hook.better_within_ns)
+        return f"it paused itself: after each of its last {len(last)} runs the incident went on for over {within}"
+    return ""
+
+
+def _helped(run: Run, hook: Hook, now_ns: int) -> bool | None:
+    """Whether the incident ended soon after the run; None while that is open."""
+    assert run.sent_ns is not None, "only runs that were answered are judged"
+    if run.event == "resolve":
+        return None
+    until_ns = run.sent_ns + hook.better_within_ns
+    if run.resolved_ns is not None and run.resolved_ns >= run.asked_ns:
+        return run.resolved_ns <= until_ns
+    return None if now_ns <= until_ns else False
+
+
+def used(incident: int, runs: Iterable[Run]) -> int:
+    """How many of a hook's runs were for the incident, and count."""
+    return sum(run.incident == incident and run.state in _COUNTED for run in runs)
+
+
+def too_often(hook: Hook, runs: Iterable[Run], now_ns: int) -> str:
+    """Why another run within this hour may not be; empty when it may."""
+    lately = sum(run.state in _COUNTED and run.asked_ns > now_ns - _HOUR_NS for run in runs)
+    return f"it has run {lately} times within an hour, as often as it may" if lately >= hook.per_hour else ""
