@@ -63,8 +63,8 @@ async def split(body: SplitBody, http: Request) -> dict[str, Any]:
 
 @router.post("/rollback")
 async def rollback(body: RollbackBody, http: Request) -> dict[str, Any]:
-    """Returns to the split before the present one."""
-    return _split(_service(http).router.rollback(body.model))
+    """Returns to the split before the present one; with a version, to the last one without it, however often asked."""
+    return _split(_service(http).router.rollback(body.model, body.version))
 
 
 @router.get("/state")

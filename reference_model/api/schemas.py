@@ -90,6 +90,7 @@ class SplitBody(BaseModel):
 
 
 class RollbackBody(BaseModel):
-    """POST /admin/rollback."""
+    """POST /admin/rollback: to the split before, or with ``version`` to the last one that does not serve it."""
 
     model: str
+    version: str | None = None

@@ -87,12 +87,22 @@ class VersionRouter:
         route.change(Split({version: share / total for version, share in shares.items() if share}, shadow))
         return route.split
 
-    def rollback(self, model: str) -> Split:
-        """Returns to the split before the present one. Raises InvalidRequestError when there was none."""
+    def rollback(self, model: str, version: str | None = None) -> Split:
+        """Returns to the split before the present one; with ``version``, to the last one that lacks it.
+
+        With a version the answer to a repeated request is the same: what is not served is not rolled back twice.
+        Raises InvalidRequestError when there is no such split.
+        """
         route = self.route(model)
-        if not route.history:
+        if version is not None:
+            self.check_versions(model, [version])
+            if version not in route.split.shares:
+                return route.split
+        earlier = [split for split in route.history if version is None or version not in split.shares]
+        if not earlier:
             raise InvalidRequestError(f"{model} has had no other traffic split; there is nothing to roll back to.")
-        route.change(route.history.pop())
+        while route.split is not earlier[-1]:
+            route.change(route.history.pop())
         return route.split
 
     def check_versions(self, model: str, versions: Iterable[str]) -> None:

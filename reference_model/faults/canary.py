@@ -26,8 +26,9 @@ class _Canary(Fault):
         await service.set_split(self.model, {**mixed, self.version: self.share})
 
     async def stop(self, service: Service) -> None:
-        """Rolls back."""
-        service.router.rollback(self.model)
+        """Rolls back, unless somebody has done so already."""
+        if self.version in service.router.route(self.model).split.shares:
+            service.router.rollback(self.model, self.version)
 
 
 @dataclass

@@ -53,6 +53,20 @@ def test_rollback_unwinds_one_split_at_a_time(router: VersionRouter) -> None:
         router.rollback("m")
 
 
+def test_rolling_back_a_version_twice_is_rolling_it_back_once(router: VersionRouter) -> None:
+    router.set_split("m", {"v2": 1})
+    router.set_split("m", {"v2": 0.5, "v3": 0.5})
+    router.set_split("m", {"v3": 1})
+    for _ in range(3):
+        assert router.rollback("m", "v3") == Split({"v2": 1.0})
+    assert {router.choose("m") for _ in range(20)} == {("m", "v2")}
+    assert router.rollback("m") == Split({"v1": 1.0})
+    with pytest.raises(InvalidRequestError, match="nothing to roll back"):
+        router.rollback("m", "v1")
+    with pytest.raises(UnknownModelError, match="no version 'v9'"):
+        router.rollback("m", "v9")
+
+
 @pytest.mark.parametrize("shares", [{"v1": 0.0}, {"v1": 2.0, "v2": -1.0}])
 def test_senseless_shares_are_refused_and_change_nothing(router: VersionRouter, shares: dict[str, float]) -> None:
     with pytest.raises(InvalidRequestError, match="Shares"):
