@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -35,12 +35,14 @@ class DeliveryPolicy:
     Attributes:
         lease_s: how long a row is one process's; longer than any receiver takes, and the delay after a kill.
         stale_s: what has waited this long is superseded by what followed it.
+        unknown_s: what waits this long for a receiver that was never configured here is given up.
         per_pass: rows for one receiver in one pass.
         backoff: the wait after a transient failure.
     """
 
     lease_s: float = 30.0
     stale_s: float = 60.0
+    unknown_s: float = 300.0
     per_pass: int = 50
     backoff: Backoff = field(default_factory=Backoff)
 
@@ -59,10 +61,21 @@ class Courier:
 
     def __init__(self, database: Database, receivers: Sequence[Receiver], policy: DeliveryPolicy, clock: Clock) -> None:
         self._database = database
-        self._receivers = {receiver.id: receiver for receiver in receivers}
+        self._receivers: Mapping[str, Receiver] = {}
+        self._gone: frozenset[str] = frozenset()
         self._policy = policy
         self._clock = clock
-        self._busy = {receiver.id: threading.Lock() for receiver in receivers}
+        self._busy: dict[str, threading.Lock] = {}
+        self.use(receivers)
+
+    def use(self, receivers: Sequence[Receiver]) -> None:
+        """Deliver to these from the next pass on; what waits for one that is not among them is given up."""
+        following = {receiver.id: receiver for receiver in receivers}
+        for name in following:
+            # A pass that is under way goes on under the same lock, so that order within an incident is kept.
+            self._busy.setdefault(name, threading.Lock())
+        self._gone = self._gone.union(self._receivers).difference(following)
+        self._receivers = following
 
     def deliver(self, now_ns: int) -> DeliveryReport:
         """Send what is due, and wait for it; an unreachable receiver takes its deadline, all of them at once.
@@ -74,11 +87,13 @@ class Courier:
             due = outbox.due_receivers(connection, now_ns)
         if not due:
             return DeliveryReport()
-        if any(receiver not in self._receivers for receiver in due):
+        # Looked at after the outbox: what is queued for a new receiver is queued when it is here already.
+        receivers = self._receivers
+        if any(receiver not in receivers for receiver in due):
             with self._database.write() as connection:
-                outbox.fail_unknown(connection, self._receivers, now_ns)
+                outbox.fail_unknown(connection, receivers, self._gone, now_ns, round(self._policy.unknown_s * NANOS))
         started_ns = self._clock.now_ns()
-        known = [self._receivers[receiver] for receiver in due if receiver in self._receivers]
+        known = [receivers[receiver] for receiver in due if receiver in receivers]
         if not known:
             return DeliveryReport()
         counts: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Live reload: SLO files and prices read anew while requests come in; files with an error change nothing.
+"""Live reload: SLO files, prices and alerting read anew while requests come in; an error anywhere changes nothing.
 
     read and lint everything -> count by old and new rules -> fill what is new from stored rows -> swap -> count by new
 
@@ -13,11 +13,12 @@ import glob
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from alerting.config import AlertingConfig
 from collector.intake import Intake
 from storage.collectors import HEARTBEAT_NS
 from storage.database import Database
@@ -27,7 +28,7 @@ from tailwatch.catalogue import Catalogue, load_catalogue
 from tailwatch.places import seed
 from tailwatch.settings import Settings
 from tailwatch.watching import Watch
-from telemetry.errors import FileProblemsError, Problem, StorageError, TailwatchError
+from telemetry.errors import ConfigError, FileProblemsError, Problem, StorageError, TailwatchError
 from telemetry.windows import NANOS
 
 POLL_NS: Final = NANOS
@@ -35,7 +36,7 @@ _LEAST_PAUSE_NS: Final = 60 * NANOS
 _PAUSE: Final = 20
 """Rules that others keep taking records in without are filled anew after so many times as long as that takes."""
 
-_RELOADED: Final = frozenset({"slos", "prices"})
+_RELOADED: Final = frozenset({"slos", "prices", "alerting"})
 """The settings that a reload puts in force."""
 
 _log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class Reloader:
         database: where rows and counters are.
         intake: counts by the rules in force.
         adopt: hands a new catalogue to everybody else.
+        alert_by: hands over the alerting section.
         agree: whether every live collector counts by the same rules.
         config: the configuration file, to be watched too; None without one.
         now_ns: when the catalogue was read.
@@ -99,16 +101,18 @@ class Reloader:
         database: Database,
         intake: Intake,
         adopt: Adopt,
+        alert_by: Callable[[AlertingConfig], None],
         agree: Callable[[], bool],
         config: Path | None,
         now_ns: int,
     ) -> None:
-        self._started = settings
+        self._started = self._settings = settings
         self._catalogue = catalogue
         self._reread = reread
         self._database = database
         self._intake = intake
         self._adopt = adopt
+        self._alert_by = alert_by
         self._agree = agree
         self._config = config
         self._turn = threading.Lock()
@@ -153,11 +157,13 @@ class Reloader:
         with self._turn:
             before = self._state
             try:
-                settings = self._reread()
+                settings = self._read_settings()
                 self._watch = self._watch_of(settings)
                 catalogue = load_catalogue(settings)
                 self._state = replace(before, under_way=True)
-                changes = self._swap(catalogue, now_ns)
+                changes = [self._swap(catalogue, now_ns), settings.alerting.changes_since(self._settings.alerting)]
+                self._alert_by(settings.alerting)
+                self._settings = settings
             except TailwatchError as error:
                 self._state = _failed(before, error, now_ns)
                 _log.error("the configuration was not reloaded, and stays what it was:\n%s", error)
@@ -168,10 +174,26 @@ class Reloader:
                 raise
             else:
                 self._state = Configuration(now_ns, now_ns, restart=self._differing(settings))
-                _log.info("the configuration was reloaded: %s", changes)
+                _log.info("the configuration was reloaded: %s", "; ".join(filter(None, changes)))
                 for problem in catalogue.warnings:
                     _log.warning("%s", problem)
             return self._state
+
+    def _read_settings(self) -> Settings:
+        """The settings as they are written now.
+
+        Raises:
+            FileProblemsError: they cannot be used; what is wrong in the files that they named before is told with them.
+        """
+        try:
+            return self._reread()
+        except ConfigError as error:
+            problems = [*_problems(error, self._config)]
+            try:
+                load_catalogue(self._settings)
+            except FileProblemsError as others:
+                problems += others.problems
+            raise FileProblemsError(problems) from None
 
     def _swap(self, catalogue: Catalogue, now_ns: int) -> str:
         """Put ``catalogue`` in force; what it changes, in words."""
@@ -219,7 +241,9 @@ class Reloader:
     def _watch_of(self, settings: Settings) -> Watch:
         """Watches the files that ``settings`` name; made before they are read, lest a change goes unseen."""
         single = [path for path in (self._config, settings.prices) if path is not None]
-        return Watch([*settings.slos, *(glob.escape(str(path)) for path in single)])
+        folder = settings.alerting.runbooks
+        runbooks = [] if folder is None else [f"{glob.escape(str(folder))}/*.md"]
+        return Watch([*settings.slos, *runbooks, *(glob.escape(str(path)) for path in single)])
 
     def _differing(self, settings: Settings) -> tuple[str, ...]:
         """Settings that take effect at the next start."""
@@ -228,9 +252,21 @@ class Reloader:
 
 
 def _failed(before: Configuration, error: TailwatchError, now_ns: int) -> Configuration:
-    if isinstance(error, FileProblemsError):
-        problems = error.problems
-    else:
-        problems = (Problem(error.where or "configuration", 0, "", error.what, error.remedy),)
+    problems = tuple(_problems(error, None))
     since_ns = now_ns if before.failing_since_ns is None else before.failing_since_ns
     return replace(before, at_ns=now_ns, failing_since_ns=since_ns, problems=problems)
+
+
+def _problems(error: TailwatchError, config: Path | None) -> Iterator[Problem]:
+    """What is wrong, a problem each; an error of settings has a line for each that begins with the file."""
+    if isinstance(error, FileProblemsError):
+        yield from error.problems
+        return
+    for line in error.what.splitlines():
+        named = config is not None and line.startswith(f"{config}: ")
+        message = line.removeprefix(f"{config}: ") if named else line
+        field, colon, rest = message.partition(": ")
+        if named and colon and " " not in field:
+            yield Problem(str(config), 0, field, rest, error.remedy)
+        else:
+            yield Problem(str(config) if named else error.where or "configuration", 0, "", message, error.remedy)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from alerting.config import check_receivers
+from alerting.config import AlertingConfig, check_receivers
 from alerting.mirror import EVERY_NS
 from alerting.service import Alerting
 from collector.decode import PROTOBUF
@@ -83,8 +83,8 @@ class Service:
         self.reports = DriftReports(settings.data_dir / "reports", settings.url, store.catalogue.slos, self.alerting)
         self.reloader = Reloader(
             settings, store.catalogue, reread=partial(load_settings, config) if config else lambda: settings,
-            database=store.database, intake=self.intake, adopt=self._adopt, agree=self.membership.agree,
-            config=config, now_ns=self.started_ns,
+            database=store.database, intake=self.intake, adopt=self._adopt, alert_by=self._alert_by,
+            agree=self.membership.agree, config=config, now_ns=self.started_ns,
         )  # fmt: skip
         self.estimates = Estimates(store.database, lambda: self.slos)
         self.forecasts = Forecasts(store.database, lambda: self.slos, self.evaluator.statuses)
@@ -147,7 +147,7 @@ class Service:
 
     def warnings(self) -> Sequence[object]:
         """What a user should know about the configuration, though it can be used."""
-        found: list[object] = [*self.reloader.catalogue.warnings, *check_receivers(self.settings.alerting)]
+        found: list[object] = [*self.reloader.catalogue.warnings, *check_receivers(self.alerting.config)]
         found += self.membership.warnings()
         found += [f"{name} was changed: restart the service to put it in force" for name in self.reloader.state.restart]
         if self._prices_stale():
@@ -219,6 +219,14 @@ class Service:
         if gone and self.evaluator.position is not None:
             self._note_removal(gone)
         self._scheduler.wake(_EVALUATION)
+
+    def _alert_by(self, config: AlertingConfig) -> None:
+        """Go on alerting by ``config``; what stands in its way is told, as at a start."""
+        self.alerting.use(config)
+        for problem in check_receivers(config):
+            _log.warning("%s", problem)
+        self._scheduler.wake(_EVALUATION)
+        self._scheduler.wake(_DELIVERY)
 
     def _note_removal(self, gone: Collection[str]) -> None:
         """Say on the timelines why the alerts of these SLOs end; who leads does it, so that it is said once."""

@@ -268,7 +268,9 @@ def test_a_slow_receiver_holds_up_itself_only(lite):
 def test_a_receiver_that_is_configured_no_longer_is_given_up(lite):
     run(set_up(lite, Recorder("old", answers=[DOWN])), [finding()], 0, 10)
     alerting = set_up(lite, Recorder("new"))
-    alerting.deliver(at(10))
+    alerting.deliver(at(299))
+    assert [row["status"] for row in rows(lite)] == ["pending"], "a process that was configured later may know it"
+    alerting.deliver(at(300))
     (row,) = rows(lite)
     assert (row["status"], row["last_error"]) == ("failed", "the receiver is no longer configured")
 
