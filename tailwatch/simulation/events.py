@@ -179,11 +179,16 @@ class EventSource:
                 if one.portion < 1:
                     slower *= generator.random(n, dtype=np.float32) < one.portion
                 logs += slower
-        return np.exp(logs, out=logs).astype(np.float64)
+        values = np.exp(logs, out=logs).astype(np.float64)
+        for one in struck:
+            if name in one.missing:
+                chance = (one.missing[name] * self._strength(one, first, end)).ravel().astype(np.float32)
+                values[generator.random(n, dtype=np.float32) < np.repeat(chance, cells)] = np.nan
+        return values
 
     def _label(self, name: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
         """(slices,) codes of a label, and its values."""
-        default = self._scenario.service if name == "service" else None
+        default = {"service": self._scenario.service, "prediction": "made"}.get(name)
         column = StringColumn.of(piece.labels.get(name, default) for piece in self._scenario.slices)
         return column.codes, column.values
 

@@ -12,22 +12,28 @@ from typing import Final
 import yaml
 
 from detectors.slo.compile import compile_rules
+from detectors.slo.engine import Engine
 from detectors.slo.nodes import Reader, compose, kind_of
 from detectors.slo.parse import load_slos, parse_slos
 from detectors.slo.shapes import Key
 from detectors.slo.spec import Slo, SloSet
 from tailwatch.backtest.moments import time_of
 from tailwatch.catalogue import expand
-from tailwatch.simulation.disturbances import read_disturbances
+from tailwatch.simulation.disturbances import Stage, read_disturbances
+from tailwatch.simulation.instruments import read_gauges
+from tailwatch.simulation.maintenance import read_corrections
+from tailwatch.simulation.predicting import read_predictions
 from tailwatch.simulation.requests import read_failures, read_measures, read_slices
-from tailwatch.simulation.scenario import Bursts, Scenario, Slice, Traffic
+from tailwatch.simulation.scenario import Bursts, Scenario, Traffic
 from telemetry.errors import ConfigError, FileProblemsError, Problem
+from telemetry.rules import RollupRule
 from telemetry.windows import BUCKET_NS, NANOS, format_duration
 
 _KEYS: Final = (
     Key("version", {}, required=True), Key("name", {}), Key("start", {}), Key("duration", {}), Key("step", {}),
     Key("seed", {}), Key("service", {}, required=True), Key("slos", {}, required=True),
-    Key("traffic", {}, required=True), Key("errors", {}), Key("measures", {}), Key("slices", {}), Key("incidents", {}),
+    Key("traffic", {}, required=True), Key("errors", {}), Key("measures", {}), Key("slices", {}), Key("gauges", {}),
+    Key("predictions", {}), Key("incidents", {}), Key("corrections", {}),
 )  # fmt: skip
 _TRAFFIC_KEYS: Final = (
     Key("rate", {}, required=True), Key("daily", {}), Key("peak", {}), Key("weekend", {}), Key("jitter", {}),
@@ -93,15 +99,22 @@ class _Scenario:
         failures = read_failures(reader, top.get("errors"))
         measures = read_measures(reader, top.get("measures"))
         slices = read_slices(reader, top.get("slices"), measures)
-        labels = {name: {piece.labels[name] for piece in slices if name in piece.labels} for name in _names(slices)}
-        disturbances = read_disturbances(reader, top.get("incidents"), duration_ns, labels, measures)
+        gauges = read_gauges(reader, top.get("gauges"))
+        predictions = read_predictions(reader, top.get("predictions"))
+        stage = Stage(duration_ns, slices, measures, gauges, predicts=predictions is not None)
+        disturbances = read_disturbances(reader, top.get("incidents"), stage)
         found_seed = self._seed(top.get("seed"))
         start_ns = self._start(top.get("start"))
         slos, faults = self._slos(top.get("slos"))
+        corrections = read_corrections(
+            reader, top.get("corrections"), start_ns=start_ns, length_ns=duration_ns, service=texts["service"] or "",
+            slos=slos,
+        )  # fmt: skip
         scenario = Scenario(
             name=texts["name"] or self.path.stem, start_ns=start_ns, duration_ns=duration_ns, step_ns=step_ns,
             seed=found_seed if seed is None else seed, service=texts["service"] or "", traffic=traffic,
             failures=failures, measures=measures, slices=slices, disturbances=disturbances, slos=slos,
+            gauges=gauges, predictions=predictions, corrections=corrections,
         )  # fmt: skip
         for one in disturbances:
             if one.slo is not None and slos.named(one.slo) is None and not faults:
@@ -111,7 +124,7 @@ class _Scenario:
                     Problem(str(self.path), 1, field, f"there is no SLO {one.slo!r}", f"name one of {known}")
                 )
         if not reader.problems:
-            faults += [problem for slo in slos.slos for problem in _unfed(slo, scenario.fields)]
+            faults += [problem for slo in slos.slos for problem in _unfed(slo, scenario)]
         if reader.problems or faults:
             raise FileProblemsError(sorted([*reader.problems, *faults], key=lambda one: (one.file, one.line)))
         return scenario
@@ -215,20 +228,27 @@ def _texts(reader: Reader, node: yaml.Node) -> list[str]:
     return [text for _, _, text in reader.texts(node, "slos") or []]
 
 
-def _names(slices: tuple[Slice, ...]) -> list[str]:
-    return sorted({name for piece in slices for name in piece.labels})
-
-
-def _unfed(slo: Slo, fields: frozenset[str]) -> list[Problem]:
+def _unfed(slo: Slo, scenario: Scenario) -> list[Problem]:
     """Why the simulation can say nothing about an SLO, if so."""
-    rules = compile_rules(slo)
-    read = frozenset().union(*(rule.names for rule in rules))
-    line = slo.origin.line_of("sli")
-    if not rules:
-        message = f"{slo.kind} SLOs judge more than requests, which is all that a simulation makes"
-        return [Problem(slo.origin.file, line, f"{slo.name}.sli", message, "leave it out of the simulation")]
-    missing = ", ".join(sorted(read - fields))
-    if not missing:
-        return []
-    message = f"reads {missing}, which the simulation's requests do not have"
-    return [Problem(slo.origin.file, line, slo.name, message, "add it under measures:, or to the labels of slices")]
+    where = slo.origin.file, slo.origin.line_of("sli")
+    problems = []
+    read = frozenset().union(*(_judged_by(slo, rule) for rule in compile_rules(slo)))
+    missing = sorted(read - scenario.fields)
+    if missing == ["prediction"]:
+        message = "judges predictions, and the simulation's requests make none"
+        problems.append(Problem(*where, f"{slo.name}.sli", message, "add predictions: to the scenario"))
+    elif missing:
+        message = f"reads {', '.join(missing)}, which the simulation's requests do not have"
+        problems.append(Problem(*where, slo.name, message, "add it under measures:, or to the labels of slices"))
+    names = {name for service, name in Engine(SloSet((slo,))).gauges if service == scenario.service}
+    if names and not names & {one.name for one in scenario.gauges}:
+        known = names.pop() if len(names) == 1 else f"one of {', '.join(sorted(names))}"
+        message = f"is judged by the gauge {known}, which the simulation does not have"
+        problems.append(Problem(*where, f"{slo.name}.sli", message, "add it under gauges:"))
+    return problems
+
+
+def _judged_by(slo: Slo, rule: RollupRule) -> frozenset[str]:
+    """The fields that decide what a rule counts; distributions count where slices are judged by them."""
+    names = rule.where.names | rule.good.names | frozenset(rule.per)
+    return names if slo.sli.slice_ns is None else names | frozenset(rule.distributions)

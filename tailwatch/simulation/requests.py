@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import yaml
@@ -17,7 +17,9 @@ Measures = Mapping[str, tuple[Component, ...]]
 
 _ERROR_KEYS: Final = (Key("rate", {}, required=True), Key("dispersion", {}), Key("block", {}), Key("types", {}))
 _COMPONENT_KEYS: Final = (Key("share", {}), Key("median", {}, required=True), Key("sigma", {}, required=True))
-_SLICE_KEYS: Final = (Key("share", {}), Key("labels", {}, required=True), Key("errors", {}), Key("measures", {}))
+_SLICE_KEYS: Final = (
+    Key("share", {}), Key("labels", {}, required=True), Key("errors", {}), Key("measures", {}), Key("mistakes", {}),
+)  # fmt: skip
 _WHOLE: Final = (Slice(1.0, {}),)
 
 
@@ -80,23 +82,27 @@ def read_slices(reader: Reader, node: yaml.Node | None, measures: Measures) -> t
             if name in NUMBER_FIELDS or name == "error_type":
                 remedy = "give it under measures: or errors:"
                 reader.note(key, f"{field}.labels.{name}", f"{name} is no label of a slice", remedy)
-        errors = reader.number(values["errors"], f"{field}.errors") if "errors" in values else 1.0
+        errors, mistakes = (
+            reader.number(values[key], f"{field}.{key}") if key in values else 1.0 for key in ("errors", "mistakes")
+        )
         factors = read_factors(reader, values.get("measures"), f"{field}.measures", measures)
-        if share is not None and errors is not None:
-            found.append(Slice(share, labels, errors, factors))
+        if share is not None and errors is not None and mistakes is not None:
+            found.append(Slice(share, labels, errors, factors, mistakes))
     if found and len(found) == len(entries):
         _check_sum(reader, node, "slices", [piece.share for piece in found])
     return tuple(found) or _WHOLE
 
 
-def read_factors(reader: Reader, node: yaml.Node | None, field: str, measures: Measures) -> dict[str, float]:
-    """Factors by measure, of measures that the scenario has."""
+def read_factors(
+    reader: Reader, node: yaml.Node | None, field: str, known: Collection[str], what: str = "measures"
+) -> dict[str, float]:
+    """Factors by name, each of which the scenario has under ``what``."""
     found = {}
     for name, key, value in (reader.pairs(node, field) or []) if node is not None else []:
         factor = reader.number(value, f"{field}.{name}")
-        if name not in measures:
-            known = suggestion(name, sorted(measures)) if measures else "add it under measures:"
-            reader.note(key, f"{field}.{name}", f"{name} is not among the scenario's measures", known)
+        if name not in known:
+            remedy = suggestion(name, sorted(known)) if known else f"add it under {what}:"
+            reader.note(key, f"{field}.{name}", f"{name} is not among the scenario's {what}", remedy)
         elif factor is not None:
             found[name] = factor
     return found

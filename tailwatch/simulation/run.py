@@ -5,8 +5,9 @@ Everything after the columns is what the service runs: ``roll_up`` of the collec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from alerting.state import AlertTiming
 from collector.cardinality import CardinalityGuard
@@ -16,8 +17,14 @@ from tailwatch.backtest.outcome import Outcome
 from tailwatch.backtest.scoring import LabelledIncident, calls_of, score
 from tailwatch.backtest.timeline import Timeline, at_bucket_end
 from tailwatch.backtest.virtual import VirtualRun
+from tailwatch.simulation.arrivals import Arrivals
 from tailwatch.simulation.events import EventSource
+from tailwatch.simulation.gauges import GaugeSource
+from tailwatch.simulation.labels import LabelSource
 from tailwatch.simulation.scenario import Scenario
+from telemetry.deltas import DistributionDelta, SliDelta
+
+_Row = TypeVar("_Row", SliDelta, DistributionDelta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +42,18 @@ def simulate(
     progress: Callable[[int], object] = lambda _events: None,
 ) -> Simulated:
     """Run ``scenario``; equal scenarios give equal results. ``progress`` is told of requests as they are counted."""
-    run = VirtualRun(scenario.slos, timing, sample_ns(scenario.duration_ns, scenario.step_ns))
+    run = VirtualRun(scenario.slos, timing, sample_ns(scenario.duration_ns, scenario.step_ns), scenario.corrections)
     rules = run.engine.rules
-    source = EventSource(scenario, frozenset().union(*(rule.names for rule in rules)))
     guard = CardinalityGuard(max_groups)
+    arrivals, labels, gauges = Arrivals(scenario), LabelSource(scenario, rules, guard), GaugeSource(scenario)
+    source = EventSource(scenario, arrivals.names.union(labels.names, *(rule.names for rule in rules)))
+    timeline = Timeline()
     now_ns, events = scenario.start_ns, 0
     for end_ns, columns in source.pieces():
-        deltas = roll_up(columns, rules, guard, end_ns)
-        timeline = Timeline(at_bucket_end(deltas.sli), at_bucket_end(deltas.distributions))
+        for known_ns, part in arrivals.parts(columns):
+            deltas = roll_up(part, rules, guard, end_ns)
+            timeline.add(_known(deltas.sli, known_ns), _known(deltas.distributions, known_ns))
+        timeline.add(labels.counted(columns), gauges=gauges.readings(since_ns=now_ns, until_ns=end_ns))
         while now_ns < end_ns:
             now_ns += scenario.step_ns
             run.step(timeline, now_ns)
@@ -55,6 +66,10 @@ def simulate(
         tuple(run.curves()), incidents, score(calls, incidents, 0), (),
     )  # fmt: skip
     return Simulated(outcome, events)
+
+
+def _known(rows: Sequence[_Row], at_ns: int | None) -> Iterator[tuple[int, _Row]]:
+    return at_bucket_end(rows) if at_ns is None else ((at_ns, row) for row in rows)
 
 
 def labelled(scenario: Scenario) -> tuple[LabelledIncident, ...]:

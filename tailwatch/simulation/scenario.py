@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from detectors.slo.spec import SloSet
-from telemetry.windows import BUCKET_NS
+from telemetry.corrections import Correction
+from telemetry.windows import BUCKET_NS, NANOS
 
-DAY_NS: Final = 86400 * 10**9
+DAY_NS: Final = 86400 * NANOS
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,59 @@ class Slice:
     labels: Mapping[str, str]
     errors: float = 1.0
     measures: Mapping[str, float] | None = None
+    mistakes: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A gauge that one process of the service sends every 10 s.
+
+    Its logarithm swings around that of ``median`` with standard deviation ``sigma``, and forgets by half within
+    ``memory_ns`` (a first-order autoregression).
+
+    Attributes:
+        key: as the scenario calls it; ``name`` is the metric's.
+        load: the value follows the traffic that is expected, to this power.
+        highest: no value is above; None for no bound.
+    """
+
+    key: str
+    name: str
+    labels: Mapping[str, str]
+    median: float
+    sigma: float
+    load: float
+    highest: float | None
+    memory_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What requests predict, and the labels that say later whether it was right.
+
+    Attributes:
+        mistakes: share of predictions that are wrong.
+        labelled: share of requests that get a label.
+        delay_ns, delay_sigma: until the label is given, lognormal: median and sigma of ln.
+        wrong: share of labels that say the contrary of the truth.
+        revised_ns: after which a wrong label is put right; None for never.
+    """
+
+    mistakes: float
+    labelled: float = 1.0
+    delay_ns: int = 3600 * NANOS
+    delay_sigma: float = 0.5
+    wrong: float = 0.0
+    revised_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTrouble:
+    """What happens to the labels of requests: a share is ``lost``, a share ``wrong``, and ``delay`` is a factor."""
+
+    lost: float = 0.0
+    wrong: float = 0.0
+    delay: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +138,13 @@ class Disturbance:
         where: labels of the slices that it strikes; empty for all.
         errors: share of the requests that fail because of it.
         measures: factor by measure, on ``portion`` of the requests.
-        traffic: factor on the traffic; 0 is an outage of the senders.
+        traffic: factor on the traffic; 0 is a time without requests.
+        gauges: factor by gauge, as the scenario calls it.
+        missing: share of requests that lack a measure, by measure.
+        mistakes: share of predictions that are wrong because of it.
+        labels: what happens to the labels of requests of that time.
+        silent: nothing is sent, neither requests nor gauges, while the service may work.
+        delay_ns: requests come in so much later, by their full strength.
         incident: whether alerts are expected; otherwise those that come count as false.
         slo: the SLO that is expected to tell; None for any.
     """
@@ -100,9 +160,15 @@ class Disturbance:
     traffic: float
     incident: bool
     slo: str | None
+    gauges: Mapping[str, float] = field(default_factory=dict)
+    missing: Mapping[str, float] = field(default_factory=dict)
+    mistakes: float = 0.0
+    labels: LabelTrouble = LabelTrouble()
+    silent: bool = False
+    delay_ns: int = 0
 
-    def strikes(self, piece: Slice) -> bool:
-        """Whether requests of ``piece`` are struck."""
+    def strikes(self, piece: Slice | Gauge) -> bool:
+        """Whether requests of a slice, or the values of a gauge, are struck."""
         return all(piece.labels.get(name) == value for name, value in self.where.items())
 
 
@@ -114,6 +180,9 @@ class Scenario:
         start_ns: since the epoch; a whole bucket, as ``duration_ns`` and ``step_ns`` are.
         step_ns: between evaluations.
         measures: the mixture that each numeric field is drawn from.
+        gauges: a series each.
+        predictions: None where requests predict nothing that is labelled.
+        corrections: what is taken out of budgets, known from the beginning.
     """
 
     name: str
@@ -128,6 +197,9 @@ class Scenario:
     slices: tuple[Slice, ...]
     disturbances: tuple[Disturbance, ...]
     slos: SloSet
+    gauges: tuple[Gauge, ...] = ()
+    predictions: Predictions | None = None
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def buckets(self) -> int:
@@ -138,4 +210,5 @@ class Scenario:
     def fields(self) -> frozenset[str]:
         """The fields that its requests have."""
         labels = frozenset(name for piece in self.slices for name in piece.labels)
-        return labels | frozenset(self.measures) | {"service", "error_type"}
+        judged = {"prediction"} if self.predictions is not None else frozenset()
+        return labels | frozenset(self.measures) | judged | {"service", "error_type"}
