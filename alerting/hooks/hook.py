@@ -99,6 +99,9 @@ class HookRules:
         return is_allowed(url, self.allow)
 
 
+NO_HOOKS: Final = HookRules()
+
+
 def is_allowed(url: str, allow: tuple[str, ...]) -> bool:
     """Whether a URL's host is listed, with its port or for the scheme's usual one."""
     try:

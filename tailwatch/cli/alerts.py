@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from alerting.config import AlertingConfig
+from alerting.hooks.hook import Hook, HookRules
 from alerting.lint import lint as lint_alerting
 from alerting.routing import Route, format_labels, matching
 from tailwatch.settings import load_settings
@@ -34,6 +35,8 @@ def lint(config: Path | None, strict: bool) -> None:
     click.echo(
         f"{receivers} receiver{'s' if receivers != 1 else ''}, {len(warnings)} warning{'s' * (len(warnings) != 1)}"
     )
+    for hook in alerting.hooks.hooks:
+        click.echo(f"hook {hook.name}: {hook.target} on {', '.join(hook.on) or 'nothing but by hand'}")
     if warnings and strict:
         raise click.exceptions.Exit(1)
 
@@ -42,13 +45,13 @@ def lint(config: Path | None, strict: bool) -> None:
 @click.argument("labels", nargs=-1, required=True, metavar="NAME=VALUE...")
 @click.pass_obj
 def test_route(config: Path | None, labels: tuple[str, ...]) -> None:
-    """Say who would be told, now, of an alert with these labels, such as severity=page service=chat."""
+    """Say who would be told, now, and which hooks could run, for labels such as severity=page service=chat."""
     alerting: AlertingConfig = load_settings(config).alerting
-    if alerting.route is None:
+    if alerting.route is None and not alerting.hooks.hooks:
         raise ConfigError("there are no receivers", where="alerting", remedy="list them under alerting: receivers:")
     alert = _labels(labels)
     now_ns = SystemClock().now_ns()
-    for route, path in matching(alerting.route, alert):
+    for route, path in [] if alerting.route is None else matching(alerting.route, alert):
         click.echo(f"{route.receiver}  {path}")
         click.echo(f"    {_timing(route, alert)}")
         muted = route.mute_reason(now_ns)
@@ -59,6 +62,21 @@ def test_route(config: Path | None, labels: tuple[str, ...]) -> None:
             wanted = {name: alert.get(name, "") for name in rule.equal}
             like = f" with {format_labels(wanted)}" if wanted else ""
             click.echo(f"quiet while an alert {rule.source}{like} fires (inhibit_rules[{place}])")
+    for hook in alerting.hooks.hooks:
+        if hook.match.accepts(alert):
+            _tell_hook(hook, alerting.hooks)
+
+
+def _tell_hook(hook: Hook, rules: HookRules) -> None:
+    events = ", ".join(hook.on) or "only when a person runs it"
+    click.echo(f"hook {hook.name}  {hook.target}")
+    sure = f", from a confidence of {hook.min_confidence:g}" if "verdict" in hook.on else ""
+    limits = f"at most {hook.per_incident} an incident and {hook.per_hour} an hour"
+    click.echo(f"    on {events}{sure}; {limits}{'; after approval' if hook.approval else ''}")
+    if hook.dry_run or not rules.enabled:
+        click.secho(
+            "    nothing is sent: " + ("dry_run is on" if hook.dry_run else "hooks are not enabled"), fg="yellow"
+        )
 
 
 def _timing(route: Route, alert: dict[str, str]) -> str:
