@@ -23,7 +23,7 @@ def get_config(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
 
 @router.post("/reload")
 def reload(ctx: Annotated[Context, Depends(context)]) -> JSONResponse:
-    """Read the SLO files and prices anew, and answer once they are in force; 422 with every problem if they cannot be.
+    """Read SLO files, prices and alerting anew, and answer once they are in force; 422 with every problem if not.
 
     New SLOs are counted from stored rows first, which takes a while where there are many.
     """

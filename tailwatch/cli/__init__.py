@@ -21,6 +21,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "slo": "tailwatch.cli.slo",
     "simulate": "tailwatch.cli.simulate",
     "alerts": "tailwatch.cli.alerts",
+    "hooks": "tailwatch.cli.hooks",
+    "reload": "tailwatch.cli.reload",
     "import": "tailwatch.cli.import_",
     "db": "tailwatch.cli.db",
     "settings": "tailwatch.cli.settings",

@@ -20,7 +20,6 @@ from tailwatch.cli.slo_corrections import correct, listing
 from tailwatch.cli.slo_export import export
 from tailwatch.cli.slo_forecast import forecast
 from tailwatch.cli.slo_lint import lint
-from tailwatch.cli.slo_reload import reload
 from tailwatch.settings import Settings, load_settings
 from tailwatch.standing import evaluate_now
 from telemetry.clock import SystemClock
@@ -40,7 +39,6 @@ def command() -> None:
 
 
 command.add_command(lint)
-command.add_command(reload)
 command.add_command(export)
 command.add_command(backtest)
 command.add_command(correct)

@@ -323,7 +323,7 @@ def test_several_collectors_make_a_rule_whole_once_the_last_counts_by_it(
 
 def test_the_command_reloads_and_tells_what_is_wrong(running: InProcess, tmp_path: Path) -> None:
     def reload_at(url: str) -> Result:
-        return CliRunner().invoke(main, ["slo", "reload", "--url", url])
+        return CliRunner().invoke(main, ["reload", "--url", url])
 
     with api_of(running.service) as client:
         url = str(client.base_url)

@@ -1,4 +1,4 @@
-"""``tailwatch slo reload``: ask the running service to read its files anew, and say how that went."""
+"""``tailwatch reload``: ask the running service to read its files anew, and say how that went."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _PATIENCE_S = 600.0
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared with, not bound
 
 
-@click.command()
+@click.command("reload")
 @click.option("--url", help="Where the service listens; by default the http address of the settings.")
 @click.pass_obj
-def reload(config: Path | None, url: str | None) -> None:
-    """Put the SLO files and prices in force without a restart; exit status 1, and why, when they hold errors."""
+def command(config: Path | None, url: str | None) -> None:
+    """Put SLO files, prices and the alerting section in force without a restart; exit status 1, and why, on errors."""
     if url is None:
         address = load_settings(config).http_address
         url = f"http://{_ANYWHERE.get(address.host, address.host)}:{address.port}"
