@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,14 @@ from alerting.config_models import AlertingModel, RouteModel
 from alerting.config_problems import sentences
 from alerting.config_receivers import receivers_of, reference
 from alerting.hooks.config import rules_of
-from alerting.hooks.hook import HookRules
+from alerting.hooks.hook import NO_HOOKS, Hook, HookRules
 from alerting.inhibition import InhibitRule
 from alerting.mirror import AlertmanagerTarget
+from alerting.noise import NoiseBudget
 from alerting.receivers.protocol import Receiver
 from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.routing import Escalation, GroupTiming, Route
+from alerting.secret_references import SecretReference
 from alerting.state import AlertTiming
 from alerting.time_intervals import NamedIntervals
 from telemetry.errors import ConfigError
@@ -54,6 +57,8 @@ class AlertingConfig:
         alertmanagers: who gets every alert, beside the receivers.
         escalations: who is told when nobody acknowledges.
         correlation_ns: how far apart the onsets of one fault's alerts may lie.
+        depends_on: by service, the services that it calls; their faults are its faults.
+        noise_budgets: how much which receiver shall be told at most.
         runbooks: the user's own folder.
         external_url: where people reach the dashboard; empty when it is not configured.
         trust: where receivers may be, and whose certificates count.
@@ -70,7 +75,9 @@ class AlertingConfig:
     runbooks: Path | None = None
     external_url: str = ""
     trust: Trust = PUBLIC_ONLY
-    hooks: HookRules = HookRules()
+    depends_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    noise_budgets: tuple[NoiseBudget, ...] = ()
+    hooks: HookRules = NO_HOOKS
 
     def changes_since(self, before: AlertingConfig) -> str:
         """What is different from ``before``, for people; empty when nothing is."""
@@ -114,6 +121,10 @@ def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: s
         escalations=tuple(Escalation(one.receiver, one.after, one.matchers) for one in model.escalations),
         timing=AlertTiming(model.pending_for, model.keep_firing_for, model.reopen_within, model.renotify_after),
         correlation_ns=model.correlation_window,
+        depends_on=dict(model.depends_on),
+        noise_budgets=tuple(
+            NoiseBudget(one.receiver, one.pages_per_day, one.notifications_per_day) for one in model.noise_budgets
+        ),
         runbooks=folder / model.runbooks if model.runbooks else None,
         external_url=(model.external_url or "").rstrip("/"),
         hooks=rules_of(model.hooks, folder),
@@ -126,12 +137,22 @@ def check_receivers(config: AlertingConfig) -> list[ConfigError]:
     problems: list[ConfigError] = []
     named = [(f"receiver {receiver.id}", receiver.check) for receiver in config.receivers]
     named += [(f"alertmanager {target.url}", target.check) for target in config.alertmanagers]
+    named += [(f"hook {hook.name}", partial(_check_hook, config.hooks, hook)) for hook in config.hooks.hooks]
     for name, check in named:
         try:
             check()
         except ConfigError as error:
             problems.append(ConfigError(error.what, where=name, remedy=error.remedy))
     return problems
+
+
+def _check_hook(rules: HookRules, hook: Hook) -> None:
+    for secret in hook.secrets():
+        secret.read()
+    if isinstance(hook.url, SecretReference) and not rules.allows(hook.url.read()):
+        raise ConfigError(
+            f"{hook.url} holds a URL of a host that hooks may not call", remedy="list its HOST:PORT under allow:"
+        )
 
 
 def _root(model: AlertingModel) -> Route | None:

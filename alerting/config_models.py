@@ -72,6 +72,20 @@ class EscalationModel(Strict):
     matchers: MatcherList = Matchers()
 
 
+class NoiseBudgetModel(Strict):
+    """How much a receiver shall be told at most within any 24 hours."""
+
+    receiver: Text
+    pages_per_day: int | None = Field(default=None, ge=0, le=100_000)
+    notifications_per_day: int | None = Field(default=None, ge=0, le=100_000)
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> Self:
+        if self.pages_per_day is None and self.notifications_per_day is None:
+            raise ValueError("this budget limits nothing; write pages_per_day: 4, notifications_per_day: 20, or both")
+        return self
+
+
 class AlertingModel(Strict):
     """The section."""
 
@@ -87,6 +101,8 @@ class AlertingModel(Strict):
     reopen_within: Duration = 30 * 60 * NANOS
     renotify_after: Duration = 5 * 60 * NANOS
     correlation_window: Duration = 5 * 60 * NANOS
+    depends_on: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    noise_budgets: tuple[NoiseBudgetModel, ...] = ()
     hooks: HooksModel = HooksModel()
     runbooks: Text | None = None
     allow_private: Networks = ()
@@ -107,6 +123,11 @@ class AlertingModel(Strict):
             raise ValueError(f"two receivers are named {twice[0]!r}; rename one")
         for place, escalation in enumerate(self.escalations):
             _check_name(escalation.receiver, frozenset(names), f"escalations[{place}].receiver", "receiver")
+        budgeted = [budget.receiver for budget in self.noise_budgets]
+        for place, name in enumerate(budgeted):
+            _check_name(name, frozenset(names), f"noise_budgets[{place}].receiver", "receiver")
+            if name in budgeted[:place]:
+                raise ValueError(f"two noise budgets are for {name!r}; write both limits into one")
         if self.route is None:
             if len(names) > 1:
                 raise ValueError("there are several receivers and no route; write route: {receiver: NAME}")

@@ -4,7 +4,10 @@ An alert joins, in this order of preference, an incident
 
 1. of the same budget (the labels without those of :data:`ALERT_LABELS`), while that is open or only just resolved;
 2. of the same service, while it is open and the onsets lie within the correlation window of each other;
-3. of the same diagnosed cause in another service, under the same condition, unless the slices contradict.
+3. of the same diagnosed cause in another service, under the same condition, unless the slices contradict;
+4. of a service that calls this one or is called by it, directly or through others, under the same condition.
+
+An incident is of every service that it has an alert of.
 
 Onsets are compared, not the moments of detection: a slow burn is found long after a fast one that the same fault
 has caused. Two faults of one service that begin within the window are taken for one; that is the price of never
@@ -29,6 +32,8 @@ BETTER_BY: Final = 0.1
 
 
 BudgetKey = tuple[tuple[str, str], ...]
+Related = Mapping[str, frozenset[str]]
+"""By service, those whose faults may be its own."""
 
 
 def budget_key(labels: Mapping[str, str]) -> BudgetKey:
@@ -44,15 +49,20 @@ def incident_for(
     now_ns: int,
     window_ns: int,
     reopen_within_ns: int,
+    related: Related,
 ) -> Incident | None:
     """The incident that a newly firing alert joins; None when it is the first of a new one.
 
-    ``budgets`` holds the keys of the budgets that each incident, by its number, has alerts of.
+    ``budgets`` holds the keys of the budgets that each incident, by its number, has alerts of, ``related`` the services
+    that each service is related to.
     """
     ranked: list[tuple[int, int, int, Incident]] = []
     for incident in incidents:
         known = budgets.get(incident.number, ())
-        rank = _rank(alert, incident, known, now_ns=now_ns, window_ns=window_ns, reopen_within_ns=reopen_within_ns)
+        rank = _rank(
+            alert, incident, known, now_ns=now_ns, window_ns=window_ns, reopen_within_ns=reopen_within_ns,
+            related=related,
+        )  # fmt: skip
         if rank is not None:
             ranked.append((rank, _distance(alert.onset_ns, incident), incident.number, incident))
     return min(ranked)[3] if ranked else None
@@ -66,6 +76,7 @@ def _rank(
     now_ns: int,
     window_ns: int,
     reopen_within_ns: int,
+    related: Related,
 ) -> int | None:
     is_open = incident.status != "resolved"
     recent = is_open or now_ns - (incident.resolved_ns or 0) <= reopen_within_ns
@@ -73,12 +84,33 @@ def _rank(
         return 0
     if not is_open or _distance(alert.onset_ns, incident) > window_ns:
         return None
-    if incident.service == alert.labels.get("service", ""):
+    service = alert.labels.get("service", "")
+    services = {incident.service} | {value for key in budgets for name, value in key if name == "service"}
+    if service in services:
         return 1
     diagnosis = alert.diagnosis
-    if diagnosis is None or diagnosis.cause in (UNKNOWN, "") or diagnosis.cause != incident.cause:
-        return None
-    return 2 if _agree(diagnosis.slice, incident.slice) else None
+    if diagnosis is not None and diagnosis.cause not in (UNKNOWN, "") and diagnosis.cause == incident.cause:
+        return 2 if _agree(diagnosis.slice, incident.slice) else None
+    return 3 if services & related.get(service, frozenset()) else None
+
+
+def related_services(depends_on: Mapping[str, Iterable[str]]) -> Related:
+    """By service, every other one that it calls or is called by, directly or through others.
+
+    Two that merely call the same one are not related.
+    """
+    found: dict[str, set[str]] = {}
+    for service in depends_on:
+        below, waiting = {service}, [service]
+        while waiting:
+            for called in depends_on.get(waiting.pop(), ()):
+                if called not in below:
+                    below.add(called)
+                    waiting.append(called)
+        for called in below - {service}:
+            found.setdefault(service, set()).add(called)
+            found.setdefault(called, set()).add(service)
+    return {service: frozenset(others) for service, others in found.items()}
 
 
 def _distance(onset_ns: int, incident: Incident) -> int:

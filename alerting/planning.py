@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from alerting import incidents as transitions
-from alerting.correlation import UNKNOWN, BudgetKey, budget_key, incident_for, is_better, precedence
+from alerting.correlation import UNKNOWN, BudgetKey, Related, budget_key, incident_for, is_better, precedence
 from alerting.evidence import assemble, refreshed
 from alerting.incidents import MACHINE, Alert, EventKind, Incident, TimelineEvent
 from alerting.runbooks.library import RunbookLibrary
@@ -28,11 +28,16 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class PlanRules:
-    """By what rules alerts become incidents; ``correlation_ns`` is how far apart the onsets of one fault may lie."""
+    """By what rules alerts become incidents.
+
+    ``correlation_ns`` is how far apart the onsets of one fault may lie; ``related`` holds, by service, those whose
+    faults may be its own.
+    """
 
     timing: AlertTiming
     correlation_ns: int
     runbooks: RunbookLibrary
+    related: Related = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -123,6 +128,7 @@ def _attach(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
         now_ns=now_ns,
         window_ns=rules.correlation_ns,
         reopen_within_ns=rules.timing.reopen_within_ns,
+        related=rules.related,
     )
     if incident is None:
         _open(draft, alert, now_ns, rules)

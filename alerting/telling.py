@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from alerting import outbox, repository
 from alerting.config import AlertingConfig
+from alerting.correlation import related_services
 from alerting.dispatch import Dispatch, dispatches
 from alerting.hooks.desk import HookDesk
 from alerting.incidents import MACHINE, Alert, Incident, TimelineEvent
@@ -30,7 +31,7 @@ class Setup:
     @classmethod
     def of(cls, config: AlertingConfig, runbooks: RunbookLibrary) -> Self:
         """The configuration with these runbooks."""
-        rules = PlanRules(config.timing, config.correlation_ns, runbooks)
+        rules = PlanRules(config.timing, config.correlation_ns, runbooks, related_services(config.depends_on))
         return cls(config, runbooks, rules, HookDesk(config.hooks, config.external_url))
 
 
