@@ -9,11 +9,17 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 
 from alerting.postmortem import Curve
+from storage.audit import Actor
+from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
 from telemetry.errors import NotFoundError
+from telemetry.findings import Severity
 from telemetry.windows import BUCKET_NS, NANOS
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
+
+Ctx = Annotated[Context, Depends(context)]
+By = Annotated[Actor, Depends(actor_of)]
 
 
 class Act(BaseModel, extra="forbid"):
@@ -29,6 +35,18 @@ class Snooze(Act):
     until: float = Field(gt=0, lt=4e9, description="seconds since the epoch")
 
 
+class Merge(Act):
+    """Into which incident another shall go."""
+
+    into: str = Field(min_length=1, max_length=50, description="id of an incident that is not resolved")
+
+
+class Reclassification(Act):
+    """How grave somebody says that an incident is."""
+
+    severity: Severity
+
+
 class Assignment(BaseModel, extra="forbid"):
     """Who puts whom in charge of an incident."""
 
@@ -37,15 +55,13 @@ class Assignment(BaseModel, extra="forbid"):
 
 
 @router.get("")
-def list_incidents(
-    ctx: Annotated[Context, Depends(context)], status: Literal["open", "acknowledged", "resolved"] | None = None
-) -> dict[str, Any]:
+def list_incidents(ctx: Ctx, status: Literal["open", "acknowledged", "resolved"] | None = None) -> dict[str, Any]:
     """Incidents, newest first."""
     return {"incidents": ctx.service.alerting.incidents(status)}
 
 
 @router.get("/{incident_id}")
-def get_incident(ctx: Annotated[Context, Depends(context)], incident_id: str) -> dict[str, Any]:
+def get_incident(ctx: Ctx, incident_id: str) -> dict[str, Any]:
     """One incident with timeline, evidence and its rendered runbook (Markdown)."""
     incident = ctx.service.alerting.incident(incident_id)
     path = ctx.service.reports.path(incident["id"])
@@ -55,7 +71,7 @@ def get_incident(ctx: Annotated[Context, Depends(context)], incident_id: str) ->
 
 
 @router.get("/{incident_id}/report")
-def get_report(ctx: Annotated[Context, Depends(context)], incident_id: str) -> FileResponse:
+def get_report(ctx: Ctx, incident_id: str) -> FileResponse:
     """The drift report (HTML) of an incident."""
     path = ctx.service.reports.path(str(ctx.service.alerting.incident(incident_id)["id"]))
     if not path.is_file():
@@ -67,7 +83,7 @@ def get_report(ctx: Annotated[Context, Depends(context)], incident_id: str) -> F
 
 
 @router.get("/{incident_id}/postmortem", response_class=PlainTextResponse)
-def get_postmortem(ctx: Annotated[Context, Depends(context)], incident_id: str) -> PlainTextResponse:
+def get_postmortem(ctx: Ctx, incident_id: str) -> PlainTextResponse:
     """A post-mortem drafted from the incident, as Markdown."""
     now_ns = ctx.clock.now_ns()
     text = ctx.service.alerting.postmortem(incident_id, _budget_curves(ctx, incident_id, now_ns), now_ns)
@@ -75,40 +91,54 @@ def get_postmortem(ctx: Annotated[Context, Depends(context)], incident_id: str) 
 
 
 @router.post("/{incident_id}/acknowledge")
-def acknowledge(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Act) -> dict[str, Any]:
+def acknowledge(ctx: Ctx, actor: By, incident_id: str, act: Act) -> dict[str, Any]:
     """Say that somebody works on it."""
-    return ctx.service.alerting.acknowledge(incident_id, act.author, act.comment, ctx.clock.now_ns())
+    return ctx.service.alerting.acknowledge(incident_id, act.author, act.comment, ctx.clock.now_ns(), actor=actor)
 
 
 @router.post("/{incident_id}/snooze")
-def snooze(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Snooze) -> dict[str, Any]:
+def snooze(ctx: Ctx, actor: By, incident_id: str, act: Snooze) -> dict[str, Any]:
     """Acknowledge it until a time; if it still goes on then, it is open again, and told."""
-    until_ns = round(act.until * NANOS)
-    return ctx.service.alerting.snooze(incident_id, act.author, act.comment, until_ns, ctx.clock.now_ns())
+    until_ns, now_ns = round(act.until * NANOS), ctx.clock.now_ns()
+    return ctx.service.alerting.snooze(incident_id, act.author, act.comment, until_ns, now_ns, actor=actor)
 
 
 @router.post("/{incident_id}/resolve")
-def resolve(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Act) -> dict[str, Any]:
+def resolve(ctx: Ctx, actor: By, incident_id: str, act: Act) -> dict[str, Any]:
     """Say that it is over."""
-    return ctx.service.alerting.resolve(incident_id, act.author, act.comment, ctx.clock.now_ns())
+    return ctx.service.alerting.resolve(incident_id, act.author, act.comment, ctx.clock.now_ns(), actor=actor)
 
 
 @router.post("/{incident_id}/reopen")
-def reopen(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Act) -> dict[str, Any]:
+def reopen(ctx: Ctx, actor: By, incident_id: str, act: Act) -> dict[str, Any]:
     """Say that it is not over after all."""
-    return ctx.service.alerting.reopen(incident_id, act.author, act.comment, ctx.clock.now_ns())
+    return ctx.service.alerting.reopen(incident_id, act.author, act.comment, ctx.clock.now_ns(), actor=actor)
 
 
 @router.post("/{incident_id}/assign")
-def assign(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Assignment) -> dict[str, Any]:
+def assign(ctx: Ctx, actor: By, incident_id: str, act: Assignment) -> dict[str, Any]:
     """Put somebody in charge."""
-    return ctx.service.alerting.assign(incident_id, act.author, act.assignee, ctx.clock.now_ns())
+    return ctx.service.alerting.assign(incident_id, act.author, act.assignee, ctx.clock.now_ns(), actor=actor)
 
 
 @router.post("/{incident_id}/comment")
-def comment(ctx: Annotated[Context, Depends(context)], incident_id: str, act: Act) -> dict[str, Any]:
+def comment(ctx: Ctx, actor: By, incident_id: str, act: Act) -> dict[str, Any]:
     """Write something into the timeline."""
-    return ctx.service.alerting.comment(incident_id, act.author, act.comment, ctx.clock.now_ns())
+    return ctx.service.alerting.comment(incident_id, act.author, act.comment, ctx.clock.now_ns(), actor=actor)
+
+
+@router.post("/{incident_id}/reclassify")
+def reclassify(ctx: Ctx, actor: By, incident_id: str, act: Reclassification) -> dict[str, Any]:
+    """Say that it is worth a page, or only a ticket."""
+    now_ns = ctx.clock.now_ns()
+    return ctx.service.alerting.reclassify(incident_id, act.author, act.severity, act.comment, now_ns, actor=actor)
+
+
+@router.post("/{incident_id}/merge")
+def merge(ctx: Ctx, actor: By, incident_id: str, act: Merge) -> dict[str, Any]:
+    """Let another incident go on with everything that this one has; there is no way back."""
+    now_ns = ctx.clock.now_ns()
+    return ctx.service.alerting.merge(incident_id, act.into, act.author, act.comment, now_ns, actor=actor)
 
 
 def _budget_curves(ctx: Context, incident_id: str, now_ns: int) -> list[Curve]:
