@@ -49,33 +49,40 @@ GOES_ON: Final = 0.5
 RATE_BLOCKS: Final = 50
 """Blocks over which the rate is averaged that learning takes for granted."""
 
+LEAST_RECENT: Final = 1e-6
+"""Bad events of the last blocks, at least: days without one must not make their rate 0, at which nothing is finite."""
+_LOWEST_SHARES: Final = (0.0, 0.5, 1.0)
+_HIGHEST_SHARES: Final = (0.5, 1.0, 1.0)
+"""Of bad events, good ones, and all: beyond a half, bad ones are taken for an incident."""
+
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class NullState(Series):
-    """Where every series stands; arrays are (series,), or (series, models).
+    """Where every series stands; counts are (series, 3): bad events, good ones, and all.
 
     Attributes:
-        bad, total: events of the open block.
-        before_bad, before_total: events of the block before it.
-        before_fresh: (series, models - 1) chance that the block before it had a share of its own.
-        log_prefix: log of its probability so far.
-        log_weights: of the models.
-        scale: how many times ``BLOCK`` a block is thought to hold, at least 1.
-        rate_bad, rate_total: events of the last blocks, the older the less.
+        block: counts of the open block.
+        before: of the block before it.
+        fresh: (series, models - 1) chance that the open block has a share of its own, by its events.
+        before_fresh: the same of the block before it.
+        log_prefix: (series,) log of the open block's probability so far.
+        log_taught: (series, models) log of what each model makes of it at the rate of the last blocks.
+        log_weights: (series, models) of the models.
+        scale: (series,) how many times ``BLOCK`` a block is thought to hold, at least 1.
+        recent: counts of the last blocks, the older the less.
     """
 
-    bad: Floats
-    total: Floats
-    before_bad: Floats
-    before_total: Floats
+    block: Floats
+    before: Floats
+    fresh: Floats
     before_fresh: Floats
     log_prefix: Floats
+    log_taught: Floats
     log_weights: Floats
     scale: Floats
-    rate_bad: Floats
-    rate_total: Floats
+    recent: Floats
 
 
 class ClusteredNull:
@@ -84,103 +91,102 @@ class ClusteredNull:
     def __init__(self, p0: float, *, clusters: bool = True) -> None:
         """Without ``clusters`` errors are taken to be independent."""
         models = len(DISPERSIONS) if clusters else 1
-        self.p0 = p0
+        self._shares = np.asarray([p0, 1 - p0, 1.0])
         self._prior = np.log(np.asarray(PRIOR[:models]) / sum(PRIOR[:models]))
         spread = np.asarray(DISPERSIONS[1:models])
         self._size = (BLOCK - spread) / (spread - 1)
 
     def start(self, series: int) -> NullState:
         """Series that have seen nothing."""
-        zeros = np.zeros(series)
-        # Half an event of prior knowledge: the rate is p0 until there are events.
+        nothing, certain = np.zeros((series, 3)), np.ones((series, len(self._size)))
+        # Half a bad event of prior knowledge: the rate is p0 until there are events.
         return NullState(
-            bad=zeros, total=zeros, before_bad=zeros, before_total=zeros,
-            before_fresh=np.ones((series, len(self._size))),
-            log_prefix=zeros, log_weights=np.tile(self._prior, (series, 1)), scale=np.ones(series),
-            rate_bad=np.full(series, 0.5), rate_total=np.full(series, 0.5 / self.p0),
+            block=nothing, before=nothing, fresh=certain, before_fresh=certain, log_prefix=np.zeros(series),
+            log_taught=np.zeros((series, len(self._prior))), log_weights=np.tile(self._prior, (series, 1)),
+            scale=np.ones(series), recent=np.tile(0.5 / self._shares[0] * self._shares, (series, 1)),
         )  # fmt: skip
 
-    def step(
-        self, state: NullState, bad: Floats, total: Floats, teaches: NDArray[np.bool_]
-    ) -> tuple[NullState, Floats]:
+    def step(self, state: NullState, counts: Floats, teaches: NDArray[np.bool_]) -> tuple[NullState, Floats]:
         """Take in one step of every series, all of which have events.
 
         Args:
             state: where they stand.
-            bad: (series,) counts.
-            total: (series,) counts, above 0.
+            counts: (series, 3) events: bad, good, and all.
             teaches: (series,) whether the open block may be learnt from once it is complete.
 
         Returns:
             The state after it, and (series,) log probability of the step, given all that came before.
         """
-        full = np.flatnonzero(state.total >= BLOCK)
-        if len(full) == len(state.bad):
+        full = (state.block[:, 2] >= BLOCK).nonzero()[0]
+        if len(full) == len(counts):
             state = self._closed(state, teaches)
         elif len(full):
             state = state.replaced(full, self._closed(state.take(full), teaches[full]))
-        after = replace(state, bad=state.bad + bad, total=state.total + total)
-        prefix = np.logaddexp.reduce(self._log_models(after, np.full(1, self.p0)) + state.log_weights, axis=1)
-        return replace(after, log_prefix=prefix), prefix - state.log_prefix
+        block = state.block + counts
+        (log_models, log_taught), fresh = self._read(state, block)
+        log_prefix = np.logaddexp.reduce(log_models + state.log_weights, axis=1)
+        after = NullState(
+            block, state.before, fresh, state.before_fresh, log_prefix, log_taught, state.log_weights, state.scale,
+            state.recent,
+        )  # fmt: skip
+        return after, log_prefix - state.log_prefix
 
     def anew(self, state: NullState, teaches: NDArray[np.bool_]) -> NullState:
         """Drop every open block: it belongs to an alarm. Those of ``teaches`` (series,) are an alarm's first."""
-        nothing = np.zeros(len(state.bad))
+        nothing = np.zeros_like(state.block)
         return replace(
-            state, bad=nothing, total=nothing, before_bad=nothing, before_total=nothing, log_prefix=nothing,
-            log_weights=np.where(teaches[:, None], self._learnt(state), state.log_weights),
+            state, block=nothing, before=nothing, log_prefix=np.zeros(len(nothing)),
+            log_taught=np.zeros_like(state.log_taught), log_weights=_learnt(state, teaches),
         )  # fmt: skip
 
     def _closed(self, state: NullState, teaches: NDArray[np.bool_]) -> NullState:
         """Begin a new block everywhere."""
-        nothing = np.zeros(len(state.bad))
-        _, fresh, goes_on = self._log_parts(state, np.full(1, self.p0))
-        kept = 1 - 1 / RATE_BLOCKS
+        recent = np.maximum(state.recent * (1 - 1 / RATE_BLOCKS) + state.block, LEAST_RECENT)
         return NullState(
-            bad=nothing, total=nothing, before_bad=state.bad, before_total=state.total,
-            before_fresh=expit(fresh - goes_on), log_prefix=nothing,
-            log_weights=np.where(teaches[:, None], self._learnt(state), state.log_weights),
-            scale=state.total / BLOCK,
-            rate_bad=np.where(teaches, state.rate_bad * kept + state.bad, state.rate_bad),
-            rate_total=np.where(teaches, state.rate_total * kept + state.total, state.rate_total),
+            block=np.zeros_like(state.block), before=state.block, fresh=state.fresh, before_fresh=state.fresh,
+            log_prefix=np.zeros(len(state.block)), log_taught=np.zeros_like(state.log_taught),
+            log_weights=_learnt(state, teaches), scale=state.block[:, 2] / BLOCK,
+            recent=np.where(teaches[:, None], recent, state.recent),
         )  # fmt: skip
 
-    def _learnt(self, state: NullState) -> Floats:
-        """(series, models) log weights after the open block."""
-        models = self._log_models(state, np.minimum(state.rate_bad / state.rate_total, 0.5))
-        weights = state.log_weights + np.maximum(models - models.max(axis=1, keepdims=True), -MOST_LEARNT)
-        weights -= np.logaddexp.reduce(weights, axis=1)[:, None]
-        weights = np.maximum(weights, LEAST_LOG_WEIGHT)
-        return np.asarray(weights - np.logaddexp.reduce(weights, axis=1)[:, None])
+    def _read(self, state: NullState, block: Floats) -> tuple[Floats, Floats]:
+        """What the counts of the open block say, its events in one order.
 
-    def _log_models(self, state: NullState, rate: Floats) -> Floats:
-        """(series, models) log probability of the open block's events in one order."""
-        independent, fresh, goes_on = self._log_parts(state, rate)
-        return np.concatenate([independent[:, None], np.logaddexp(fresh, goes_on)], axis=1)
-
-    def _log_parts(self, state: NullState, rate: Floats) -> tuple[Floats, Floats, Floats]:
-        """Log probability of the open block's events in one order.
+        Args:
+            state: what came before it.
+            block: (series, 3) its counts.
 
         Returns:
-            (series,) if errors are independent; (series, models - 1) if they cluster and the block has a share of its
-            own, and if it goes on with that of the block before it.
+            (2, series, models) log probability: at the rate p0, and at that of the last blocks; (series, models - 1)
+            chance that the block has a share of its own.
         """
-        good = state.total - state.bad
-        independent = state.bad * np.log(rate) + good * np.log1p(-rate)
-        s = self._size * state.scale[:, None]
-        a, b, k, n = rate[:, None] * s, (1 - rate[:, None]) * s, state.bad[:, None], good[:, None]
-        before_bad = state.before_bad[:, None]
-        before_good = state.before_total[:, None] - before_bad
-        fresh = _log_urn(a, b, k, n) + np.log1p(-GOES_ON * state.before_fresh)
-        goes_on = _log_urn(a + before_bad, b + before_good, k, n) + np.log(GOES_ON * state.before_fresh)
-        return independent, fresh, goes_on
+        shares = np.empty((2, *block.shape))
+        shares[0] = self._shares
+        shares[1] = np.minimum(np.maximum(state.recent / state.recent[:, 2:], _LOWEST_SHARES), _HIGHEST_SHARES)
+        size = self._size * state.scale[:, None]
+        urns = np.empty((2, *shares.shape[:2], size.shape[1], 3))
+        own, after_before = urns
+        np.multiply(shares[:, :, None], size[:, :, None], out=own)
+        np.add(own, state.before[:, None], out=after_before)
+        rising = gammaln(urns + block[:, None]) - gammaln(urns)
+        fresh, goes_on = rising[..., 0] + rising[..., 1] - rising[..., 2]
+        chance = GOES_ON * state.before_fresh
+        fresh += np.log1p(-chance)
+        goes_on += np.log(chance)
+        models = np.empty((2, len(block), 1 + size.shape[1]))
+        models[..., 0] = (np.log(shares) * block).sum(axis=2)
+        models[..., 1:] = np.logaddexp(fresh, goes_on)
+        return models, expit(fresh[0] - goes_on[0])
 
 
-def _log_urn(bad: Floats, good: Floats, more_bad: Floats, more_good: Floats) -> Floats:
-    """Log probability of draws in one order from Polya's urn."""
-    return np.asarray(_rising(bad, more_bad) + _rising(good, more_good) - _rising(bad + good, more_bad + more_good))
+def _learnt(state: NullState, teaches: NDArray[np.bool_]) -> Floats:
+    """(series, models) log weights after the open block, where it ``teaches``."""
+    best = state.log_taught.max(axis=1, keepdims=True)
+    weights = state.log_weights + np.maximum(state.log_taught - best, -MOST_LEARNT)
+    weights = np.maximum(_normalised(weights), LEAST_LOG_WEIGHT)
+    return np.where(teaches[:, None], _normalised(weights), state.log_weights)
 
 
-def _rising(start: Floats, steps: Floats) -> Floats:
-    """Log of start (start + 1) ... (start + steps - 1)."""
-    return np.asarray(gammaln(start + steps) - gammaln(start))
+def _normalised(log_weights: Floats) -> Floats:
+    """The same with a sum of one in each row."""
+    return np.asarray(log_weights - np.logaddexp.reduce(log_weights, axis=1, keepdims=True))

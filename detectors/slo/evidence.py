@@ -63,7 +63,7 @@ class Standing(Series):
         position_ns: end of the last bucket that was taken in.
         detector: the e-SR statistics.
         null: what is known of how errors cluster.
-        last_ns: start of the last bucket with events, -1 before there is one.
+        last_ns: start of the last bucket with events, ``NEVER`` before there is one.
         cusum: log CUSUM of every alternative, for the onset.
         onset_ns: start of the bucket in which each CUSUM left zero.
         bad: bad events since then.
@@ -121,6 +121,7 @@ class Evidence:
         self._log_bad, self._log_good = np.log(self._rates), np.log1p(-self._rates)
         self._null = ClusteredNull(error_budget, clusters=clusters and unit == 1)
         self._step_ns = step_ns
+        self._longest_step_ns = max(LONGEST_STEP_NS, step_ns)
         self._unit = unit
         self._min_bad = min_bad * unit
         self._checkpoints: list[Standing] = []
@@ -194,9 +195,9 @@ class Evidence:
         good, total = ledger.recent(start_ns, max(end_ns, start_ns))
         if groups is not None:
             good, total = good[:, groups], total[:, groups]
-        for row in np.flatnonzero(total.any(axis=1)):
-            standing = self._step(standing, start_ns + int(row) * BUCKET_NS, good[row], total[row])
-        return replace(standing, position_ns=end_ns)
+        for row in total.any(axis=1).nonzero()[0].tolist():
+            standing = self._step(standing, start_ns + row * BUCKET_NS, good[row], total[row])
+        return standing if standing.position_ns == end_ns else replace(standing, position_ns=end_ns)
 
     def _fresh(self, position_ns: int, groups: int) -> Standing:
         """Groups that have seen nothing."""
@@ -205,46 +206,52 @@ class Evidence:
         none = np.full(groups, NO_ALARM, dtype=np.int64)
         return Standing(
             position_ns=position_ns, detector=DetectorState.fresh(groups, alternatives), null=self._null.start(groups),
-            last_ns=none, cusum=np.zeros(shape), onset_ns=np.zeros(shape, dtype=np.int64),
+            last_ns=np.full(groups, NEVER), cusum=np.zeros(shape), onset_ns=np.zeros(shape, dtype=np.int64),
             bad=np.zeros(shape, dtype=np.int64), alarm_ns=none, alarm_onset_ns=none,
             alarm_evidence=np.full(groups, -np.inf),
         )  # fmt: skip
 
     def _step(self, standing: Standing, bucket_ns: int, good: Counts, total: Counts) -> Standing:
-        busy = np.flatnonzero(total > 0)
-        if len(busy) == len(standing):
+        busy = (total > 0).nonzero()[0]
+        if len(busy) == len(total):
             return self._stepped(standing, bucket_ns, good, total)
         return standing.replaced(busy, self._stepped(standing.take(busy), bucket_ns, good[busy], total[busy]))
 
     def _stepped(self, standing: Standing, bucket_ns: int, good: Counts, total: Counts) -> Standing:
         """One step of groups that all have events in the bucket."""
-        bad = np.clip(total - good, 0, total)
-        k, n = bad / self._unit, total / self._unit
-        learns = bucket_ns - standing.alarm_ns > SAME_RUN_NS
-        null, log_null = self._null.step(standing.null, k, n, learns)
-        increments = k[:, None] * self._log_bad + (n - k)[:, None] * self._log_good - log_null[:, None]
-        since_ns = np.where(standing.last_ns < 0, 0, bucket_ns - standing.last_ns)
-        log_weight = np.log(np.clip(since_ns, self._step_ns, max(LONGEST_STEP_NS, self._step_ns)) / self._step_ns)
+        bad = np.minimum(np.maximum(total - good, 0), total)
+        counts = np.empty((len(total), 3))
+        counts[:, 0], counts[:, 1], counts[:, 2] = bad, total - bad, total
+        if self._unit != 1:
+            counts /= self._unit
+        in_run = bucket_ns - standing.alarm_ns <= SAME_RUN_NS
+        null, log_null = self._null.step(standing.null, counts, ~in_run)
+        increments = counts[:, :1] * self._log_bad + counts[:, 1:2] * self._log_good - log_null[:, None]
+        weight_ns = np.minimum(np.maximum(bucket_ns - standing.last_ns, self._step_ns), self._longest_step_ns)
+        log_weight = np.log(weight_ns / self._step_ns)
         statistic = advance(standing.detector.log_statistic, increments, "sr", log_weight[:, None])
         begins = standing.cusum <= 0
-        stepped = replace(
-            standing,
+        stepped = Standing(
+            position_ns=bucket_ns + BUCKET_NS,
             detector=DetectorState(statistic, standing.detector.steps + 1),
             null=null,
-            last_ns=np.full(len(standing), bucket_ns, dtype=np.int64),
+            last_ns=np.full(len(total), bucket_ns),
             cusum=np.maximum(standing.cusum + increments, 0.0),
             onset_ns=np.where(begins, bucket_ns, standing.onset_ns),
             bad=np.where(begins, 0, standing.bad) + bad[:, None],
+            alarm_ns=standing.alarm_ns,
+            alarm_onset_ns=standing.alarm_onset_ns,
+            alarm_evidence=standing.alarm_evidence,
         )
-        alarms = self._alarms(stepped, bucket_ns)
+        alarms = self._alarms(stepped, in_run)
         return self._alarmed(stepped, alarms, bucket_ns) if len(alarms) else stepped
 
-    def _alarms(self, standing: Standing, bucket_ns: int) -> NDArray[np.intp]:
-        """Positions of the groups that alarm."""
+    def _alarms(self, standing: Standing, in_run: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Positions of the groups that alarm; ``in_run`` (groups,): whether the last alarm is recent."""
         # The mixture is a mean, so it is below its largest member; few groups need it computed.
         first = standing.detector.log_statistic.max(axis=1) >= self.log_threshold
-        renewed = (standing.cusum.max(axis=1) >= RENEWAL) & (bucket_ns - standing.alarm_ns <= SAME_RUN_NS)
-        near = np.flatnonzero(first | renewed)
+        renewed = in_run & (standing.cusum.max(axis=1) >= RENEWAL)
+        near = (first | renewed).nonzero()[0]
         if not len(near):
             return near
         part = standing.take(near)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -11,14 +13,20 @@ from detectors.sequential.clusters import BLOCK, DISPERSIONS, ClusteredNull, Nul
 from detectors.sequential.dispersion import dispersion
 
 P0 = 0.02
+ALL_BAD, ONE_GOOD = np.asarray([[100.0, 0.0, 100.0]]), np.asarray([[0.0, 1.0, 1.0]])
 SIZE = (BLOCK - DISPERSIONS[1]) / (DISPERSIONS[1] - 1)
+
+
+def counts(bad: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """(series, 3) as a step takes them."""
+    return np.stack([bad, total - bad, total], axis=1)
 
 
 def feed(null: ClusteredNull, bad: np.ndarray, total: np.ndarray) -> tuple[NullState, np.ndarray]:
     """Steps in the rows of (steps, series) counts: the state, and the (steps, series) log probabilities."""
     state, logs = null.start(bad.shape[1]), []
     for k, n in zip(bad.astype(float), total.astype(float), strict=True):
-        state, log_probability = null.step(state, k, n, np.ones(bad.shape[1], dtype=np.bool_))
+        state, log_probability = null.step(state, counts(k, n), np.ones(bad.shape[1], dtype=np.bool_))
         logs.append(log_probability)
     return state, np.asarray(logs)
 
@@ -65,12 +73,12 @@ def test_one_block_teaches_no_more_than_its_share():
     null = ClusteredNull(P0)
     calm, _ = feed(null, np.ones((300, 1)), np.full((300, 1), 50))
     before = calm.log_weights[0]
-    after, _ = null.step(calm, np.asarray([100.0]), np.asarray([100.0]), np.asarray([True]))
-    after, _ = null.step(after, np.asarray([0.0]), np.asarray([1.0]), np.asarray([True]))
+    after, _ = null.step(calm, ALL_BAD, np.asarray([True]))
+    after, _ = null.step(after, ONE_GOOD, np.asarray([True]))
     gained = (after.log_weights[0] - before)[1] - (after.log_weights[0] - before)[0]
     assert 0 < gained < 4 + 1e-9
-    untaught, _ = null.step(calm, np.asarray([100.0]), np.asarray([100.0]), np.asarray([False]))
-    untaught, _ = null.step(untaught, np.asarray([0.0]), np.asarray([1.0]), np.asarray([False]))
+    untaught, _ = null.step(calm, ALL_BAD, np.asarray([False]))
+    untaught, _ = null.step(untaught, ONE_GOOD, np.asarray([False]))
     np.testing.assert_array_equal(untaught.log_weights, calm.log_weights)
 
 
@@ -78,3 +86,14 @@ def test_without_clusters_it_is_the_binomial_null():
     bad, total = np.asarray([[2, 0], [5, 1]]), np.asarray([[150, 1], [60, 3]])
     _, logs = feed(ClusteredNull(P0, clusters=False), bad, total)
     np.testing.assert_allclose(logs, bad * np.log(P0) + (total - bad) * np.log1p(-P0))
+
+
+def test_days_without_a_failure_do_not_blind_it():
+    """The rate of the last blocks falls by a fiftieth with each; where a float underflows is too far to walk here."""
+    null = ClusteredNull(P0)
+    state = replace(null.start(1), recent=np.asarray([[1e-305, 5e4, 5e4]]))
+    clean, failing = np.asarray([[0.0, 1000.0, 1000.0]]), np.asarray([[500.0, 500.0, 1000.0]])
+    for step in [clean] * 400 + [failing, clean]:
+        state, log_probability = null.step(state, step, np.asarray([True]))
+        assert np.isfinite(log_probability).all()
+    assert np.isfinite(state.log_weights).all()
