@@ -159,6 +159,11 @@ slo_statuses: Final = Table(
 )
 """The last evaluation of every SLO as JSON, shown until the first one after a start."""
 
+slo_memories: Final = Table(
+    "slo_memories", metadata, Column("layout", Text, primary_key=True), Column("body", LargeBinary, nullable=False)
+)
+"""What evaluations know beyond the counts, for the first one after a start."""
+
 settings: Final = Table(
     "settings",
     metadata,

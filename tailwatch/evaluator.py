@@ -23,6 +23,7 @@ from storage.locks import Leadership
 from storage.positions import Position
 from storage.rollups import read_since
 from storage.status import load_statuses, save_statuses
+from tailwatch import memories
 from tailwatch.backfill import forget_verdicts
 from tailwatch.event_counts import EventCounts
 from tailwatch.gauge_feed import GaugeFeed
@@ -35,7 +36,7 @@ from telemetry.windows import NANOS
 
 _SERIES: Final = frozenset({SERIES_RULE_ID})
 _SAVE_EVERY_NS: Final = 15 * NANOS
-"""Statuses are stored this often: they bridge a restart, and each save is a synchronous write."""
+"""Statuses and memories are stored this often: they bridge a restart, and each save is a synchronous write."""
 _SAVED_GROUPS: Final = 1000
 """... for every so many groups: to word and write ten thousand costs several evaluations of them."""
 
@@ -127,6 +128,7 @@ class Evaluator:
             self._act(findings, now_ns)
             if now_ns - self._saved_ns >= self._save_every_ns:
                 save_statuses(self._database, self.statuses(), now_ns)
+                memories.keep(self._database, self._engine.memories())
                 self._saved_ns = now_ns
         duration_s = time.perf_counter() - began
         self.last = LastStep(now_ns, duration_s)
@@ -211,6 +213,7 @@ class Evaluator:
                     engine = Engine(slos, corrections.load(moment))
                     missed = read_since(moment, self._position, without_distributions_of=_SERIES)
                     position = load_history(moment, engine, now_ns)
+                engine.remember(self._engine.memories(), without=recounted)
                 self._hear(missed.sli, now_ns)
                 self.events.add(missed.sli, now_ns)
                 self._unsaved.clear()
@@ -229,6 +232,7 @@ class Evaluator:
             self._unsaved.clear()
             self._unsaved_references.clear()
             self._heard_ns = last_heard(self._database, now_ns)
+            self._engine.remember(memories.kept(self._database))
             self._position = load_history(self._database, self._engine, now_ns)
             self._saved_ns = 0
             self._gauges.begin()

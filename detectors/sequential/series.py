@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -32,6 +32,35 @@ class Series:
             return merged
 
         return self._mapped(put, other)
+
+    def arrays(self, prefix: str = "") -> dict[str, NDArray[Any]]:
+        """Its arrays by name, those of a state within it as ``state.field``."""
+        named: dict[str, NDArray[Any]] = {}
+        for field in fields(self):  # type: ignore[arg-type]
+            mine = getattr(self, field.name)
+            if isinstance(mine, Series):
+                named |= mine.arrays(f"{prefix}{field.name}.")
+            elif isinstance(mine, np.ndarray):
+                named[prefix + field.name] = mine
+        return named
+
+    def filled(self, arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Self:
+        """The same with other arrays, as :meth:`arrays` names them.
+
+        Raises:
+            KeyError: one is missing.
+            ValueError: one is of another type or shape.
+        """
+        values: dict[str, Any] = {}
+        for field in fields(self):  # type: ignore[arg-type]
+            mine = getattr(self, field.name)
+            if isinstance(mine, Series):
+                values[field.name] = mine.filled(arrays, f"{prefix}{field.name}.")
+            elif isinstance(mine, np.ndarray):
+                values[field.name] = given = arrays[prefix + field.name]
+                if (given.dtype, given.shape) != (mine.dtype, mine.shape):
+                    raise ValueError(f"{prefix + field.name} is {given.dtype} {given.shape}")
+        return replace(self, **values)  # type: ignore[type-var]
 
     def _mapped(self, change: Callable[..., NDArray[Any]], *others: Self) -> Self:
         values: list[Any] = []

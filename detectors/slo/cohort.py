@@ -22,6 +22,7 @@ from detectors.slo.evidence import NO_ALARM, Standing
 from detectors.slo.hindsight import Hindsight, replay
 from detectors.slo.layout import Layout
 from detectors.slo.ledger import FINE_SPAN_NS, MINUTE_NS, NEVER, Ledger
+from detectors.slo.memory import Key, Memory, identity
 from detectors.slo.observation import Alert, Mask, Rates, Reading
 from detectors.slo.states import RATE_WINDOW_NS, silence_limit_ns
 from detectors.slo.tier import Counts, Places
@@ -31,9 +32,6 @@ HOLD_NS: Final = 5 * MINUTE_NS
 """How long a sequential alert outlasts its last alarm: as long as the short window of the fastest pair."""
 HOLD_STEPS: Final = 10
 """... and at least so many steps or mean gaps between events, or a quiet group's alert would flap."""
-
-Key = tuple[str, str]
-"""Id of an SLO's rule, and the canonical text of one of its groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +74,8 @@ class Cohort:
         self._day: tuple[Counts, Counts] = (self._changed_ns, self._changed_ns)
         policy = layout.policy
         self._hindsight = Hindsight(len(policy.pairs) + (policy.sequential is not None), layout.step_ns)
+        self._remembered: Memory | None = None
+        self._read_ns = 0
 
     def enrol(self, rule: str) -> None:
         """Hold the groups of one more SLO."""
@@ -145,8 +145,37 @@ class Cohort:
         self._positions = [self._owner] * len(self._rules)
         self._index()
 
+    @property
+    def memory(self) -> Memory:
+        """What is known beyond the counts, as of the last :meth:`read`."""
+        groups = [cast("Key", key) for key in self.ledger.groups]
+        settled = self.evidence.settled if self.evidence else None
+        return Memory(
+            identity(self.layout), groups, self._read_ns, settled.position_ns if settled else self._read_ns,
+            settled.arrays() if settled else {}, self._hindsight.memory(),
+        )  # fmt: skip
+
+    def remember(self, memory: Memory) -> None:
+        """Go on from what another knew, with the first :meth:`read`; of groups that have no counts then: nothing."""
+        self._remembered = memory
+
+    def _resume(self, now_ns: int) -> None:
+        memory, self._remembered = self._remembered, None
+        if memory is None or memory.at_ns > now_ns:
+            return
+        known = memory.of(frozenset(cast("Key", key) for key in self.ledger.groups))
+        places = self.ledger.places(known.groups)
+        try:
+            if self.evidence and known.evidence:
+                self.evidence.resume(places, known.settled_ns, known.evidence)
+            self._hindsight.resume(places, len(self.ledger), known.at_ns, known.alerts)
+        except (KeyError, ValueError):
+            return  # Another version wrote it: the counts of the last hours have to do.
+
     def read(self, now_ns: int, muted: Places) -> Reading:
         """What the counts say; nothing alerts in the groups at ``muted``."""
+        self._resume(now_ns)
+        self._read_ns = now_ns
         layout, ledger = self.layout, self.ledger
         standing = self.evidence.advance(ledger, self._changed_ns, now_ns) if self.evidence else None
         period = layout.calendar.period(now_ns) if layout.calendar else None

@@ -18,6 +18,7 @@ from detectors.slo.compile import compile_rules, slices_rule_id
 from detectors.slo.exclusions import corrections_of
 from detectors.slo.layout import Layout
 from detectors.slo.ledger import HOUR_NS, Batch
+from detectors.slo.memory import Memory, identity, joined
 from detectors.slo.observation import NOTHING_ASIDE, Aside, Reading
 from detectors.slo.report import Report
 from detectors.slo.slices import FixedReference
@@ -154,6 +155,21 @@ class Engine:
             tracker = self._by_rule.get(reference.rule)
             if tracker is not None and tracker.book is not None:
                 tracker.book.restore_reference(reference)
+
+    def memories(self) -> list[Memory]:
+        """What is known beyond the counts, as of the last :meth:`step`; one a layout."""
+        return joined(cohort.memory for cohort in self._cohorts)
+
+    def remember(self, memories: Iterable[Memory], without: Collection[str] = ()) -> None:
+        """Go on from what another engine knew, with the first :meth:`step`; hand over the counts' history as well.
+
+        ``without``: rules whose counts are others now; what was concluded from them is not gone on from.
+        """
+        by_layout = {memory.layout: memory for memory in memories}
+        for cohort in self._cohorts:
+            memory = by_layout.get(identity(cohort.layout))
+            if memory is not None:
+                cohort.remember(memory.of({key for key in memory.groups if key[0] not in without}))
 
     def differing(self, corrections: Iterable[Correction]) -> SloSet:
         """The SLOs whose counts would be others under ``corrections`` than under those that they have."""

@@ -22,8 +22,9 @@ groups that they touch back to the checkpoint before them. Events that are later
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,12 +126,26 @@ class Evidence:
         self._unit = unit
         self._min_bad = min_bad * unit
         self._checkpoints: list[Standing] = []
+        self._resumed: tuple[NDArray[np.intp], Standing] | None = None
         self.standing = self._fresh(0, 0)
 
     def keep(self, groups: NDArray[np.intp]) -> None:
         """Forget every other group."""
         self._checkpoints = [point.take(groups) for point in self._checkpoints]
         self.standing = self.standing.take(groups)
+
+    @property
+    def settled(self) -> Standing | None:
+        """The oldest standing that is kept, which late events change no more; None before there is one."""
+        return self._checkpoints[0] if self._checkpoints else None
+
+    def resume(self, groups: NDArray[np.intp], settled_ns: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Let ``groups`` of the ledger go on from ``arrays`` of a standing that was settled, before any is known.
+
+        Raises:
+            KeyError, ValueError: the arrays are not those of such a test.
+        """
+        self._resumed = groups, self._fresh(settled_ns, len(groups)).filled(arrays)
 
     def advance(self, ledger: Ledger, changed_ns: Counts, now_ns: int) -> Standing:
         """Take in the buckets up to ``now_ns``, the current one as far as it has come.
@@ -143,7 +158,7 @@ class Evidence:
         if not self._checkpoints:
             begin = min(int(ledger.first_ns.min(initial=NEVER)), bucket_start(now_ns))
             begin = max(bucket_start(begin), ledger.fine_floor_ns)
-            self._checkpoints = [self._fresh(begin, len(ledger))]
+            self._checkpoints = [self._begun(self._fresh(begin, len(ledger)), ledger)]
         if len(self._checkpoints[-1]) < len(ledger):
             more = self._fresh(0, len(ledger) - len(self._checkpoints[-1]))
             self._checkpoints = [point.joined(more) for point in self._checkpoints]
@@ -174,6 +189,18 @@ class Evidence:
             standing = self._run(standing, ledger, start + BUCKET_NS, groups)
             alarms_ns[i] = standing.alarm_ns
         return starts_ns, alarms_ns
+
+    def _begun(self, fresh: Standing, ledger: Ledger) -> Standing:
+        """The first checkpoint: all groups as fresh, or as those that go on."""
+        if self._resumed is None:
+            return fresh
+        groups, settled = self._resumed
+        self._resumed = None
+        others = np.setdiff1d(np.arange(len(ledger)), groups)
+        caught_up = self._run(fresh.take(others), ledger, settled.position_ns, others)
+        return replace(
+            fresh.replaced(others, caught_up).replaced(groups, settled), position_ns=settled.position_ns
+        )  # fmt: skip
 
     def _rewind(self, ledger: Ledger, changed_ns: Counts) -> None:
         """Bring the checkpoints up to date with late events."""

@@ -12,10 +12,12 @@ longer and shorter, and the largest burn counts: in doubt an alert stands.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.slo.burn import burn_rates, pair_holds
 from detectors.slo.evidence import NO_ALARM, Evidence
@@ -46,6 +48,24 @@ class Hindsight:
         self._held, self._wrong = self._held[:, groups], self._wrong[:, groups]
         self._began_ns, self._held_ns = self._began_ns[:, groups], self._held_ns[:, groups]
         self._late_ns = self._late_ns[groups]
+
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """What is remembered, as arrays whose first axis is the group."""
+        held = {"held": self._held, "began_ns": self._began_ns, "held_ns": self._held_ns, "wrong": self._wrong}
+        return {name: array.T.copy() for name, array in held.items()}
+
+    def resume(self, groups: Places, count: int, at_ns: int, memory: Mapping[str, NDArray[Any]]) -> None:
+        """Remember what ``memory`` holds of ``groups`` among ``count``, as of ``at_ns``.
+
+        What has come since then is not told from what came before: all of it may be late.
+
+        Raises:
+            KeyError, ValueError: the arrays are not those of such a memory.
+        """
+        self._widen(count)
+        self._held[:, groups], self._wrong[:, groups] = memory["held"].T, memory["wrong"].T
+        self._began_ns[:, groups], self._held_ns[:, groups] = memory["began_ns"].T, memory["held_ns"].T
+        self._late_ns[groups] = at_ns
 
     def note(self, holds: Mask, changed_ns: Counts, now_ns: int) -> Mask:
         """Note which (alerts, groups) hold at ``now_ns``; which of the others held within the hour and are in doubt.

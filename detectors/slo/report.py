@@ -9,8 +9,8 @@ from typing import Any, assert_never, cast
 
 import numpy as np
 
-from detectors.slo.cohort import Key
 from detectors.slo.compile import beside_rule_id
+from detectors.slo.memory import Key
 from detectors.slo.observation import Alert, Aside, Reading
 from detectors.slo.slices import Verdict
 from detectors.slo.spec import Occurrences, RatioTimeslices, Slo, Timeslices
@@ -135,7 +135,10 @@ class Report:
                 Finding(
                     labels=self._alert_labels(alert, group), severity=alert.severity,
                     since_ns=int(self.seen.onset_ns[group]), summary=self._summary(alert, group),
-                    evidence={**shared, "alert": alert.name, "window": alert.window or None},
+                    evidence={
+                        **shared, "alert": alert.name, "window": alert.window or None,
+                        "complaint": self._complains(group),
+                    },
                     runbook=self.slo.runbook, suppressed_by=by if alert.severity == "ticket" else None,
                 )
                 for alert in alerts
@@ -238,12 +241,18 @@ class Report:
             for alert, shared, long, short in self._pairs
         ]
 
-    def _summary(self, alert: Alert, group: int) -> str:
+    def _complains(self, group: int) -> str:
+        """What is wrong, and how much of it, since it began."""
         total = int(self.seen.run_total[group])
         bad = total - int(self.seen.run_good[group])
         share = "all" if bad == total else f"{100 * bad / total:.2g} % of"
         named = ", ".join(f"{name}={value}" for name, value in self._labels[group].items() if value)
-        head = f"{self.slo.name}: {_complaint(self.slo, share, f' of {named}' if named else '')}"
+        return _complaint(self.slo, share, f" of {named}" if named else "")
+
+    def _summary(self, alert: Alert, group: int) -> str:
+        total = int(self.seen.run_total[group])
+        bad = total - int(self.seen.run_good[group])
+        head = f"{self.slo.name}: {self._complains(group)}"
         if alert.pair is not None:
             burn = float(self.seen.burn[self.seen.windows.index(alert.pair.long_ns), group])
             return f"{head}, the budget burns at {burn:.3g}x ({alert.window})"

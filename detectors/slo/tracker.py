@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 
 from detectors.slo.arrivals import ArrivalSlices
-from detectors.slo.cohort import Cohort, Key
+from detectors.slo.cohort import Cohort
 from detectors.slo.combined import CombinedSlices
 from detectors.slo.compile import beside_rule_id, rule_id, slices_rule_id
 from detectors.slo.counted import CountedSlices
@@ -22,6 +22,7 @@ from detectors.slo.gauge_groups import living_groups, measured_group
 from detectors.slo.gauge_slices import GaugeSlices
 from detectors.slo.layout import Layout
 from detectors.slo.ledger import Batch, Ledger
+from detectors.slo.memory import Key
 from detectors.slo.observation import NOTHING_ASIDE, Aside
 from detectors.slo.slices import FixedReference, SliceBook, Slices
 from detectors.slo.spec import Occurrences, Slo
