@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
+WORKERS ?= 2
 
 .PHONY: help setup demo test check bench lock clean
 
@@ -42,7 +43,7 @@ check: setup
 	@echo "[check 4/4] import rule" && $(BIN)/lint-imports
 
 test: check
-	@echo "[test] pytest" && $(BIN)/pytest $(PYTEST_ARGS)
+	@echo "[test] pytest" && $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 bench: setup
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
