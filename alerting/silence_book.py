@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +14,11 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from alerting.evidence import clean
 from alerting.silences import Silence, begun, changed, check, expired
 from alerting.tables import silences
+from storage import audit
 from storage.database import Database
 from telemetry.errors import NotFoundError
 from telemetry.matchers import Matcher, Matchers
+from telemetry.windows import NANOS
 
 _log = logging.getLogger(__name__)
 
@@ -26,8 +29,10 @@ class SilenceBook:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, wanted: Silence, now_ns: int) -> str:
+    def put(self, wanted: Silence, now_ns: int, *, actor: str | None = None) -> str:
         """Make a silence, or change the one of its id; the id of what is in force then.
+
+        ``actor`` is whom the audit log names, beside the author that the silence has; None for no entry.
 
         Raises:
             PayloadError: it cannot be made.
@@ -39,10 +44,14 @@ class SilenceBook:
             results = changed(_load(connection, wanted.id), fresh, now_ns) if wanted.id else (begun(fresh, now_ns),)
             for silence in results:
                 _save(connection, silence)
+            if actor is not None:
+                verb = "change" if wanted.id else "create"
+                detail = _detail(results[-1]) | ({"instead_of": wanted.id} if wanted.id else {})
+                _record(connection, now_ns, actor, verb, results[-1].id, detail)
         _log.info("silence %s of %s by %s: %s", results[-1].id, wanted.matchers, wanted.created_by, wanted.comment)
         return results[-1].id
 
-    def expire(self, silence_id: str, now_ns: int) -> None:
+    def expire(self, silence_id: str, now_ns: int, *, actor: str | None = None) -> None:
         """End a silence now.
 
         Raises:
@@ -50,7 +59,10 @@ class SilenceBook:
             ConflictError: it is over.
         """
         with self._database.write() as connection:
-            _save(connection, expired(_load(connection, silence_id), now_ns))
+            over = expired(_load(connection, silence_id), now_ns)
+            _save(connection, over)
+            if actor is not None:
+                _record(connection, now_ns, actor, "expire", silence_id, _detail(over))
         _log.info("silence %s was ended", silence_id)
 
     def get(self, silence_id: str) -> Silence:
@@ -89,6 +101,21 @@ def _load(connection: Connection, silence_id: str) -> Silence:
     if row is None:
         raise NotFoundError("silence not found", where=silence_id[:100], remedy="take an id from the list of silences")
     return _silence(row)
+
+
+def _record(
+    connection: Connection, now_ns: int, actor: str, verb: str, silence_id: str, detail: Mapping[str, object]
+) -> None:
+    audit.record(connection, at_ns=now_ns, actor=actor, action=f"silence.{verb}", subject=silence_id, detail=detail)
+
+
+def _detail(silence: Silence) -> dict[str, object]:
+    return {
+        "matchers": str(silence.matchers),
+        "until": silence.ends_ns / NANOS,
+        "author": silence.created_by,
+        "comment": silence.comment,
+    }
 
 
 def _save(connection: Connection, silence: Silence) -> None:

@@ -50,12 +50,16 @@ class TimeInterval:
         """Whether a time, nanoseconds since the epoch, lies in the interval."""
         there = dt.datetime.fromtimestamp(now_ns // NANOS, tz=ZoneInfo(self.zone))
         minute = there.hour * 60 + there.minute
+        in_time = not self.times or any(first <= minute < last for first, last in self.times)
+        return in_time and self.on_day(there.date())
+
+    def on_day(self, day: dt.date) -> bool:
+        """Whether some of a day, on the clocks of ``zone``, may lie in the interval."""
         return (
-            (not self.times or any(first <= minute < last for first, last in self.times))
-            and _within(self.weekdays, there.isoweekday() % 7)
-            and (not self.days_of_month or any(_on_day(there, days) for days in self.days_of_month))
-            and _within(self.months, there.month)
-            and _within(self.years, there.year)
+            _within(self.weekdays, day.isoweekday() % 7)
+            and (not self.days_of_month or any(_on_day(day, days) for days in self.days_of_month))
+            and _within(self.months, day.month)
+            and _within(self.years, day.year)
         )
 
 
@@ -75,7 +79,7 @@ def _within(ranges: Sequence[Range], value: int) -> bool:
     return not ranges or any(first <= value <= last for first, last in ranges)
 
 
-def _on_day(there: dt.datetime, days: Range) -> bool:
+def _on_day(there: dt.date, days: Range) -> bool:
     length = calendar.monthrange(there.year, there.month)[1]
     first, last = (length + 1 + day if day < 0 else day for day in days)
     return max(first, 1) <= there.day <= min(last, length)

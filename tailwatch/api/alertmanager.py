@@ -26,6 +26,8 @@ from alerting.alertmanager_v2 import (
 from alerting.posted import PostedAlert, read_posted
 from alerting.rfc3339 import format_time
 from alerting.service import Alerting
+from storage.audit import Actor
+from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
 from telemetry.errors import ConflictError, NotFoundError, PayloadError, StorageError, TailwatchError
 from telemetry.matchers import Matchers, parse_matchers
@@ -82,6 +84,7 @@ def create_alertmanager_api(ctx: Context) -> FastAPI:
 
 
 Ctx = Annotated[Context, Depends(context)]
+By = Annotated[Actor, Depends(actor_of)]
 
 
 def status(ctx: Ctx) -> dict[str, Any]:
@@ -112,9 +115,9 @@ def list_silences(ctx: Ctx, filter: Annotated[list[str] | None, Query()] = None)
     return silence_documents(_alerting(ctx).silences.all(), _matchers(filter), ctx.clock.now_ns())
 
 
-def post_silence(ctx: Ctx, silence: Annotated[dict[str, Any], Body()]) -> dict[str, str]:
+def post_silence(ctx: Ctx, actor: By, silence: Annotated[dict[str, Any], Body()]) -> dict[str, str]:
     """Make a silence, or change one."""
-    return {"silenceID": _alerting(ctx).silences.put(read_silence(silence), ctx.clock.now_ns())}
+    return {"silenceID": _alerting(ctx).silences.put(read_silence(silence), ctx.clock.now_ns(), actor=actor)}
 
 
 def get_silence(ctx: Ctx, silence_id: str) -> dict[str, Any]:
@@ -122,9 +125,9 @@ def get_silence(ctx: Ctx, silence_id: str) -> dict[str, Any]:
     return silence_document(_alerting(ctx).silences.get(silence_id), ctx.clock.now_ns())
 
 
-def delete_silence(ctx: Ctx, silence_id: str) -> None:
+def delete_silence(ctx: Ctx, actor: By, silence_id: str) -> None:
     """End a silence."""
-    _alerting(ctx).silences.expire(silence_id, ctx.clock.now_ns())
+    _alerting(ctx).silences.expire(silence_id, ctx.clock.now_ns(), actor=actor)
 
 
 def list_alerts(ctx: Ctx, filters: Annotated[Filters, Depends()]) -> list[dict[str, Any]]:

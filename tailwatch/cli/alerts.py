@@ -1,4 +1,4 @@
-"""``tailwatch alerts``: check the alerting section, and say who would be told of an alert."""
+"""``tailwatch alerts``: check the alerting section, say who would be told, and how it did."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from alerting.config import AlertingConfig
 from alerting.hooks.hook import Hook, HookRules
 from alerting.lint import lint as lint_alerting
 from alerting.routing import Route, format_labels, matching
+from tailwatch.cli.alerts_hindsight import figures, noise
 from tailwatch.settings import load_settings
 from telemetry.clock import SystemClock
 from telemetry.errors import ConfigError
@@ -18,7 +19,11 @@ from telemetry.windows import format_duration
 
 @click.group()
 def command() -> None:
-    """Check the alerting section of tailwatch.yaml, and see who would be told."""
+    """Check the alerting section of tailwatch.yaml, see who would be told, and how noisy it was."""
+
+
+command.add_command(figures)
+command.add_command(noise)
 
 
 @command.command()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from alerting.posted import PostedAlert, active, read_posted, store
 from alerting.silence_book import SilenceBook
 from alerting.silences import Silence, changed, check, expired
+from storage import audit
 from storage.database import Database
 from telemetry.errors import ConflictError, NotFoundError, PayloadError
 from telemetry.matchers import Matchers, parse_matchers
@@ -185,3 +186,19 @@ def test_times_are_read_as_go_writes_them():
     exact = read_posted(POSTED | {"startsAt": "2023-11-14T23:13:20.123456789+01:00"}, at(600))
     assert exact.starts_ns // 1000 == (at(0) + 123_456_000) // 1000
     assert at(0) == 1_700_000_000 * NANOS
+
+
+def test_who_silences_is_in_the_audit_log(database):
+    book = set_up(database).silences
+    wanted = Silence("", parse_matchers(["service=chat"]), at(0), at(60), "Ada", "deploy", 0)
+    made = book.put(wanted, at(0), actor="laptop")
+    book.put(replace(wanted, id=made, ends_ns=at(120)), at(1), actor="laptop")
+    book.expire(made, at(2), actor="pager")
+    book.put(wanted, at(3))
+    entries = audit.load(database)[::-1]
+    assert [(entry.action, entry.actor, entry.subject) for entry in entries] == [
+        ("silence.create", "laptop", made), ("silence.change", "laptop", made), ("silence.expire", "pager", made),
+    ]  # fmt: skip
+    assert entries[0].detail == {
+        "matchers": '{service="chat"}', "until": at(60) / NANOS, "author": "Ada", "comment": "deploy",
+    }  # fmt: skip
