@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Literal
 
 from alerting import outbox
 from alerting.outbox import Leased
@@ -26,6 +27,8 @@ from telemetry.windows import NANOS
 logger = logging.getLogger(__name__)
 
 _MAX_THREADS = 16
+_FAULTS = 5
+"""Attempts that end in a fault of our own before a notification is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Courier:
         self._receivers: Mapping[str, Receiver] = {}
         self._gone: frozenset[str] = frozenset()
         self._policy = policy
+        self._lease_ns = round(policy.lease_s * NANOS)
         self._clock = clock
         self._busy: dict[str, threading.Lock] = {}
         self.use(receivers)
@@ -84,7 +88,7 @@ class Courier:
             StorageError: the database cannot be used; what was sent and not concluded is sent again later.
         """
         with self._database.read() as connection:
-            due = outbox.due_receivers(connection, now_ns)
+            due = outbox.due_receivers(connection, now_ns, self._lease_ns)
         if not due:
             return DeliveryReport()
         # Looked at after the outbox: what is queued for a new receiver is queued when it is here already.
@@ -127,9 +131,9 @@ class Courier:
         return now_ns + max(self._clock.now_ns() - started_ns, 0)
 
     def _lease(self, receiver: Receiver, now_ns: int) -> Leased | None:
-        lease_ns, stale_ns = round(self._policy.lease_s * NANOS), round(self._policy.stale_s * NANOS)
+        stale_ns = round(self._policy.stale_s * NANOS)
         with self._database.write() as connection:
-            return outbox.lease(connection, receiver.id, now_ns, lease_ns, stale_ns)
+            return outbox.lease(connection, receiver.id, now_ns, self._lease_ns, stale_ns)
 
     def _send(self, receiver: Receiver, leased: Leased, now_ns: int) -> Outcome:
         try:
@@ -137,9 +141,11 @@ class Courier:
         except ConfigError as error:
             return Outcome("transient", error.what)
         except Exception as error:
-            # A receiver with a fault must not end the pass, nor lose the page: it is tried again, and logged.
+            # A fault of ours may pass with the load of the machine; where it is in the notification, it never does,
+            # and would hold up what follows in its incident.
             logger.exception("receiver %s failed from within on %s", receiver.id, leased.idempotency_key)
-            return Outcome("transient", f"the receiver failed from within: {type(error).__name__}")
+            kind: Literal["permanent", "transient"] = "permanent" if leased.attempt >= _FAULTS else "transient"
+            return Outcome(kind, f"the receiver failed from within: {type(error).__name__}")
 
     def _conclude(self, leased: Leased, outcome: Outcome, now_ns: int) -> None:
         delay_s = self._policy.backoff.delay_s(leased.attempt, leased.idempotency_key, outcome.retry_after_s)

@@ -85,7 +85,7 @@ def reason_to_tell(
     been said; where it has not, it would be said after the alert fires again, and be wrong.
     """
     if told is None:
-        ripe = bool(group.loud) and now_ns - group.first_fired_ns >= timing.group_wait_ns
+        ripe = bool(group.loud) and _apart(now_ns, group.first_fired_ns) >= timing.group_wait_ns
         return "opened" if ripe else None
     if told.phase == "resolved":
         return "reopened" if group.loud or (unsaid and group.firing) else None
@@ -98,13 +98,18 @@ def _reason_to_tell_more(told: Told, group: Group, timing: GroupTiming, now_ns: 
     """Why a receiver that knows the group fires should hear more of it."""
     if group.severity == "page" and told.severity == "ticket":
         return "escalated"
-    if group.loud - told.firing and now_ns - told.at_ns >= timing.group_interval_ns:
+    if group.loud - told.firing and _apart(now_ns, told.at_ns) >= timing.group_interval_ns:
         return "updated"
     if group.incident.status == "acknowledged":
         return None
     woken_ns = group.incident.snoozed_until_ns
-    woken = woken_ns is not None and told.at_ns < woken_ns <= now_ns
-    return "reminder" if woken or now_ns - told.at_ns >= timing.repeat_interval_ns else None
+    woken = woken_ns is not None and woken_ns <= now_ns and not woken_ns <= told.at_ns <= now_ns
+    return "reminder" if woken or _apart(now_ns, told.at_ns) >= timing.repeat_interval_ns else None
+
+
+def _apart(one_ns: int, other_ns: int) -> int:
+    """How far apart two moments lie. A clock that was set back must not keep a page until it has caught up."""
+    return abs(one_ns - other_ns)
 
 
 def telling(told: Told | None, reason: Reason, group: Group, now_ns: int) -> Told:

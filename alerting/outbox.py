@@ -6,7 +6,10 @@ lease runs out and the same row, with the same idempotency key and the same body
 
 Within an incident and receiver only the oldest pending row can be leased, so order is kept. What has waited longer
 than ``stale_ns`` is no news any more: when a later row of its group waits behind it, or its incident has been
-resolved meanwhile for a receiver that does not want to hear of that, it is superseded.
+resolved meanwhile for a receiver that does not want to hear of that, it is superseded. A row that cannot be read is
+given up at once, since it would be the oldest for ever.
+
+No row waits for a clock that was set back: one that was made, leased or tried at a time that is yet to come is due.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, exists, insert, or_, select, update
 
 from alerting.incidents import MACHINE, EventKind, TimelineEvent
 from alerting.notifications import Notification, Told
@@ -72,14 +75,20 @@ def enqueue(
     )
 
 
-def due_receivers(connection: Connection, now_ns: int) -> list[str]:
-    """The receivers for which something may be sent now."""
-    query = (
-        select(outbox.c.receiver)
-        .where(outbox.c.status == "pending", outbox.c.due_ns <= now_ns, outbox.c.leased_until_ns <= now_ns)
-        .distinct()
-    )
+def due_receivers(connection: Connection, now_ns: int, lease_ns: int) -> list[str]:
+    """The receivers for which something may be sent now, when leases last for ``lease_ns``."""
+    query = select(outbox.c.receiver).where(outbox.c.status == "pending", *_ripe(now_ns, lease_ns)).distinct()
     return sorted(connection.execute(query).scalars())
+
+
+def _ripe(now_ns: int, lease_ns: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Conditions on a pending row: nobody holds it, and it need not wait.
+
+    ``leased_until_ns`` is the end of the lease, and after a failed attempt the moment of that.
+    """
+    held_until, due = outbox.c.leased_until_ns, outbox.c.due_ns <= now_ns
+    set_back = or_(held_until > now_ns + lease_ns, and_(held_until == 0, outbox.c.created_ns > now_ns))
+    return or_(held_until <= now_ns, set_back), or_(due, set_back)
 
 
 def unsaid(connection: Connection, numbers: Iterable[int]) -> frozenset[tuple[int, str, str]]:
@@ -93,6 +102,24 @@ def unsaid(connection: Connection, numbers: Iterable[int]) -> frozenset[tuple[in
 def lease(connection: Connection, receiver: str, now_ns: int, lease_ns: int, stale_ns: int) -> Leased | None:
     """The next notification for a receiver, leased until ``now_ns + lease_ns``; None when there is none to send."""
     _supersede(connection, receiver, now_ns, stale_ns)
+    while (row := _next(connection, receiver, now_ns, lease_ns)) is not None:
+        try:
+            notification = replace(Notification.from_json(row["body"]), thread=_thread(connection, row))
+        except (ValueError, TypeError) as error:
+            reason = f"it cannot be read any more: {type(error).__name__}"
+            _conclude_all(connection, [row], now_ns, status="failed", last_error=reason)
+            text = f"{receiver} could not be told ({row['reason']}): {reason}"
+            append_events(connection, [(row["incident"], _event(now_ns, "undelivered", text))])
+            continue
+        attempt = row["attempts"] + 1
+        values = {"attempts": attempt, "leased_until_ns": now_ns + lease_ns}
+        connection.execute(update(outbox).where(outbox.c.id == row["id"]).values(values))
+        return Leased(row["id"], row["incident"], receiver, row["idempotency_key"], attempt, notification)
+    return None
+
+
+def _next(connection: Connection, receiver: str, now_ns: int, lease_ns: int) -> RowMapping | None:
+    """The row that has waited longest among the first of each incident, locked."""
     older = outbox.alias("older")
     not_first = exists(
         select(older.c.id).where(
@@ -107,23 +134,14 @@ def lease(connection: Connection, receiver: str, now_ns: int, lease_ns: int, sta
         .where(
             outbox.c.receiver == receiver,
             outbox.c.status == "pending",
-            outbox.c.due_ns <= now_ns,
-            outbox.c.leased_until_ns <= now_ns,
+            *_ripe(now_ns, lease_ns),
             ~not_first,
         )
         .order_by(outbox.c.due_ns, outbox.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=outbox)
     )
-    row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        return None
-    attempt = row["attempts"] + 1
-    connection.execute(
-        update(outbox).where(outbox.c.id == row["id"]).values(attempts=attempt, leased_until_ns=now_ns + lease_ns)
-    )
-    notification = replace(Notification.from_json(row["body"]), thread=_thread(connection, row))
-    return Leased(row["id"], row["incident"], receiver, row["idempotency_key"], attempt, notification)
+    return connection.execute(query).mappings().one_or_none()
 
 
 def _thread(connection: Connection, row: RowMapping) -> str | None:
@@ -199,10 +217,10 @@ def conclude(connection: Connection, leased: Leased, outcome: Outcome, now_ns: i
     if outcome.kind == "transient":
         due_ns = now_ns + round(delay_s * NANOS)
         connection.execute(
-            update(outbox).where(*held).values(due_ns=due_ns, leased_until_ns=0, last_error=outcome.reason)
+            update(outbox).where(*held).values(due_ns=due_ns, leased_until_ns=now_ns, last_error=outcome.reason)
         )
         if outcome.retry_after_s is not None:
-            _postpone(connection, leased.receiver, now_ns + round(outcome.retry_after_s * NANOS))
+            _postpone(connection, leased.receiver, now_ns, now_ns + round(outcome.retry_after_s * NANOS))
         return
     changed = connection.execute(
         update(outbox).where(*held).values(status="failed", concluded_ns=now_ns, last_error=outcome.reason)
@@ -212,11 +230,16 @@ def conclude(connection: Connection, leased: Leased, outcome: Outcome, now_ns: i
         append_events(connection, [(leased.incident, _outcome_event(now_ns, "undelivered", text, outcome))])
 
 
-def _postpone(connection: Connection, receiver: str, until_ns: int) -> None:
+def _postpone(connection: Connection, receiver: str, now_ns: int, until_ns: int) -> None:
     """Leave a receiver alone for as long as it asked: its patience is for all that we send, not for one row."""
     rows = _lock_pending(connection, outbox.c.receiver == receiver, outbox.c.due_ns < until_ns)
     if rows:
-        connection.execute(update(outbox).where(outbox.c.id.in_([row["id"] for row in rows])).values(due_ns=until_ns))
+        held_until = case((outbox.c.leased_until_ns < now_ns, now_ns), else_=outbox.c.leased_until_ns)
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.id.in_([row["id"] for row in rows]))
+            .values(due_ns=until_ns, leased_until_ns=held_until)
+        )
 
 
 def fail_unknown(

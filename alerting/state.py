@@ -111,6 +111,7 @@ def step(
             None takes the finding's own word.
         withdrawn: late data proved the absent finding wrong: end at once, and as ``withdrawn``.
     """
+    state = _not_after(state, now_ns)
     if finding is None:
         return _absent(state, now_ns, timing, withdrawn=withdrawn)
     quiet = finding.suppressed_by is not None if suppressed is None else suppressed
@@ -123,6 +124,20 @@ def step(
     if state.status == "firing":
         return _keep_firing(state, now_ns, timing)
     return _fire_when_due(state, now_ns, timing)
+
+
+def _not_after(state: AlertState, now_ns: int) -> AlertState:
+    """The state with what is to come taken as now: the clock was set back, and nobody waits until it has caught up."""
+    times = (state.since_ns, state.held_since_ns or 0, state.absent_since_ns or 0, state.fired_ns or 0)
+    if max(times) <= now_ns:
+        return state
+    return replace(
+        state,
+        since_ns=min(state.since_ns, now_ns),
+        held_since_ns=None if state.held_since_ns is None else min(state.held_since_ns, now_ns),
+        absent_since_ns=None if state.absent_since_ns is None else min(state.absent_since_ns, now_ns),
+        fired_ns=None if state.fired_ns is None else min(state.fired_ns, now_ns),
+    )
 
 
 def _suppress(state: AlertState, now_ns: int) -> tuple[AlertState, tuple[Event, ...]]:

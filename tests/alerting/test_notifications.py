@@ -88,6 +88,19 @@ def test_escalation_is_told_at_once_and_company_after_the_group_interval(lite):
     assert told.reasons == ["opened", "escalated", "updated"]
 
 
+def test_a_clock_that_is_set_back_holds_up_no_page(lite):
+    told = Recorder()
+    alerting = set_up(lite, told)
+    one, two, elsewhere = finding(slo="a"), finding(slo="b"), finding(slo="c", service="search")
+    run(alerting, [one], 0, 20)
+    run(alerting, [one, two], -7200, -7180)
+    assert told.reasons == ["opened", "updated"], "two hours are more than a group's interval, back too"
+    told.answers = [DOWN]
+    run(alerting, [one, two, elsewhere], -7180, -7170)
+    run(alerting, [one, two, elsewhere], -10_800, -10_780)
+    assert told.reasons == ["opened", "updated", "opened"], "a retry does not wait for the clock to catch up"
+
+
 def test_reminders_state_the_budget_as_it_is_and_stop_when_acknowledged(lite):
     told = Recorder()
     alerting = set_up(lite, told)

@@ -60,6 +60,17 @@ def test_firing_again_soon_is_damped_and_speaks_up_once_it_lasts():
     assert state.loud
 
 
+def test_nobody_waits_for_a_clock_that_was_set_back():
+    hour = -3600
+    _, told = course((0, FOUND), (10, None), (hour, None), (hour + 59, None), (hour + 60, None))
+    assert [status for status, *_ in told] == ["firing", "firing", "firing", "firing", "resolved"]
+    _, told = course((0, FOUND), (10, None), (70, None), (100, FOUND), (hour, FOUND), (hour + 299, FOUND))
+    assert told[-3:] == [("firing", "reopened"), ("firing",), ("firing",)]
+    timing = replace(TIMING, pending_for_ns=30 * NANOS)
+    _, told = course((0, FOUND), (hour, FOUND), (hour + 30, FOUND), timing=timing)
+    assert told[-1] == ("firing", "fired")
+
+
 def test_firing_again_late_is_a_new_alert():
     state, told = course((0, FOUND), (10, None), (70, None), (70 + 1801, FOUND))
     assert told[-1] == ("firing", "fired")
