@@ -67,7 +67,7 @@ class ArrivalSlices(HeldSlices[Arrived]):
 
     def judge(self, now_ns: int) -> list[SliDelta]:
         """Judge every complete slice that has changed, and those in which nothing came; see the base."""
-        due_ns = (now_ns - self._slice_ns - self._wait_ns) // self._slice_ns * self._slice_ns
+        due_ns = (now_ns - self._slice_ns - self.wait_ns) // self._slice_ns * self._slice_ns
         for name, group in self._groups.items():
             self._expect(name, group, due_ns)
         return super().judge(now_ns)

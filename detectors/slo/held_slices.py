@@ -41,7 +41,7 @@ class HeldSlices(ABC, Generic[T]):
         """Judge slices ``wait_ns`` after their end; verdicts are deltas of ``rule``."""
         self._rule = rule
         self._slice_ns = slice_ns
-        self._wait_ns = wait_ns
+        self.wait_ns = wait_ns
         self._floor_ns = 0
         self._groups: dict[str, HeldGroup[T]] = {}
         self.too_late = 0
@@ -64,7 +64,7 @@ class HeldSlices(ABC, Generic[T]):
         deltas = []
         open_from_ns = now_ns - LATE_NS - self._slice_ns
         for name, group in self._groups.items():
-            for start_ns in sorted(s for s in group.waiting if s + self._slice_ns + self._wait_ns <= now_ns):
+            for start_ns in sorted(s for s in group.waiting if s + self._slice_ns + self.wait_ns <= now_ns):
                 group.waiting.discard(start_ns)
                 # What is held of closed slices may be folded to wider buckets: where a verdict was made, it stands.
                 if start_ns >= open_from_ns or start_ns > group.covered_ns:

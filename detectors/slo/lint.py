@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from detectors.slo.compile import compile_rules
+from detectors.slo.fitting import least_window_ns
 from detectors.slo.kinds.composite import Composite
 from detectors.slo.nodes import nearest
 from detectors.slo.spec import Slo, SloSet
@@ -96,11 +97,17 @@ class _Linter:
         if not 0 < self.slo.objective < 1 and self.slo.allowance is None:
             return
         highest = 1 / self.slo.error_budget if self.slo.allowance is None else math.inf
+        least_ns = least_window_ns(self.slo)
         for pair in policy.pairs:
             name = f"the {pair.severity} at {pair.factor:g}x over {format_duration(pair.long_ns)}"
             if pair.factor >= highest:
                 message = f"{name} can never fire: {self.slo.objective:.6g} burns at most {highest:g}x"
                 remedy = f"write the alert in place, with factors below {highest:g}, or raise the objective"
+                yield self._error("alert", message, remedy)
+            if pair.short_ns < least_ns:
+                window, piece = format_duration(pair.short_ns), format_duration(self.slo.slice_ns or 0)
+                message = f"{name} can never fire: no slice of {piece} is judged within its short window of {window}"
+                remedy = f"use windows of at least {format_duration(least_ns)}, or shorter slices"
                 yield self._error("alert", message, remedy)
             if pair.long_ns > self.slo.window_ns:
                 yield self._warning("alert", f"{name} looks further back than the SLO's window", "use a shorter window")

@@ -17,6 +17,7 @@ from detectors.slo.composites import put_together
 from detectors.slo.conditions import read_per, read_where
 from detectors.slo.declared_policies import read_policies
 from detectors.slo.defaults import DEFAULTS, Defaults, default_nodes
+from detectors.slo.fitting import fitted
 from detectors.slo.keys import FILE_KEYS, LABEL_PATTERN, NAME_PATTERN, RESERVED_LABELS, SLO_KEYS
 from detectors.slo.kinds.composite import Composite
 from detectors.slo.kinds.protocol import Sli
@@ -111,7 +112,7 @@ def _whole(
     names = {name for name in unread if name is not None}
     known = named and len(names) == len(unread)
     done, lacking = put_together(slos, faulty, names if known else None)
-    return SloSet(tuple(done), warnings), [*problems, *repeated_names(slos), *lacking]
+    return SloSet(tuple(map(fitted, done)), warnings), [*problems, *repeated_names(slos), *lacking]
 
 
 def repeated_names(slos: Sequence[Slo]) -> list[Problem]:

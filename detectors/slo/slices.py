@@ -64,6 +64,11 @@ class Judge(Protocol):
 class Slices(Protocol):
     """A book of the slices of one SLO by group, whatever judges them."""
 
+    @property
+    def wait_ns(self) -> int:
+        """How long after its end a slice is first judged."""
+        ...
+
     def restore(self, rows: Iterable[SliDelta]) -> None:
         """Know verdicts that were counted before a restart, so that judging again counts only the difference."""
         ...
@@ -117,6 +122,8 @@ class _Group:
 
 class SliceBook:
     """The slices of one SLO, by group."""
+
+    wait_ns: Final = GRACE_NS
 
     def __init__(self, judge: Judge, rule: str) -> None:
         """Judge slices by ``judge``; verdicts are deltas of ``rule``."""
