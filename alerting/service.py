@@ -17,13 +17,14 @@ from alerting.dispatch import Dispatch
 from alerting.documents import alert_document, event_document, incident_document
 from alerting.explaining import Diagnose, diagnose_some
 from alerting.hooks.actions import HookActions
-from alerting.incidents import Alert, format_id
+from alerting.incidents import Alert, Incident, format_id
 from alerting.mirror import Mirror
 from alerting.outbox import ReceiverHealth
 from alerting.planning import Plan, World, plan
 from alerting.posted import PostedAlert
 from alerting.postmortem import Curve
-from alerting.runbooks.library import RunbookLibrary
+from alerting.runbooks.library import Runbook, RunbookLibrary
+from alerting.runbooks.live import LiveSteps, Statuses, not_asked
 from alerting.runbooks.rendering import render
 from alerting.second_looks import SecondLooks
 from alerting.silence_book import SilenceBook
@@ -62,6 +63,7 @@ class Alerting(Actions, HookActions):
         clock: only measures how long deliveries take; the time itself is every method's argument.
         runbooks: by default those that are shipped, and the folder that the configuration names.
         delivery: how deliveries are tried.
+        statuses: every SLO as the HTTP API shows it, by name, for the live steps of runbooks.
 
     Attributes:
         silences: what people keep quiet for a while.
@@ -76,12 +78,14 @@ class Alerting(Actions, HookActions):
         runbooks: RunbookLibrary | None = None,
         *,
         delivery: DeliveryPolicy | None = None,
+        statuses: Statuses = dict,
     ) -> None:
         self._database = database
         self.silences = SilenceBook(database)
         self.mirror = Mirror(database, config.alertmanagers, config.external_url)
         self._setup = Setup.of(config, RunbookLibrary(config.runbooks) if runbooks is None else runbooks)
         self._looks = SecondLooks()
+        self._live = LiveSteps(database, statuses)
         receivers = (*config.receivers, *self._setup.hooks.callers(database, config.trust))
         self._courier = Courier(database, receivers, delivery or DeliveryPolicy(), clock or SystemClock())
 
@@ -166,8 +170,10 @@ class Alerting(Actions, HookActions):
         with self._database.read() as connection:
             return repository.count_unresolved(connection)
 
-    def incident(self, incident_id: str) -> dict[str, Any]:
+    def incident(self, incident_id: str, now_ns: int | None = None) -> dict[str, Any]:
         """``INC`` with ``timeline``, ``evidence``, ``runbook_markdown``, ``hooks`` that fit it, and ``hook_runs``.
+
+        The live steps of the runbook are answered as of ``now_ns``; without it they are not asked.
 
         Raises:
             NotFoundError: there is no such incident.
@@ -178,17 +184,37 @@ class Alerting(Actions, HookActions):
             timeline = repository.load_timeline(connection, incident.number)
             setup = self._setup
             hooks = setup.hooks.of_incident(connection, incident, members)
-        document = incident_document(incident, members)
         runbook = setup.runbooks.choose(incident.runbook, incident.cause)
         return (
-            document
+            incident_document(incident, members)
             | hooks
             | {
                 "timeline": [event_document(event) for event in timeline],
                 "evidence": dict(incident.evidence),
-                "runbook_markdown": render(runbook, document, incident.evidence, setup.config.external_url),
+                "runbook_markdown": self._rendered(runbook, incident, members, now_ns),
             }
         )
+
+    def runbooks(self) -> list[dict[str, Any]]:
+        """Every runbook: its name, title, causes and kinds of SLI, and whether it is the user's own."""
+        return [runbook.document() for runbook in self._setup.runbooks.all()]
+
+    def runbook(self, incident_id: str, name: str, now_ns: int) -> dict[str, Any]:
+        """One runbook, filled with an incident's evidence and with live answers, as Markdown.
+
+        Raises:
+            NotFoundError: there is no such incident or runbook.
+        """
+        with self._database.read() as connection:
+            incident = find_incident(connection, incident_id)
+            members = repository.load_members(connection, [incident.number])[incident.number]
+        runbook = self._setup.runbooks.named(name)
+        return runbook.document() | {"markdown": self._rendered(runbook, incident, members, now_ns)}
+
+    def _rendered(self, runbook: Runbook, incident: Incident, members: list[Alert], now_ns: int | None) -> str:
+        live = not_asked if now_ns is None else self._live.of(incident, members, now_ns)
+        document = incident_document(incident, members)
+        return render(runbook, document, incident.evidence, self._setup.config.external_url, live)
 
     def postmortem(self, incident_id: str, curves: Sequence[Curve], now_ns: int) -> str:
         """A post-mortem drafted from the incident, with the given curves, as Markdown.

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import yaml
 
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, NotFoundError
 
 SHIPPED: Final = Path(__file__).resolve().parent / "shipped"
 
@@ -37,6 +37,14 @@ class Runbook:
     causes: tuple[str, ...] = ()
     slis: tuple[str, ...] = ()
     severity: tuple[str, ...] = ()
+    file: Path | None = None
+
+    def document(self) -> dict[str, Any]:
+        """What is known of it without an incident, as the HTTP API gives it."""
+        return {
+            "name": self.name, "title": self.title, "causes": list(self.causes), "slis": list(self.slis),
+            "shipped": self.file is not None and self.file.parent == SHIPPED,
+        }  # fmt: skip
 
 
 class RunbookLibrary:
@@ -63,6 +71,22 @@ class RunbookLibrary:
     def names(self) -> frozenset[str]:
         """The names of all runbooks."""
         return frozenset(self._runbooks)
+
+    def all(self) -> tuple[Runbook, ...]:
+        """Every runbook, by name."""
+        return tuple(self._runbooks[name] for name in sorted(self._runbooks))
+
+    def named(self, name: str) -> Runbook:
+        """The runbook of that name.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        found = self._runbooks.get(name)
+        if found is None:
+            known = ", ".join(sorted(self._runbooks))
+            raise NotFoundError(f"there is no runbook {name[:100]!r}", remedy=f"the runbooks are: {known}")
+        return found
 
     def choose(self, named: str | None, cause: str) -> Runbook:
         """The runbook that the SLO names, else the cause's, else the one for unknown causes."""
@@ -106,6 +130,7 @@ def read_runbook(file: Path) -> Runbook:
         causes=_texts(header, "causes", file),
         slis=_texts(header, "slis", file),
         severity=_texts(header, "severity", file),
+        file=file,
     )
 
 

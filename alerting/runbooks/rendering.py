@@ -1,8 +1,9 @@
 """A runbook filled with an incident's evidence, in a sandbox; a faulty template is shown unfilled, never an error.
 
 A template sees ``incident``, ``evidence`` (every key of the evidence document is there), ``slice``, the tables
-``budget``, ``burn``, ``attribution``, ``tail``, ``changes``, ``exemplars`` and ``drift``, and ``page(text, path,
-name=value)``, a link into the dashboard. Filters: ``code``, ``number``, ``percent``, ``seconds``, ``utc``,
+``budget``, ``burn``, ``attribution``, ``tail``, ``changes``, ``exemplars`` and ``drift``, ``page(text, path,
+name=value)``, a link into the dashboard, and ``live(question, ...)``, which :mod:`alerting.runbooks.questions`
+answers. Filters: ``code``, ``number``, ``percent``, ``seconds``, ``utc``,
 ``url_part``. What a template prints is escaped for Markdown, whether or not its author thought of it.
 """
 
@@ -10,20 +11,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from jinja2 import StrictUndefined, Template
-from jinja2.exceptions import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
-
 from alerting.runbooks import fragments
 from alerting.runbooks.library import Runbook
+from alerting.runbooks.live import Live, not_asked
 from alerting.runbooks.markdown import Markdown, code, escape, number, percent, seconds, url_part, utc
+from alerting.sandbox import FAULTS, Environment, compiled, rendered
 
 _MAX_RENDERED: Final = 200_000
-_MAX_RANGE: Final = 1000
 _STEP: Final = re.compile(r"^\s{0,3}1[.)]\s+(.*)$")
 _HEADING: Final = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*$")
 _NEXT_ITEM: Final = re.compile(r"^\s{0,3}(\d+[.)]|[-*+])\s+")
@@ -32,7 +29,13 @@ _ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 _STRONG: Final = re.compile(r"\*\*(.+?)\*\*")
 
 
-def render(runbook: Runbook, incident: Mapping[str, Any], evidence: Mapping[str, Any], external_url: str) -> str:
+def render(
+    runbook: Runbook,
+    incident: Mapping[str, Any],
+    evidence: Mapping[str, Any],
+    external_url: str,
+    live: Live = not_asked,
+) -> str:
     """The runbook as Markdown.
 
     Args:
@@ -40,21 +43,25 @@ def render(runbook: Runbook, incident: Mapping[str, Any], evidence: Mapping[str,
         incident: the incident as the HTTP API gives it.
         evidence: its evidence document, complete in its keys.
         external_url: where people reach the dashboard; without it links are names only.
+        live: answers the live steps.
     """
     try:
-        text = _template(runbook.text).render(_context(incident, evidence, external_url))
-    except (
-        TemplateError,
-        ArithmeticError,
-        TypeError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+        return fill(runbook.text, incident, evidence, external_url, live)
+    except FAULTS as error:
         reason = escape(f"{type(error).__name__}: {error}")
         return f"> This runbook could not be filled in ({reason}); here it is as it was written.\n\n{runbook.text}"
-    return text[:_MAX_RENDERED]
+
+
+def fill(
+    text: str, incident: Mapping[str, Any], evidence: Mapping[str, Any], external_url: str, live: Live = not_asked
+) -> str:
+    """The template of a runbook filled in.
+
+    Raises:
+        FAULTS: it is no template, or asks for what is not there.
+    """
+    context = _context(incident, evidence, external_url) | {"live": live}
+    return rendered(compiled(_ENVIRONMENT, text), context, most=_MAX_RENDERED)
 
 
 def first_step(markdown: str) -> str:
@@ -91,32 +98,9 @@ def _plain(markdown: str) -> str:
     return _ESCAPED.sub(r"\1", _STRONG.sub(r"\1", _MARKUP.sub(r"\1", markdown))).strip()
 
 
-def _environment() -> SandboxedEnvironment:
-    # Markdown, not HTML, is written: HTML's escaping would spoil it, and `finalize` does Markdown's instead.
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, finalize=escape, autoescape=False, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.clear()
-    environment.globals["range"] = _short_range
-    environment.filters.update(
-        {"code": code, "number": number, "percent": percent, "seconds": seconds, "utc": utc, "url_part": url_part}
-    )
-    return environment
-
-
-def _short_range(*bounds: int) -> range:
-    numbers = range(*bounds)
-    if len(numbers) > _MAX_RANGE:
-        raise ValueError(f"a runbook may count to {_MAX_RANGE}")
-    return numbers
-
-
-_ENVIRONMENT: Final = _environment()
-
-
-@lru_cache(maxsize=256)
-def _template(text: str) -> Template:
-    return _ENVIRONMENT.from_string(text)
+_ENVIRONMENT: Final = Environment(
+    finalize=escape, code=code, number=number, percent=percent, seconds=seconds, utc=utc, url_part=url_part
+)
 
 
 def _context(incident: Mapping[str, Any], evidence: Mapping[str, Any], external_url: str) -> dict[str, Any]:

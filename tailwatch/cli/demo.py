@@ -38,6 +38,7 @@ def _terminate(signum: int, frame: object) -> None:  # noqa: ARG001 - the librar
     help="Seconds of load before the fault, at most half of --seconds.",
 )  # fmt: skip
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the scored drill as JSON.")
+@click.option("--hooks", is_flag=True, help="Let a response hook roll the bad release back; score the whole loop.")
 @click.option("--dashboard/--no-dashboard", default=None, help="Start the dashboard (default: without --seconds).")
 @click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path),
@@ -48,6 +49,8 @@ def command(
     seconds: float | None,
     inject_after: float,
     report: Path | None,
+    *,
+    hooks: bool,
     dashboard: bool | None,
     folder: Path | None,
 ) -> None:
@@ -65,6 +68,7 @@ def command(
         inject_after_s=inject_after if seconds is None else min(inject_after, seconds / 2),
         dashboard=seconds is None if dashboard is None else dashboard,
         folder=kept.resolve(),
+        hooks=hooks,
     )
     try:
         with Display(Console()) as display:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tailwatch.demo.sink import Received
@@ -37,6 +37,7 @@ class DrillReport:
     memory_mib: float
     expected: Mapping[str, Any]
     problems: tuple[str, ...]
+    loop: Mapping[str, Any] | None = None
 
     @property
     def passed(self) -> bool:
@@ -81,6 +82,38 @@ def score(
         expected={"slo": truth.slo, "cause": truth.cause, "slice": dict(truth.slice), "runbook": truth.runbook},
         problems=tuple(problems),
     )
+
+
+def with_loop(
+    report: DrillReport, incident: Mapping[str, Any], serving: Mapping[str, Mapping[str, float]]
+) -> DrillReport:
+    """The report with how the response hook closed the loop, and what is lacking of that.
+
+    Args:
+        report: the drill as scored.
+        incident: its incident, with ``hook_runs``, as the API gives it now.
+        serving: by model, the share of each version in the reference service now.
+    """
+    ran_at = next((run["sent_at"] for run in incident["hook_runs"] if run["state"] == "sent"), None)
+    bad = report.expected["slice"].get("model_version")
+    still = sorted(model for model, shares in serving.items() if bad in shares)
+    resolved_at = incident["resolved_at"]
+    problems = [*report.problems]
+    if ran_at is None:
+        problems.append("no response hook has run")
+    if still:
+        problems.append(f"{', '.join(still)} still serves {bad}")
+    if resolved_at is None:
+        problems.append("the incident has not ended")
+    elif incident["timeline"][-1]["author"] != "tailwatch":
+        problems.append("the incident did not end by itself")
+    since = report.injected_at
+    loop = {
+        "hook_ran_after_s": None if ran_at is None or since is None else round(ran_at - since, 1),
+        "serving": {model: dict(shares) for model, shares in serving.items()},
+        "resolved_after_s": None if resolved_at is None or since is None else round(resolved_at - since, 1),
+    }
+    return replace(report, problems=tuple(problems), loop=loop)
 
 
 def _slos(incident: Mapping[str, Any]) -> set[str]:

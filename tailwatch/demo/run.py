@@ -20,9 +20,10 @@ import yaml
 
 from reference_model.drills import Drill
 from tailwatch.demo.display import Display
-from tailwatch.demo.load import LoadThread
+from tailwatch.demo.load import GENTLE, LoadThread
 from tailwatch.demo.processes import Processes, free_port
-from tailwatch.demo.report import DrillReport, Truth, score
+from tailwatch.demo.report import DrillReport, Truth, score, with_loop
+from tailwatch.demo.rollback import hooks_section, quick_to_end
 from tailwatch.demo.sink import NotificationSink
 from telemetry.windows import NANOS
 
@@ -46,6 +47,7 @@ class DemoPlan:
         dashboard: whether the dashboard is started.
         folder: where data, logs, notifications and configuration go.
         seed: of the load.
+        hooks: whether a response hook rolls a bad release back, and the loop is watched until the incident ends.
     """
 
     drill: Drill
@@ -54,6 +56,7 @@ class DemoPlan:
     dashboard: bool
     folder: Path
     seed: int = 7
+    hooks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def run_demo(plan: DemoPlan, display: Display) -> DrillReport:
         addresses = _start(plan, processes, sink, secret, display)
         client = stack.enter_context(httpx.Client(base_url=addresses.api, timeout=10.0))
         _settle(display)
-        load = LoadThread(addresses.reference, plan.seed)
+        load = LoadThread(addresses.reference, plan.seed, *((GENTLE,) if plan.hooks else ()))
         stack.callback(load.stop)
         load.start()
         display.step(f"load begins; {plan.drill.name} follows after {plan.inject_after_s:g} s")
@@ -112,6 +115,7 @@ class _Run:
         self._injected_ns: int | None = None
         self._seen_notifications = 0
         self._seen_incidents: dict[str, str] = {}
+        self._seen_hooks: set[float] = set()
         self._memory_mib = 0.0
 
     def watch(self) -> None:
@@ -124,7 +128,7 @@ class _Run:
             if self._injected_ns is None and elapsed >= self._plan.inject_after_s:
                 self._inject()
             self._look(elapsed)
-            if self._plan.seconds is not None and done_at is None and self._scored().passed:
+            if self._plan.seconds is not None and done_at is None and self.report().passed:
                 done_at = time.monotonic()
             if done_at is not None and time.monotonic() - done_at > _SETTLE_S:
                 return
@@ -133,7 +137,12 @@ class _Run:
 
     def report(self) -> DrillReport:
         """The drill, scored as it stands now."""
-        return self._scored()
+        scored = self._scored()
+        if not self._plan.hooks or scored.incident is None:
+            return scored
+        incident = self._get(f"/api/v1/incidents/{scored.incident['id']}")
+        serving = httpx.get(f"{self._addresses.reference}/admin/state", timeout=10.0).json()["models"]
+        return with_loop(scored, incident, {name: route["shares"] for name, route in serving.items()})
 
     def _inject(self) -> None:
         drill = self._plan.drill
@@ -162,6 +171,8 @@ class _Run:
             if self._seen_incidents.get(incident["id"]) != told:
                 self._seen_incidents[incident["id"]] = told
                 self._tell_incident(incident)
+            if self._plan.hooks:
+                self._tell_hooks(incident["id"])
         for one in self._sink.received[self._seen_notifications :]:
             self._seen_notifications += 1
             late = (
@@ -181,6 +192,13 @@ class _Run:
         )
         if self._plan.dashboard:
             self._display.step(f"look at it: {self._addresses.dashboard}/incidents?incident={incident['id']}")
+
+    def _tell_hooks(self, incident: str) -> None:
+        for event in self._get(f"/api/v1/incidents/{incident}")["timeline"]:
+            if event["kind"] == "hook" and event["at"] not in self._seen_hooks:
+                self._seen_hooks.add(event["at"])
+                late = 0.0 if self._injected_ns is None else event["at"] - self._injected_ns / NANOS
+                self._display.step(f"{incident}: {event['text']}, {late:.1f} s after the fault", "bold cyan")
 
     def _spans_stored(self) -> int:
         return int(self._get("/api/v1/status")["counters"]["spans"])
@@ -211,7 +229,7 @@ def _start(plan: DemoPlan, processes: Processes, sink: NotificationSink, secret:
         reference=f"http://127.0.0.1:{ports['reference']}",
         dashboard=f"http://127.0.0.1:{ports['dashboard']}",
     )
-    config = _write_config(plan.folder, urls, sink.url)
+    config = _write_config(plan.folder, urls, sink.url, hooks=plan.hooks)
     python = [sys.executable, "-m"]
     display.step("starting the collector, the evaluator and the API")
     environment = {_SECRET_VARIABLE: secret, "TAILWATCH_DEMO_SLACK_URL": f"{sink.url}/slack"}
@@ -250,12 +268,13 @@ def _settle(display: Display) -> None:
     )
 
 
-def _write_config(folder: Path, urls: _Addresses, sink: str) -> Path:
+def _write_config(folder: Path, urls: _Addresses, sink: str, *, hooks: bool) -> Path:
     """The configuration of the demo's service, as a user would write it."""
     shipped = resources.files("tailwatch.demo")
     for name in ("slos.yaml", "prices.yaml"):
-        (folder / name).write_text((shipped / name).read_text(encoding="utf-8"), encoding="utf-8")
-    document = {
+        text = (shipped / name).read_text(encoding="utf-8")
+        (folder / name).write_text(quick_to_end(text) if hooks and name == "slos.yaml" else text, encoding="utf-8")
+    document: dict[str, Any] = {
         "http": urls.api.removeprefix("http://"),
         "grpc": urls.grpc,
         "data_dir": "data",
@@ -274,6 +293,8 @@ def _write_config(folder: Path, urls: _Addresses, sink: str) -> Path:
             "route": {"receiver": "demo"},
         },
     }
+    if hooks:
+        document["alerting"]["hooks"] = hooks_section(urls.reference)
     path = folder / "tailwatch.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return path
