@@ -38,8 +38,8 @@ _NODES: Final = (
 )  # fmt: skip
 _FILTERS: Final = (
     "abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "filesizeformat", "first", "float",
-    "groupby", "int", "items", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse",
-    "round", "safe", "select", "selectattr", "sort", "sum", "title", "trim", "truncate", "unique", "upper",
+    "groupby", "int", "items", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr",
+    "reverse", "round", "safe", "select", "selectattr", "sort", "sum", "title", "trim", "truncate", "unique", "upper",
 )  # fmt: skip
 _METHODS: Final = ("get", "items", "keys", "values")
 _COUNTED: Final = "counted"

@@ -63,7 +63,7 @@ def list_incidents(ctx: Ctx, status: Literal["open", "acknowledged", "resolved"]
 @router.get("/{incident_id}")
 def get_incident(ctx: Ctx, incident_id: str) -> dict[str, Any]:
     """One incident with timeline, evidence and its rendered runbook (Markdown)."""
-    incident = ctx.service.alerting.incident(incident_id)
+    incident = ctx.service.alerting.incident(incident_id, ctx.clock.now_ns())
     path = ctx.service.reports.path(incident["id"])
     if path.is_file():
         incident["evidence"]["report"] = path.name
