@@ -23,6 +23,8 @@ CONTENT_TYPES: Final[Mapping[Encoding, str]] = MappingProxyType(
 RPC_CODES: Final[Mapping[int, int]] = MappingProxyType(
     {
         400: Code.INVALID_ARGUMENT,
+        401: Code.UNAUTHENTICATED,
+        403: Code.PERMISSION_DENIED,
         404: Code.NOT_FOUND,
         405: Code.UNIMPLEMENTED,
         408: Code.DEADLINE_EXCEEDED,

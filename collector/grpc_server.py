@@ -7,7 +7,7 @@ gRPC holds its message, and few are held before the intake has leased room for t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import grpc
@@ -20,7 +20,7 @@ from collector.answers import export_response, status
 from collector.intake import Intake
 from collector.mailbox import Mailbox
 from collector.request import Receipt, Request, Signal
-from telemetry.errors import ConfigError, OverloadedError, PayloadError
+from telemetry.errors import AccessError, ConfigError, OverloadedError, PayloadError
 from telemetry.windows import NANOS
 
 _SERVICES: Final[dict[Signal, str]] = {
@@ -30,6 +30,8 @@ _SERVICES: Final[dict[Signal, str]] = {
 }
 _CODES: Final = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
     408: grpc.StatusCode.DEADLINE_EXCEEDED,
     413: grpc.StatusCode.RESOURCE_EXHAUSTED,
     500: grpc.StatusCode.INTERNAL,
@@ -48,15 +50,24 @@ _MESSAGE_S: Final = 10.0
 
 _HANDSHAKE_S: Final = 10
 
+Admit = Callable[[Iterable[tuple[str, str | bytes]]], None]
 Handler = Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]]
+
+
+def everybody(_metadata: Iterable[tuple[str, str | bytes]]) -> None:
+    """Let every call come."""
 
 
 class GrpcServer:
     """The gRPC side of the collector, on one port."""
 
-    def __init__(self, intake: Intake, address: str) -> None:
-        """``address`` is ``host:port``; port 0 takes a free one, see :meth:`start`."""
+    def __init__(self, intake: Intake, address: str, admit: Admit = everybody) -> None:
+        """``address`` is ``host:port``; port 0 takes a free one, see :meth:`start`.
+
+        ``admit`` is given the metadata of a call, and raises AccessError for one that may not come.
+        """
         self._intake = intake
+        self._admit = admit
         self._address = address
         self._server: Any = None
         self._mailbox: Mailbox | None = None
@@ -142,7 +153,13 @@ class GrpcServer:
     def _export(self, signal: Signal) -> Handler:
         async def export(messages: AsyncIterator[bytes], context: Any) -> bytes:
             try:
+                self._admit(context.invocation_metadata() or ())
                 receipt = await self._ask(signal, messages)
+            except AccessError as error:
+                self._intake.count_invalid(error.status)
+                self._intake.refusals.tell(error.status, context.peer(), error)
+                await _abort(context, error.status, str(error))
+                raise
             except PayloadError as error:
                 self._intake.refusals.tell(error.status, context.peer(), error)
                 await _abort(context, error.status, str(error))

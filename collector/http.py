@@ -6,7 +6,7 @@ reading. Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp (1.11).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -19,7 +19,7 @@ from collector.http_body import BodyReader, Patience
 from collector.intake import Intake
 from collector.mailbox import Mailbox
 from collector.request import Receipt, Request, Signal
-from telemetry.errors import OverloadedError, PayloadError
+from telemetry.errors import AccessError, OverloadedError, PayloadError
 
 PATHS: Final[Mapping[Signal, str]] = MappingProxyType(
     {"span": "/v1/traces", "log": "/v1/logs", "metric": "/v1/metrics"}
@@ -27,17 +27,25 @@ PATHS: Final[Mapping[Signal, str]] = MappingProxyType(
 _LEFT: Final = 0
 """No status: there is nobody to be answered."""
 _NOTHING: Final = Receipt()
+Admit = Callable[[Scope], None]
 _PATIENT: Final = Patience()
+
+
+def everybody(_scope: Scope) -> None:
+    """Let every request come."""
 
 
 class Otlp:
     """ASGI application that takes Export requests, and hands everything that is not OTLP's to ``otherwise``."""
 
-    def __init__(self, intake: Intake, otherwise: ASGIApp, patience: Patience = _PATIENT) -> None:
+    def __init__(
+        self, intake: Intake, otherwise: ASGIApp, patience: Patience = _PATIENT, admit: Admit = everybody
+    ) -> None:
+        """``admit`` raises AccessError for an OTLP request that may not come; ``otherwise`` decides for itself."""
         self._intake = intake
         self._otherwise = otherwise
         self._places: dict[str, ASGIApp] = {
-            path: OtlpEndpoint(intake, signal, patience) for signal, path in PATHS.items()
+            path: OtlpEndpoint(intake, signal, patience, admit) for signal, path in PATHS.items()
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,10 +75,11 @@ class Otlp:
 class OtlpEndpoint:
     """ASGI application that takes Export requests of one signal."""
 
-    def __init__(self, intake: Intake, signal: Signal, patience: Patience) -> None:
+    def __init__(self, intake: Intake, signal: Signal, patience: Patience, admit: Admit) -> None:
         self._intake = intake
         self._signal: Signal = signal
         self._patience = patience
+        self._admit = admit
         self._mailbox: Mailbox | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +88,7 @@ class OtlpEndpoint:
         reader = BodyReader(receive, headers.content_length, self._intake.pipeline.limits.body_bytes, self._patience)
         try:
             answer = await self._export(scope, headers, reader)
-        except (PayloadError, OverloadedError) as error:
+        except (PayloadError, AccessError, OverloadedError) as error:
             answer = refusal(error, headers.encoding)
             self._intake.refusals.tell(answer.status, sender_of(scope), error)
         if answer is not None:
@@ -87,6 +96,11 @@ class OtlpEndpoint:
 
     async def _export(self, scope: Scope, headers: Headers, reader: BodyReader) -> Answer | None:
         """Read, submit and answer; None when the sender left before the end of the body."""
+        try:
+            self._admit(scope)
+        except AccessError as error:
+            self._intake.count_invalid(error.status)
+            raise
         encoding = self._checked(scope["method"], headers)
         lease = self._intake.lease()
         try:

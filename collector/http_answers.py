@@ -14,7 +14,7 @@ from collector.answers import CONTENT_TYPES, export_response, serialise, status
 from collector.decode import Encoding
 from collector.http_body import BodyReader
 from collector.request import Receipt, Signal
-from telemetry.errors import OverloadedError, PayloadError
+from telemetry.errors import AccessError, OverloadedError, PayloadError
 
 Header = tuple[bytes, bytes]
 
@@ -43,7 +43,7 @@ def all_good(encoding: Encoding) -> Answer:
     return _ALL_GOOD[encoding]
 
 
-def refusal(error: PayloadError | OverloadedError, encoding: Encoding | None) -> Answer:
+def refusal(error: PayloadError | AccessError | OverloadedError, encoding: Encoding | None) -> Answer:
     """A ``google.rpc.Status`` in the request's encoding, in JSON where that is unknown."""
     chosen = encoding or "json"
     headers = [_content_type(chosen)]
@@ -52,6 +52,8 @@ def refusal(error: PayloadError | OverloadedError, encoding: Encoding | None) ->
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s))).encode()))
     else:
         http_status = error.status
+        if isinstance(error, AccessError) and error.challenge:
+            headers.append((b"www-authenticate", error.challenge.encode("latin-1", "replace")))
         if http_status == 405:
             headers.append((b"allow", b"POST"))
     return Answer(http_status, tuple(headers), serialise(status(http_status, str(error)), chosen))

@@ -223,3 +223,19 @@ audit_log: Final = Table(
     sqlite_autoincrement=True,
 )
 """Every change that somebody made; ``detail`` is a JSON object. The database refuses to change a row."""
+
+tokens: Final = Table(
+    "tokens",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_ns", BigInteger),
+    Column("last_used_ns", BigInteger),
+    Column("revoked_ns", BigInteger),
+    sqlite_autoincrement=True,
+)
+"""Who may use the service; ``digest`` is the SHA-256 of a secret, ``scopes`` a JSON list. Rows are never deleted."""

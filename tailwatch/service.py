@@ -6,10 +6,12 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from alerting.config import AlertingConfig, check_receivers
+from alerting.hindsight import last_day
 from alerting.mirror import EVERY_NS
 from alerting.service import Alerting
 from collector.decode import PROTOBUF
@@ -25,6 +27,8 @@ from storage.compaction import Splits, compact
 from storage.database import Database
 from storage.metric_upkeep import compact_points, forget_points
 from storage.retention import RetentionPolicy
+from tailwatch.access.guard import Guard, rules_of
+from tailwatch.access.keyring import REFRESH_NS, KeyRing
 from tailwatch.catalogue import Catalogue
 from tailwatch.diagnoser import Diagnoser
 from tailwatch.estimates import Estimates
@@ -76,7 +80,9 @@ class Service:
         self.intake = Intake(store.commit, clock, store.pipeline, capacity_bytes=self.queue_bytes)
         self.membership = Membership(store.database, store.catalogue.rules, self.started_ns)
         self.rates = Rates()
-        self.alerting = Alerting(store.database, settings.alerting, clock)
+        self.keyring = KeyRing(store.database, clock)
+        self.guard = Guard(self.keyring, rules_of(settings), clock)
+        self.alerting = Alerting(store.database, settings.alerting, clock, statuses=self._statuses)
         self._diagnoser = Diagnoser(store.database, store.catalogue.slos)
         self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
         self._labels = Labels(store.database, lambda: self.intake.pipeline.rules, store.pipeline.guard)
@@ -127,7 +133,11 @@ class Service:
         self._scheduler.stop()
         self.scraping.close()
         now_ns = self.clock.now_ns()
-        for name, step in (("evaluation", self.evaluator.step), ("delivery", self.alerting.deliver)):
+        for name, step in (
+            ("evaluation", self.evaluator.step),
+            ("delivery", self.alerting.deliver),
+            ("look at tokens", self.keyring.step),
+        ):
             try:
                 step(now_ns)
             except TailwatchError as error:
@@ -177,6 +187,7 @@ class Service:
                 evaluations=self._evaluations,
                 open_incidents=self.alerting.unresolved,
                 receivers=self.alerting.health,
+                told=lambda: last_day(self.database, self.alerting.config, self.clock.now_ns()),
                 prices_stale=self._prices_stale,
                 configuration=lambda: self.reloader.state,
             )
@@ -193,11 +204,15 @@ class Service:
             Job("heartbeat", HEARTBEAT_NS, self.membership.step),
             Job("configuration", POLL_NS, self.reloader.step),
             Job("rates", SAMPLE_NS, self._sample),
+            Job("tokens", REFRESH_NS, self.keyring.step),
             Job("estimates", _ESTIMATES_NS, self.estimates.step),
             Job("forecasts", _FORECASTS_NS, self.forecasts.step),
             Job("compaction", _COMPACTION_NS, self._compact),
             Job("retention", _RETENTION_NS, self._retain),
         )
+
+    def _statuses(self) -> Mapping[str, Any]:
+        return self.evaluator.statuses()
 
     def _act(self, findings: Sequence[Finding], now_ns: int) -> None:
         changed = self.alerting.apply(

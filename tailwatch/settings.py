@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from alerting.config import AlertingConfig, parse_alerting
+from tailwatch.access.scopes import SCOPES, Scope, granted
 from telemetry.errors import ConfigError, TailwatchError
 from telemetry.windows import NANOS, parse_duration
 
@@ -73,6 +74,14 @@ class Settings(BaseSettings):
 
     http: str = Field("127.0.0.1:4318", description="Address of OTLP/HTTP, the API and /metrics, as host:port.")
     grpc: str = Field("127.0.0.1:4317", description="Address of OTLP/gRPC, as host:port; empty switches it off.")
+    anonymous_access: str | None = Field(
+        None,
+        description="What may be done without a token: all, none, or scopes such as ingest,read; unset: everything "
+        "while there is no token and only this machine can connect, else nothing. See docs/security.md.",
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Names beside this machine's by which browsers may use the service, such as that of a proxy."
+    )
     data_dir: Path = Field(Path("tailwatch-data"), description="Folder of the embedded database and of reports.")
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of a PostgreSQL (postgresql+psycopg://...); unset: SQLite in data_dir."
@@ -121,6 +130,19 @@ class Settings(BaseSettings):
             raise ValueError("the service cannot do without this address; write for example 127.0.0.1:4318")
         return value
 
+    @field_validator("anonymous_access", mode="before")
+    @classmethod
+    def _scopes(cls, value: object) -> object:
+        if value is None:
+            return None
+        named = value.split(",") if isinstance(value, str) else value
+        words = [str(word).strip() for word in named] if isinstance(named, list | tuple) else [""]
+        if words not in (["all"], ["none"]) and not (words and set(words) <= set(SCOPES)):
+            raise ValueError(
+                f"{value!r} is not all, none, or some of {', '.join(SCOPES)}; write for example ingest,read"
+            )
+        return ",".join(words)
+
     @field_validator("evaluation_interval")
     @classmethod
     def _positive(cls, value: int) -> int:
@@ -137,6 +159,19 @@ class Settings(BaseSettings):
     def grpc_address(self) -> Address | None:
         """Where gRPC listens; None when it is off."""
         return Address(self.grpc) if self.grpc else None
+
+    @property
+    def anonymous_scopes(self) -> frozenset[Scope] | None:
+        """What may be done without a token; None where the settings leave that to whether there are any."""
+        match self.anonymous_access:
+            case None:
+                return None
+            case "all":
+                return frozenset(SCOPES)
+            case "none":
+                return frozenset()
+            case words:
+                return granted(frozenset(scope for scope in SCOPES if scope in words.split(",")))
 
     @property
     def keeping(self) -> Mapping[Kind, int]:

@@ -53,6 +53,18 @@ class PayloadError(TailwatchError):
         super().__init__(what, where=where, remedy=remedy)
 
 
+class AccessError(TailwatchError):
+    """A request may not come: ``status`` is 401 (who is it?) or 403 (not this one); ``challenge`` says what would help.
+
+    ``challenge`` is the value of WWW-Authenticate, and empty where no token would change anything.
+    """
+
+    def __init__(self, what: str, *, status: int, where: str = "", remedy: str = "", challenge: str = "") -> None:
+        self.status = status
+        self.challenge = challenge
+        super().__init__(what, where=where, remedy=remedy)
+
+
 class OverloadedError(TailwatchError):
     """The intake is full; the sender should come again after ``retry_after_s`` seconds."""
 

@@ -6,16 +6,31 @@ from fastapi import FastAPI
 
 import tailwatch
 from collector.http import Otlp
-from tailwatch.api import config, corrections, health, incidents, metrics, series, slos, status, traces
+from tailwatch.api import (
+    config,
+    corrections,
+    health,
+    hooks,
+    incidents,
+    metrics,
+    oncall,
+    runbooks,
+    series,
+    slos,
+    status,
+    traces,
+)
 from tailwatch.api.alertmanager import MOUNT, create_alertmanager_api
 from tailwatch.api.context import Context
 from tailwatch.api.errors import install_error_handlers
+from tailwatch.api.gate import Gate
 from tailwatch.service import Service
 
 
 def create_app(service: Service) -> Otlp:
     """The application over a service that was started; it starts and stops nothing itself."""
-    return Otlp(service.intake, _create_api(service))
+    gate = Gate(_create_api(service), service.guard, service.intake.refusals)
+    return Otlp(service.intake, gate, admit=service.guard.otlp)
 
 
 def _create_api(service: Service) -> FastAPI:
@@ -27,7 +42,7 @@ def _create_api(service: Service) -> FastAPI:
     )
     app.state.context = Context(service)
     install_error_handlers(app)
-    parts = (health, status, config, slos, corrections, incidents, series, metrics, traces)
+    parts = (health, status, config, slos, corrections, hooks, runbooks, incidents, oncall, series, metrics, traces)
     for router in (part.router for part in parts):
         app.include_router(router)
     app.mount(MOUNT, create_alertmanager_api(app.state.context))

@@ -22,8 +22,11 @@ COMMANDS: Final[Mapping[str, str]] = {
     "simulate": "tailwatch.cli.simulate",
     "alerts": "tailwatch.cli.alerts",
     "hooks": "tailwatch.cli.hooks",
+    "runbook": "tailwatch.cli.runbook",
     "reload": "tailwatch.cli.reload",
     "import": "tailwatch.cli.import_",
+    "token": "tailwatch.cli.token",
+    "audit": "tailwatch.cli.audit",
     "db": "tailwatch.cli.db",
     "settings": "tailwatch.cli.settings",
 }

@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 
 from collector.connections import server_of
+from tailwatch.access.binding import check_binding
 from tailwatch.allocator import keep_freed_memory
 from tailwatch.api.app import create_app
 from tailwatch.service import Service
@@ -56,6 +57,7 @@ def command(config: Path | None, log_level: str) -> None:
     listener = _listen(settings.http_address)
     with listener, _sole_server(settings), open_store(settings, SystemClock()) as store:
         service = Service(settings, store, SystemClock(), config_file(config))
+        check_binding(settings, has_tokens=service.keyring.required)
         signal.signal(signal.SIGHUP, lambda *_: service.reloader.request())
         service.start()
         server = _server(service)
@@ -78,7 +80,7 @@ async def _serve(settings: Settings, service: Service, server: uvicorn.Server, l
     if settings.grpc_address is not None:
         from collector.grpc_server import GrpcServer  # noqa: PLC0415 - grpc takes 0.2 s to import
 
-        grpc = GrpcServer(service.intake, settings.grpc)
+        grpc = GrpcServer(service.intake, settings.grpc, service.guard.rpc)
         grpc_port = await grpc.start()
         _log.info("OTLP/gRPC on %s:%d", settings.grpc_address.host, grpc_port)
     shown = f"[{host}]" if ":" in host else host

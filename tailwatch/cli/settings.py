@@ -33,6 +33,8 @@ def show(settings: Settings, name: str) -> str:
         return "(SQLite in data_dir)" if value is None else display_name(parse_url(value))
     if name == "alerting":
         return ", ".join(receiver.id for receiver in value.receivers) or "(no receivers)"
-    if name == "slos":
+    if name == "anonymous_access":
+        return value or "unset"
+    if name in ("slos", "allowed_hosts"):
         return ", ".join(value) or "(none)"
     return "(none)" if value is None else str(value)

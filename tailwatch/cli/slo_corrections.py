@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -16,12 +15,11 @@ from detectors.slo.parse import load_slos
 from storage import corrections
 from storage.database import Database
 from tailwatch.catalogue import expand
-from tailwatch.cli.moments import Moment
+from tailwatch.cli.moments import Moment, shown
 from tailwatch.correcting import check_slos
 from tailwatch.settings import load_settings
 from telemetry.clock import SystemClock
 from telemetry.corrections import Cancellation, Correction, NewCorrection, audit, told
-from telemetry.windows import NANOS
 
 _FILE_WIDTH = 160
 
@@ -55,7 +53,7 @@ def correct(
     check_slos(asked, load_slos(expand(settings.slos)))
     with _database(settings.url) as database:
         made = corrections.create(database, asked, SystemClock().now_ns())
-    click.echo(f"correction {made.id}: {_time(start)} to {_time(end)} counts no more for {_whom(made)}")
+    click.echo(f"correction {made.id}: {shown(start)} to {shown(end)} counts no more for {_whom(made)}")
 
 
 @click.group("corrections", invoke_without_command=True)
@@ -109,7 +107,7 @@ def _table(found: tuple[Correction, ...]) -> Table:
         ended = "" if one.cancelled is None else f"{one.cancelled.author}: {one.cancelled.reason}"
         asked = one.asked
         table.add_row(
-            str(one.id), _time(asked.start_ns), _time(asked.end_ns), _whom(one), asked.author, asked.reason, ended
+            str(one.id), shown(asked.start_ns), shown(asked.end_ns), _whom(one), asked.author, asked.reason, ended
         )
     return table
 
@@ -117,14 +115,10 @@ def _table(found: tuple[Correction, ...]) -> Table:
 def _audit_table(found: tuple[Correction, ...]) -> Table:
     table = Table("at", "what", "correction", "who", "why", box=None)
     for entry in audit(found):
-        table.add_row(_time(entry.at_ns), entry.action, str(entry.correction), entry.author, entry.reason)
+        table.add_row(shown(entry.at_ns), entry.action, str(entry.correction), entry.author, entry.reason)
     return table
 
 
 def _whom(one: Correction) -> str:
     matchers = ", ".join(str(matcher) for matcher in one.asked.matchers.items)
     return " ".join([*one.asked.slos, *([f"{{{matchers}}}"] if matchers else [])])
-
-
-def _time(time_ns: int) -> str:
-    return f"{datetime.fromtimestamp(time_ns / NANOS, UTC):%Y-%m-%d %H:%M:%S} UTC"

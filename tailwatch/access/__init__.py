@@ -1,0 +1,1 @@
+"""Who may do what: tokens, their scopes, and what is let in without one. It serves no request itself."""
