@@ -26,6 +26,7 @@ BECAUSE: Final[Mapping[str, str]] = {
     "bad-release": "with a new release",
     "cost-explosion": "each costs more than before",
     "telemetry-silence": "telemetry is missing or late",
+    "resource-saturation": "a resource is used up",
     "unknown": "",
 }
 """Every cause as the end of a title."""

@@ -13,6 +13,7 @@ from detectors.slo.compile import compile_rules
 from detectors.slo.kinds.composite import Composite
 from detectors.slo.kinds.drift import Drift
 from detectors.slo.kinds.quantile import Quantile
+from detectors.slo.kinds.saturation import Saturation
 from detectors.slo.spec import Slo, SloSet
 from storage import logs, spans
 from storage.database import Database
@@ -62,6 +63,7 @@ class Diagnoser:
             own_spans.after,
             good=rules[0].good if rules and slo.sli.slice_ns is None else None,
             measure=slo.sli.measure if isinstance(slo.sli, Quantile) else None,
+            gauge=slo.sli.gauge if isinstance(slo.sli, Saturation) else None,
             logs_before=own_logs.before if len(own_logs.after) else None,
             logs_after=own_logs.after if len(own_logs.after) else None,
             drift=_drift(slo.sli, own_spans, own_logs) if isinstance(slo.sli, Drift) else None,

@@ -13,6 +13,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "slice-errors": "Errors concentrate in one slice of the traffic",
     "error-burst": "Errors across all of the traffic",
     "queue-saturation": "Requests wait in the queue longer than the model works on them",
+    "resource-saturation": "A resource of the service is used up to its bound",
     "tail-spike": "A small share of requests is much slower, the rest is unchanged",
     "slow-service": "The whole latency distribution has shifted",
     "cold-start": "Requests are slow while instances warm up",

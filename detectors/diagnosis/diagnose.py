@@ -16,6 +16,7 @@ from detectors.diagnosis.errors import diagnose_errors
 from detectors.diagnosis.exemplars import exemplars
 from detectors.diagnosis.latency import diagnose_latency
 from detectors.diagnosis.quality import diagnose_quality
+from detectors.diagnosis.saturation import diagnose_saturation
 from detectors.diagnosis.silence import diagnose_silence
 from detectors.diagnosis.situation import Situation, Verdict
 from detectors.drift import DriftResult
@@ -28,7 +29,7 @@ QUESTIONS: Final[Mapping[str, Callable[[Situation], Verdict]]] = {
     "errors": diagnose_errors,
     "latency": diagnose_latency,
     "quantile": diagnose_latency,
-    "saturation": diagnose_latency,
+    "saturation": diagnose_saturation,
     "cost": diagnose_cost,
     "spend": diagnose_cost,
     "drift": diagnose_drift,
@@ -37,6 +38,8 @@ QUESTIONS: Final[Mapping[str, Callable[[Situation], Verdict]]] = {
     "freshness": diagnose_silence,
 }
 """Kinds of SLI and the module that answers for each; any other kind is answered by what makes its events good."""
+_WITHOUT_RECORDS: Final = ("freshness", "saturation")
+"""Kinds of which something can be said where no records are."""
 
 
 def diagnose(
@@ -46,6 +49,7 @@ def diagnose(
     *,
     good: GoodWhen | None = None,
     measure: str | None = None,
+    gauge: str | None = None,
     logs_before: Columns | None = None,
     logs_after: Columns | None = None,
     drift: DriftResult | None = None,
@@ -61,6 +65,7 @@ def diagnose(
         after: the same since the onset.
         good: what makes an event good, for kinds that judge single events.
         measure: the field in question, for kinds that do not: ``duration``, ``queue``, ``cost``, ...
+        gauge: the gauge in question, or its role, for saturation.
         logs_before: inference logs of the earlier time, for drift of features, predictions and confidence.
         logs_after: inference logs since the onset.
         drift: the comparison that raised the finding; without one, drift is looked for here.
@@ -74,10 +79,20 @@ def diagnose(
     """
     fallback = "queue" if kind == "saturation" else None
     situation = Situation(
-        kind, before, after, good, measure or fallback, logs_before, logs_after, drift, onset_ns, dict(labels or {})
+        kind,
+        before,
+        after,
+        good,
+        measure or fallback,
+        logs_before,
+        logs_after,
+        drift,
+        onset_ns,
+        dict(labels or {}),
+        gauge,
     )
     nothing = not len(after) and (logs_after is None or not len(logs_after))
-    unknown = nothing and kind != "freshness"
+    unknown = nothing and kind not in _WITHOUT_RECORDS
     verdict = Verdict("unknown", "there are no records since the onset") if unknown else _ask(situation)
     return _written(situation, verdict)
 

@@ -32,6 +32,7 @@ class Situation:
         drift: the comparison that raised the finding, or None.
         onset_ns: when the trouble is estimated to have begun, or None.
         labels: the finding's group.
+        gauge: the gauge that is beyond its bound, or its role; None where there is none.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Situation:
     drift: DriftResult | None = None
     onset_ns: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    gauge: str | None = None
 
     @cached_property
     def scope(self) -> dict[str, str]:

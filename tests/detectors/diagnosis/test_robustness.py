@@ -60,6 +60,15 @@ def test_saturation_looks_at_the_queue():
     assert written(diagnose("saturation", before, after)).cause == "queue-saturation"
 
 
+@pytest.mark.parametrize(("gauge", "cause"), [("queue_depth", "queue-saturation"), ("memory", "resource-saturation")])
+def test_a_gauge_that_no_request_explains_is_named(gauge, cause):
+    nothing, usual = empty_columns(), (traffic(1, 3000)[0], traffic(2, 800)[0])
+    for before, after in ((nothing, nothing), usual):
+        found = written(diagnose("saturation", before, after, gauge=gauge, labels={"instance": "gpu-1"}))
+        assert (found.cause, found.slice) == (cause, {"instance": "gpu-1"})
+        assert found.summary.startswith(f"{gauge} is beyond its bound; ")
+
+
 def test_silence_says_what_was_heard_last_and_lateness_that_it_came_after_all():
     before, after = traffic(1, 3000)[0], traffic(2, 800)[0]
     silent = written(diagnose("freshness", before, empty_columns(), onset_ns=int(before.time_ns.max()) + 60 * 10**9))
