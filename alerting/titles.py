@@ -53,6 +53,12 @@ def title_of(alert: Alert, cause: str, where: Mapping[str, str]) -> str:
     return cut(flat(f"{parts}{f' ({in_slice})' if in_slice and because else ''}"), LONGEST)
 
 
+def kind_of(alert: Alert) -> str:
+    """The kind of SLI that it is about, where its evidence says so."""
+    kind = alert.evidence.get("kind")
+    return kind if isinstance(kind, str) else ""
+
+
 def name_of(alert: Alert) -> str:
     """What the alert is called."""
     return alert.labels.get("alertname") or alert.fingerprint

@@ -66,6 +66,7 @@ class RunbookLibrary:
             for runbook in runbooks.values():
                 self._by_cause.update(dict.fromkeys(runbook.causes, runbook.name))
             self._by_cause.update({name: name for name in runbooks})
+        self._by_kind = {kind: one.name for one in self._runbooks.values() if not one.causes for kind in one.slis}
 
     @property
     def names(self) -> frozenset[str]:
@@ -88,14 +89,18 @@ class RunbookLibrary:
             raise NotFoundError(f"there is no runbook {name[:100]!r}", remedy=f"the runbooks are: {known}")
         return found
 
-    def choose(self, named: str | None, cause: str) -> Runbook:
-        """The runbook that the SLO names, else the cause's, else the one for unknown causes."""
+    def choose(self, named: str | None, cause: str, kind: str = "") -> Runbook:
+        """The runbook that the SLO names, else the cause's, else that of the kind of SLI, else the one for unknown.
+
+        Of a kind of SLI is one that lists it under ``slis`` and no causes: it asks what the evidence could not say.
+        """
         if named:
             chosen = self._runbooks.get(named)
             if chosen is not None:
                 return chosen
             logger.warning("no runbook is named %r: using the one for the cause %r", named, cause)
-        return self._runbooks[self._by_cause.get(cause, _UNKNOWN)]
+        chosen_name = self._by_cause.get(cause, _UNKNOWN)
+        return self._runbooks[self._by_kind.get(kind, chosen_name) if chosen_name == _UNKNOWN else chosen_name]
 
 
 def read_folder(folder: Path) -> dict[str, Runbook]:

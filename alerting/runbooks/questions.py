@@ -19,6 +19,7 @@ from storage.database import Database
 from storage.gauges import gauge_readings
 from storage.series import MeasureSeries, measure_series
 from telemetry.matchers import Matcher, Matchers
+from telemetry.metric_names import GAUGE_ROLES
 from telemetry.points import GaugeState, MetricSeries
 from telemetry.rules import SERIES_MEASURES, SERIES_RULE
 from telemetry.sketches import merge
@@ -134,15 +135,18 @@ def spend(subject: Subject, *, by: str = "", everything: bool = False) -> Markdo
 
 
 def gauge(subject: Subject, name: str) -> Markdown:
-    """The latest value of a gauge of the service, and its range over the last five minutes."""
+    """The latest value of a gauge of the service, and its range over the last five minutes.
+
+    ``name`` is that of a metric, or a role that stands for the well-known ones that say the same (``queue_depth``).
+    """
     start_ns, end_ns = subject.now_range
-    found = gauge_readings(subject.database, [name], [subject.service], start_ns, end_ns)
+    found = gauge_readings(subject.database, GAUGE_ROLES.get(name, [name]), [subject.service], start_ns, end_ns)
     latest: dict[MetricSeries, GaugeState] = {}
     for reading in sorted(found, key=lambda one: one.bucket_ns):
         known = latest.get(reading.series)
         latest[reading.series] = reading.state if known is None else known.merged(reading.state)
     rows = [
-        (code(series.labels if series.labels != "{}" else series.name), number(state.last), number(state.low),
+        (code(f"{series.name} {'' if series.labels == '{}' else series.labels}".strip()), number(state.last), number(state.low),
          number(state.high), utc(state.last_ns / NANOS))
         for series, state in sorted(latest.items(), key=lambda item: item[0].labels)[:ROWS]
     ]  # fmt: skip
