@@ -157,8 +157,8 @@ def percentiles(frame: pd.DataFrame, measure: str, bound: float | None = None) -
     return _finish([lines, *bounds, *_hover(frame, [*fields, ("count", "Requests", ",.0f")])])
 
 
-def lines(frame: pd.DataFrame, column: str, labels: str, tooltip: str) -> alt.LayerChart:
-    """One line for each series."""
+def lines(frame: pd.DataFrame, column: str, labels: str, tooltip: str, bound: float | None = None) -> alt.LayerChart:
+    """One line for each series, and the bound that they shall be below, where there is one."""
     names = list(dict.fromkeys(frame["series"]))
     drawn = (
         alt.Chart(frame)
@@ -174,7 +174,7 @@ def lines(frame: pd.DataFrame, column: str, labels: str, tooltip: str) -> alt.La
             ],
         )
     )
-    return _finish([drawn])
+    return _finish([drawn, *([] if bound is None else [_rule(bound, palette.EXHAUSTED)])])
 
 
 def traffic(frame: pd.DataFrame) -> alt.LayerChart:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import pandas as pd
 
@@ -15,7 +14,7 @@ from dashboard.documents import (
     OneSeries,
     TailPart,
 )
-from dashboard.metric_documents import MetricCourse, MetricPoint, MetricSeries
+from dashboard.metric_documents import GaugeColumn, MetricCourse, MetricPoint, MetricSeries
 from dashboard.periods import Period, with_silence
 
 _SERIES_COLUMNS = [
@@ -91,9 +90,9 @@ def series(every: Sequence[OneSeries], name: Callable[[OneSeries], str], period:
 
 
 def metric(
-    course: MetricCourse, name: Callable[[MetricSeries], str], period: Period, gauge: Literal["avg", "sum"] = "avg"
+    course: MetricCourse, name: Callable[[MetricSeries], str], period: Period, gauge: GaugeColumn = "avg"
 ) -> pd.DataFrame:
-    """Columns series, time, value: of a gauge its mean or sum, the rate of a sum, a histogram's p50, p90 and p99.
+    """Columns series, time, value: of a gauge what ``gauge`` says, the rate of a sum, a histogram's p50, p90 and p99.
 
     Steps without values are gaps, since nobody knows what was in between; the last step is not over.
     """

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from dashboard.documents import Document, Labels
 
+GaugeColumn = Literal["avg", "sum", "max", "last"]
+"""What the values of a gauge's series are taken for within a step."""
+
 
 class Metric(Document):
     """A metric of one service: what it is, and what its newest point said."""
@@ -37,6 +40,8 @@ class MetricPoint(Document):
 
     t: float
     avg: float | None = None
+    max: float | None = None
+    last: float | None = None
     sum: float | None = None
     rate: float | None = None
     p50: float | None = None

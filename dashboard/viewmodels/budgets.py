@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row
@@ -24,6 +24,11 @@ _POLICIES: dict[int, tuple[float, ...]] = {
 _ACTIONS = ("page", "page", "ticket", "ticket")
 
 _EQUALITY = re.compile(r'^\s*([A-Za-z_][\w.]*)\s*=\s*"?([^"~]*?)"?\s*$')
+
+_HOUR_S = 3600.0
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_MOST_WINDOWS = 3
+_EVERYWHERE = {"composite": "as its components", "saturation": "every series of the gauge"}
 
 MEASURES = {
     "duration": "Latency",
@@ -102,7 +107,7 @@ def tiles(slo: Slo, group: SloGroup, now: float) -> list[Tile]:
     """The figures at the top of an SLO's page."""
     remaining = group.budget_remaining
     budget_tone = overview.budget_cell(group).tone
-    hour = group.burn.get("1h")
+    recent, rate = recent_burn(group)
     firing = ", ".join(sorted({alert.severity or alert.name for alert in group.alerts}))
     since = min((alert.since for alert in group.alerts if alert.since is not None), default=None)
     return [
@@ -118,7 +123,12 @@ def tiles(slo: Slo, group: SloGroup, now: float) -> list[Tile]:
             if slo.objective is None
             else [Tile("SLI", formats.ratio(group.sli), f"objective {overview.promise(slo, group)}")]
         ),
-        Tile("Burn, 1 h", formats.burn(hour), _lasts(hour, remaining, slo, now), overview.burn_tone(hour)),
+        Tile(
+            f"Burn, {formats.window(recent)}",
+            formats.burn(rate),
+            _lasts(rate, recent, remaining, slo, now),
+            overview.burn_tone(rate),
+        ),
         _unkept(slo, group),
         *_estimated(group),
     ]
@@ -155,9 +165,22 @@ def span(slo: Slo) -> str:
     return formats.window(slo.window_s) if period is None else formats.days(period.start, period.end, period.timezone)
 
 
-def _lasts(rate: float | None, remaining: float | None, slo: Slo, now: float) -> str:
+def recent_burn(group: SloGroup) -> tuple[float, float | None]:
+    """Length in seconds and burn of the last hour, or of the alerts' longest window below that."""
+    windows = {seconds_of(name): rate for name, rate in group.burn.items()}
+    length = max((length for length in windows if length <= _HOUR_S), default=_HOUR_S)
+    return length, windows.get(length)
+
+
+def seconds_of(window: str) -> float:
+    """The length of a window such as `1h30m`; unending where it is none, such as `month`."""
+    parts = re.findall(r"(\d+)([a-z]+)", window)
+    return sum(int(amount) * _UNITS_S.get(unit, math.inf) for amount, unit in parts) if parts else math.inf
+
+
+def _lasts(rate: float | None, recent_s: float, remaining: float | None, slo: Slo, now: float) -> str:
     if not rate or remaining is None or remaining <= 0 or slo.window_s is None:
-        return "of the last hour"
+        return "of the last hour" if recent_s == _HOUR_S else f"of the last {formats.window(recent_s)}"
     if slo.period is None:
         return f"budget lasts {formats.seconds(remaining * slo.window_s / rate)} at this rate"
     if slo.objective is None:
@@ -172,16 +195,26 @@ def _lasts(rate: float | None, remaining: float | None, slo: Slo, now: float) ->
 
 def group_grid(slo: Slo) -> Grid:
     """The SLO's budgets, worst first, each with its counts."""
-    columns = (Column("Group", wrap=True), *overview.SLO_COLUMNS[1:], Column("Bad / total", "right"))
+    windows = _windows(slo)
+    burns = (Column(f"Burn {window}", "right") for window in windows)
+    columns = (Column("Group", wrap=True), *overview.STANDING_COLUMNS, *burns, Column("Bad / total", "right"))
     rows = []
     for group in states.worst_first(slo.groups):
         name = formats.labels(group.group) or "all traffic"
         bad = group.total - group.good
         counts = Cell(f"{formats.count(bad)} / {formats.count(group.total)}", sort=bad)
-        cells = [Cell(name), *overview.number_cells(slo, group), counts]
+        cells = [Cell(name), *overview.number_cells(slo, group, windows), counts]
         tone = states.STATE_TONES[group.state] if group.state != "ok" else None
         rows.append(Row(name, cells, overview.group_place(slo, group), tone))
     return Grid(f"groups-{slo.name}", columns, rows, "No data of this SLO has arrived yet.")
+
+
+def _windows(slo: Slo) -> Sequence[str]:
+    """The windows whose burn is shown: those of the overview, or the alerts' own where they have none of these."""
+    own = {name: seconds_of(name) for group in slo.groups for name in group.burn}
+    if not own or not own.keys().isdisjoint(overview.BURN_WINDOWS):
+        return overview.BURN_WINDOWS
+    return sorted(own, key=own.__getitem__)[:_MOST_WINDOWS]
 
 
 def definition(slo: Slo) -> list[tuple[str, str]]:
@@ -193,7 +226,7 @@ def definition(slo: Slo) -> list[tuple[str, str]]:
         ("Kind", formats.words(slo.kind)),
         ("Service", slo.service),
         ("Owner", slo.owner or ""),
-        ("Where", " and ".join(slo.where) or "all of the service's traffic"),
+        ("Where", " and ".join(slo.where) or _EVERYWHERE.get(slo.kind, "all of the service's traffic")),
         ("Per", ", ".join(slo.per) or "one budget for all"),
         ("Runbook", slo.runbook or "chosen by the diagnosed cause"),
         ("Revision", "" if slo.revision is None else str(slo.revision)),
@@ -206,21 +239,6 @@ def _demand(slo: Slo) -> tuple[str, str]:
         return "Objective", f"{formats.ratio(slo.objective)} over {overview.window(slo)}"
     money = overview.promise(slo, slo.groups[0] if slo.groups else None)
     return "Budget", f"{money} over {overview.window(slo)}"
-
-
-def detail_facts(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the service adds for the SLO's kind, flattened to (name, value)."""
-    facts: list[tuple[str, str]] = []
-    for key, value in detail.items():
-        if isinstance(value, Mapping):
-            facts += [(f"{formats.words(key)}: {name}", text) for name, text in detail_facts(value)]
-        elif isinstance(value, float):
-            facts.append((formats.words(key), f"{value:.4g}"))
-        elif isinstance(value, list):
-            facts.append((formats.words(key), ", ".join(map(str, value))))
-        elif value is not None:
-            facts.append((formats.words(key), str(value)))
-    return facts
 
 
 def related(slo: Slo, incidents: Sequence[IncidentSummary]) -> list[IncidentSummary]:

@@ -20,12 +20,15 @@ BURN_WARNS = 1.0
 BURN_PAGES = 6.0
 STALE_EVALUATION_S = 120.0
 
-SLO_COLUMNS = (
-    Column("SLO"),
+STANDING_COLUMNS = (
     Column("State"),
     Column("Objective", "right"),
     Column("SLI", "right"),
     Column("Budget remaining", "left"),
+)
+SLO_COLUMNS = (
+    Column("SLO"),
+    *STANDING_COLUMNS,
     *(Column(f"Burn {window}", "right") for window in BURN_WINDOWS),
 )
 
@@ -70,7 +73,7 @@ def kept(slo: Slo, group: SloGroup) -> str:
     return f"{formats.money(group.total - group.good)} spent" if group.total else formats.ABSENT
 
 
-def number_cells(slo: Slo, group: SloGroup) -> list[Cell]:
+def number_cells(slo: Slo, group: SloGroup, windows: Sequence[str] = BURN_WINDOWS) -> list[Cell]:
     """State, objective, SLI, budget and burn of one budget."""
     return [
         states.state_cell(group.state),
@@ -79,7 +82,7 @@ def number_cells(slo: Slo, group: SloGroup) -> list[Cell]:
         budget_cell(group),
         *(
             Cell(formats.burn(rate), sort=rate, tone=burn_tone(rate))
-            for rate in (group.burn.get(window) for window in BURN_WINDOWS)
+            for rate in (group.burn.get(window) for window in windows)
         ),
     ]
 

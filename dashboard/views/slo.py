@@ -11,9 +11,9 @@ from dashboard.budget_documents import Correction
 from dashboard.components import mount
 from dashboard.components.place import Place
 from dashboard.documents import HistoryPoint, Slo, SloGroup
-from dashboard.viewmodels import budgets, states
+from dashboard.viewmodels import budgets, details, states
 from dashboard.viewmodels import incidents as incident_tables
-from dashboard.views import outlook, page
+from dashboard.views import outlook, page, signal
 
 REFRESH_S = page.SLOW_S
 WINDOW = "SLO window"
@@ -72,7 +72,7 @@ def _live(name: str) -> None:
     group = budgets.choose_group(slo, st.query_params.get("group"))
     if group is None:
         st.info("No data of this SLO has arrived yet.")
-        _definition(slo, None)
+        _definition(slo, None, status.now)
         return
     mount.show_tiles(f"slo-{name}", budgets.tiles(slo, group, status.now))
     span_s = _span_s(slo, status.now)
@@ -80,13 +80,14 @@ def _live(name: str) -> None:
     with page.sentences():
         shown = _history(slo, group, corrections, status.now)
         span_s = shown.end - shown.start
+    opened = None
     with page.sentences():
-        _tail(slo, span_s, status.now)
+        opened = signal.draw(slo, span_s, status.now)
     page.section("Groups", f"worst first, by {', '.join(slo.per)}" if slo.per else "one budget for all traffic")
-    opened = mount.show_grid(budgets.group_grid(slo))
+    opened = mount.show_grid(budgets.group_grid(slo)) or opened
     outlook.corrections(slo, corrections, status.now)
     opened = _incidents(slo, status.now) or opened
-    _definition(slo, group)
+    _definition(slo, group, status.now)
     navigation.follow(opened)
 
 
@@ -133,51 +134,6 @@ def _points(
         period = finer
 
 
-def _tail(slo: Slo, span_s: float, now: float) -> None:
-    watched = budgets.watched_measure(slo)
-    left, right = st.columns([8, 2], vertical_alignment="bottom")
-    with right:
-        measure = st.selectbox(
-            "Measure",
-            list(budgets.MEASURES),
-            index=list(budgets.MEASURES).index(watched),
-            format_func=budgets.MEASURES.__getitem__,
-            key=f"measure-{slo.name}",
-            label_visibility="collapsed",
-        )
-    operation = budgets.equality(slo.where, "operation")
-    of = f"of {operation} requests" if operation else f"of all requests to {slo.service}"
-    with left:
-        page.section(f"{budgets.MEASURES[measure]} {of}")
-    # percentiles of a month's window say little; the last day at most keeps the tail legible
-    period = periods.last(min(span_s, 86400), now, most_points=120)
-    series = page.client().series(
-        measure,
-        start=period.start,
-        end=period.end,
-        step=period.step,
-        service=slo.service or None,
-        operation=operation,
-    )
-    frame = frames.series(series, lambda _: "all", period).dropna(subset=["p50"])
-    heat = page.client().heatmap(
-        measure,
-        start=period.start,
-        end=period.end,
-        step=period.step,
-        service=slo.service or None,
-        operation=operation,
-    )
-    cells = frames.heatmap(heat, period.step)
-    first, second = st.columns(2)
-    with first:
-        bound = budgets.threshold(slo, measure)
-        drawing = None if frame.empty else charts.percentiles(frame, measure, bound)
-        page.chart("Percentiles", drawing, "percentiles", f"per {formats.seconds(period.step)}")
-    with second:
-        page.chart("Distribution", None if cells.empty else charts.heatmap(cells, measure), "heatmap", "logarithmic")
-
-
 def _incidents(slo: Slo, now: float) -> Place | None:
     incidents = page.attempt(page.client().incidents)
     if incidents is None:
@@ -190,13 +146,13 @@ def _incidents(slo: Slo, now: float) -> Place | None:
     return mount.show_grid(incident_tables.grid(found[:10], now, page.reader_zone(), f"incidents-{slo.name}"))
 
 
-def _definition(slo: Slo, group: SloGroup | None) -> None:
+def _definition(slo: Slo, group: SloGroup | None, now: float) -> None:
     left, right = st.columns(2)
     with left:
         page.section("Definition")
         page.facts(budgets.definition(slo))
-    details = budgets.detail_facts(group.detail) if group else []
-    if details:
+    found = details.facts(group.detail, page.reader_zone(), now) if group else []
+    if found:
         with right:
             page.section("Detail")
-            page.facts(details)
+            page.facts(found)

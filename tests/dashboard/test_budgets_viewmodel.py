@@ -98,14 +98,10 @@ class TestBudgets:
         assert facts["Objective"] == "99.9 % over calendar month, Europe/Berlin"
         assert (facts["Period"], facts["Budgeting"]) == (budgets.span(monthly), "timeslices")
 
-    def test_definition_and_detail(self) -> None:
+    def test_definition(self) -> None:
         facts = dict(budgets.definition(slo("classify-latency")))
         assert facts["Where"] == 'operation="classify"'
         assert facts["Objective"] == "99.9 % over 30 d"
-        detail = {"measure": "duration", "estimate": {"low": 0.123456, "n": 4}, "fields": ["a", "b"], "gone": None}
-        assert budgets.detail_facts(detail) == [
-            ("measure", "duration"), ("estimate: low", "0.1235"), ("estimate: n", "4"), ("fields", "a, b"),
-        ]  # fmt: skip
 
     def test_related_incidents(self) -> None:
         assert [one.id for one in budgets.related(slo("request-errors"), summaries())] == ["inc-0042"]
