@@ -117,11 +117,9 @@ class ClusteredNull:
         Returns:
             The state after it, and (series,) log probability of the step, given all that came before.
         """
-        full = (state.block[:, 2] >= BLOCK).nonzero()[0]
-        if len(full) == len(counts):
-            state = self._closed(state, teaches)
-        elif len(full):
-            state = state.replaced(full, self._closed(state.take(full), teaches[full]))
+        full = state.block[:, 2] >= BLOCK
+        if full.any():
+            state = self._closed(state, full, full & teaches)
         block = state.block + counts
         (log_models, log_taught), fresh = self._read(state, block)
         log_prefix = np.logaddexp.reduce(log_models + state.log_weights, axis=1)
@@ -139,13 +137,15 @@ class ClusteredNull:
             log_taught=np.zeros_like(state.log_taught), log_weights=_learnt(state, teaches),
         )  # fmt: skip
 
-    def _closed(self, state: NullState, teaches: NDArray[np.bool_]) -> NullState:
-        """Begin a new block everywhere."""
+    def _closed(self, state: NullState, full: NDArray[np.bool_], teaches: NDArray[np.bool_]) -> NullState:
+        """Begin a new block where the open one is ``full`` (series,)."""
+        new = full[:, None]
         recent = np.maximum(state.recent * (1 - 1 / RATE_BLOCKS) + state.block, LEAST_RECENT)
-        return NullState(
-            block=np.zeros_like(state.block), before=state.block, fresh=state.fresh, before_fresh=state.fresh,
-            log_prefix=np.zeros(len(state.block)), log_taught=np.zeros_like(state.log_taught),
-            log_weights=_learnt(state, teaches), scale=state.block[:, 2] / BLOCK,
+        return replace(
+            state, block=np.where(new, 0.0, state.block), before=np.where(new, state.block, state.before),
+            before_fresh=np.where(new, state.fresh, state.before_fresh),
+            log_prefix=np.where(full, 0.0, state.log_prefix), log_weights=_learnt(state, teaches),
+            scale=np.where(full, state.block[:, 2] / BLOCK, state.scale),
             recent=np.where(teaches[:, None], recent, state.recent),
         )  # fmt: skip
 

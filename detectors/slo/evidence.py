@@ -164,12 +164,13 @@ class Evidence:
             self._checkpoints = [point.joined(more) for point in self._checkpoints]
         self._rewind(ledger, changed_ns)
         newest, complete_ns = self._checkpoints[-1], bucket_start(now_ns)
+        grows = newest.position_ns < complete_ns
         while newest.position_ns < complete_ns:
             newest = self._run(newest, ledger, _next_stop(max(newest.position_ns, ledger.fine_floor_ns), complete_ns))
             self._checkpoints.append(newest)
-        self._checkpoints = [
-            point for point in self._checkpoints if point is newest or _worth_keeping(point.position_ns, complete_ns)
-        ]
+        if grows:
+            kept = [point for point in self._checkpoints[:-1] if _worth_keeping(point.position_ns, complete_ns)]
+            self._checkpoints = [*kept, newest]
         self.standing = self._run(newest, ledger, bucket_start(now_ns) + BUCKET_NS)
         return self.standing
 
@@ -219,11 +220,12 @@ class Evidence:
     def _run(self, standing: Standing, ledger: Ledger, end_ns: int, groups: NDArray[np.intp] | None = None) -> Standing:
         """Take in the buckets from the standing's position to ``end_ns``, for ``groups`` of the ledger or all."""
         start_ns = max(standing.position_ns, ledger.fine_floor_ns)
-        good, total = ledger.recent(start_ns, max(end_ns, start_ns))
+        counts = ledger.recent(start_ns, max(end_ns, start_ns))
         if groups is not None:
-            good, total = good[:, groups], total[:, groups]
-        for row in total.any(axis=1).nonzero()[0].tolist():
-            standing = self._step(standing, start_ns + row * BUCKET_NS, good[row], total[row])
+            counts = counts[:, :, groups]
+        for row in counts[1].any(axis=1).nonzero()[0].tolist():
+            good, total = counts[:, row].astype(np.int64)
+            standing = self._step(standing, start_ns + row * BUCKET_NS, good, total)
         return standing if standing.position_ns == end_ns else replace(standing, position_ns=end_ns)
 
     def _fresh(self, position_ns: int, groups: int) -> Standing:
@@ -321,6 +323,7 @@ def _next_stop(position_ns: int, complete_ns: int) -> int:
 
 
 def _worth_keeping(position_ns: int, complete_ns: int) -> bool:
-    return any(
-        complete_ns - position_ns <= up_to_ns and position_ns % every_ns == 0 for every_ns, up_to_ns in CHECKPOINTS
-    )
+    for every_ns, up_to_ns in CHECKPOINTS:
+        if complete_ns - position_ns <= up_to_ns and position_ns % every_ns == 0:
+            return True
+    return False

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from detectors.slo.rolling import RollingSums
 from detectors.slo.splits import Boundaries, Splits, no_boundaries
-from detectors.slo.tier import Counts, Places, Tier
+from detectors.slo.tier import Cells, Counts, Places, Tier
 from telemetry.deltas import SliDelta
 from telemetry.windows import BUCKET_NS, NANOS
 
@@ -217,13 +217,12 @@ class Ledger:
         """(len(groups),) positions of groups that are known."""
         return np.asarray([self._index[group] for group in groups], dtype=np.intp)
 
-    def recent(self, start_ns: int, end_ns: int) -> tuple[Counts, Counts]:
-        """(buckets, groups) good and total of the 10 s buckets from ``start_ns`` to before ``end_ns``.
+    def recent(self, start_ns: int, end_ns: int) -> Cells:
+        """(2, buckets, groups) good and total of the 10 s buckets from ``start_ns`` to before ``end_ns``; not a copy.
 
         ``start_ns`` is at least :attr:`fine_floor_ns`, both are starts of buckets.
         """
-        good, total = self._fine.rows(start_ns // BUCKET_NS, end_ns // BUCKET_NS)
-        return good, total
+        return self._fine.rows(start_ns // BUCKET_NS, end_ns // BUCKET_NS)
 
     def series(self, group: int, start_ns: int, end_ns: int) -> tuple[Counts, Counts, Counts]:
         """(buckets,) starts, good and total of one group from ``start_ns`` to before ``end_ns``, oldest first.

@@ -77,11 +77,10 @@ class Tier:
             sums += (cells if groups is None else cells[:, :, groups]).sum(axis=1, dtype=np.int64)
         return sums
 
-    def rows(self, low: int, high: int) -> Counts:
-        """(2, high - low, groups) good and total."""
-        blocks = self._blocks(low, high)
-        parts = [self.cells[:, rows].astype(np.int64) for rows in blocks]
-        return parts[0] if len(parts) == 1 else np.concatenate([np.zeros((2, 0, self._groups), np.int64), *parts], 1)
+    def rows(self, low: int, high: int) -> Cells:
+        """(2, high - low, groups) good and total; not a copy where the ring does not begin anew between them."""
+        parts = [self.cells[:, rows] for rows in self._blocks(low, high)]
+        return parts[0] if len(parts) == 1 else np.concatenate([self.cells[:, :0], *parts], axis=1)
 
     def of_group(self, index: NDArray[np.int64], group: int) -> Counts:
         """(2, len(index)) good and total of one group in buckets that are held."""
