@@ -43,6 +43,8 @@ class Sources:
     open_incidents: Callable[[], Mapping[str, int]]
     """Incidents that are not resolved, by severity."""
     receivers: Callable[[], Sequence[ReceiverHealth]]
+    told: Callable[[], Mapping[str, tuple[int, int, bool]]]
+    """By receiver, pages and notifications of the last 24 hours, and whether they are beyond its noise budget."""
     prices_stale: Callable[[], bool]
     configuration: Callable[[], Configuration]
 
@@ -81,6 +83,7 @@ class _Tailwatch(Collector):
             for one in self._sources.receivers():
                 pending.add_metric([one.receiver], one.pending)
         yield pending
+        yield from _noise(self._sources.told)
         yield GaugeMetricFamily(
             "tailwatch_prices_stale", "1 when the newest price is older than stale_after.",
             value=float(self._sources.prices_stale()),
@@ -206,6 +209,25 @@ def _incidents(open_incidents: Callable[[], Mapping[str, int]]) -> Metric:
         for severity, count in sorted(open_incidents().items()):
             family.add_metric([severity], count)
     return family
+
+
+def _noise(told: Callable[[], Mapping[str, tuple[int, int, bool]]]) -> Iterator[Metric]:
+    pages = GaugeMetricFamily(
+        "tailwatch_pages_24h", "Pages that were opened, escalated or re-opened to a receiver within 24 hours.",
+        labels=["receiver"],
+    )  # fmt: skip
+    all_told = GaugeMetricFamily(
+        "tailwatch_notifications_24h", "Notifications delivered to a receiver within 24 hours.", labels=["receiver"]
+    )
+    over = GaugeMetricFamily(
+        "tailwatch_noise_over_budget", "1 while that is more than the receiver's noise budget.", labels=["receiver"]
+    )
+    with contextlib.suppress(StorageError):
+        for receiver, (page_count, count, beyond) in sorted(told().items()):
+            pages.add_metric([receiver], page_count)
+            all_told.add_metric([receiver], count)
+            over.add_metric([receiver], float(beyond))
+    yield from (pages, all_told, over)
 
 
 def _slos(slos: SloDocuments) -> Iterator[Metric]:
