@@ -6,16 +6,20 @@ import json
 
 from sqlalchemy import func, insert, select
 
+from storage import audit
 from storage.database import Database, Moment
 from storage.statements import insert_into, storable
 from storage.tables import correction_cancellations, corrections
 from telemetry.corrections import Cancellation, Correction, NewCorrection
 from telemetry.errors import ConflictError, NotFoundError
 from telemetry.matchers import parse_matchers
+from telemetry.windows import NANOS
 
 
-def create(db: Database, asked: NewCorrection, now_ns: int) -> Correction:
+def create(db: Database, asked: NewCorrection, now_ns: int, actor: str | None = None) -> Correction:
     """Store a correction; it is in force from the next evaluation of any process.
+
+    ``actor`` is whom the audit log names, by default the author.
 
     Raises:
         StorageError: the database cannot be used.
@@ -31,11 +35,19 @@ def create(db: Database, asked: NewCorrection, now_ns: int) -> Correction:
     }
     with db.write() as connection:
         number: int = connection.execute(insert(corrections).values(row).returning(corrections.c.id)).scalar_one()
+        detail = {name: row[name] for name in ("author", "reason")} | {
+            "start": asked.start_ns / NANOS, "end": asked.end_ns / NANOS, "slos": list(asked.slos),
+            "matchers": [str(matcher) for matcher in asked.matchers.items],
+        }  # fmt: skip
+        audit.record(
+            connection, at_ns=now_ns, actor=actor or asked.author, action="slo.correct",
+            subject=f"correction {number}", detail=detail,
+        )  # fmt: skip
     return Correction(number, asked, now_ns)
 
 
-def cancel(db: Database, number: int, cancellation: Cancellation) -> Correction:
-    """Take a correction back: its time counts again.
+def cancel(db: Database, number: int, cancellation: Cancellation, actor: str | None = None) -> Correction:
+    """Take a correction back: its time counts again; ``actor`` as above.
 
     Raises:
         NotFoundError: there is no such correction.
@@ -59,6 +71,10 @@ def cancel(db: Database, number: int, cancellation: Cancellation) -> Correction:
                 f"correction {number} was cancelled before", where="corrections",
                 remedy="create a new one if the time shall not count after all",
             )  # fmt: skip
+        audit.record(
+            connection, at_ns=cancellation.at_ns, actor=actor or cancellation.author, action="slo.cancel_correction",
+            subject=f"correction {number}", detail={"author": cancellation.author, "reason": cancellation.reason},
+        )  # fmt: skip
     return next(one for one in load(db) if one.id == number)
 
 

@@ -20,6 +20,7 @@ from typing import Final
 
 from alerting.config import AlertingConfig
 from collector.intake import Intake
+from storage import audit
 from storage.collectors import HEARTBEAT_NS
 from storage.database import Database
 from storage.revisions import revisions
@@ -152,8 +153,11 @@ class Reloader:
             with self._turn:
                 self._mend(now_ns)
 
-    def reload(self, now_ns: int) -> Configuration:
-        """Read the files, and put in force what they say if it holds no error; how it went."""
+    def reload(self, now_ns: int, actor: str = "configuration files") -> Configuration:
+        """Read the files, and put in force what they say if it holds no error; how it went.
+
+        ``actor`` is whom the audit log names: by default nobody asked, and the files changed.
+        """
         with self._turn:
             before = self._state
             try:
@@ -174,10 +178,22 @@ class Reloader:
                 raise
             else:
                 self._state = Configuration(now_ns, now_ns, restart=self._differing(settings))
-                _log.info("the configuration was reloaded: %s", "; ".join(filter(None, changes)))
+                told = "; ".join(filter(None, changes))
+                _log.info("the configuration was reloaded: %s", told)
+                self._record(actor, told, now_ns)
                 for problem in catalogue.warnings:
                     _log.warning("%s", problem)
             return self._state
+
+    def _record(self, actor: str, changes: str, now_ns: int) -> None:
+        try:
+            with self._database.write() as connection:
+                audit.record(
+                    connection, at_ns=now_ns, actor=actor, action="config.reload",
+                    subject="configuration" if self._config is None else self._config.name, detail={"changes": changes},
+                )  # fmt: skip
+        except StorageError as error:  # what is in force stays in force
+            _log.error("the reload is not in the audit log: %s", error)
 
     def _read_settings(self) -> Settings:
         """The settings as they are written now.

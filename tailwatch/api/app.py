@@ -7,6 +7,7 @@ from fastapi import FastAPI
 import tailwatch
 from collector.http import Otlp
 from tailwatch.api import (
+    audit,
     config,
     corrections,
     health,
@@ -42,7 +43,21 @@ def _create_api(service: Service) -> FastAPI:
     )
     app.state.context = Context(service)
     install_error_handlers(app)
-    parts = (health, status, config, slos, corrections, hooks, runbooks, incidents, oncall, series, metrics, traces)
+    parts = (
+        health,
+        status,
+        config,
+        audit,
+        slos,
+        corrections,
+        hooks,
+        runbooks,
+        incidents,
+        oncall,
+        series,
+        metrics,
+        traces,
+    )
     for router in (part.router for part in parts):
         app.include_router(router)
     app.mount(MOUNT, create_alertmanager_api(app.state.context))

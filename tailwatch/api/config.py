@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
+from storage.audit import Actor
+from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
 from tailwatch.reloading import Configuration
 from telemetry.windows import NANOS
@@ -22,12 +24,12 @@ def get_config(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
 
 
 @router.post("/reload")
-def reload(ctx: Annotated[Context, Depends(context)]) -> JSONResponse:
+def reload(ctx: Annotated[Context, Depends(context)], actor: Annotated[Actor, Depends(actor_of)]) -> JSONResponse:
     """Read SLO files, prices and alerting anew, and answer once they are in force; 422 with every problem if not.
 
     New SLOs are counted from stored rows first, which takes a while where there are many.
     """
-    state = ctx.service.reloader.reload(ctx.clock.now_ns())
+    state = ctx.service.reloader.reload(ctx.clock.now_ns(), actor)
     if state.successful:
         return JSONResponse(document(state))
     error = {

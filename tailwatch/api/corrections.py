@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
 from storage import corrections
+from storage.audit import Actor
+from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
 from tailwatch.correcting import check_slos
 from telemetry.corrections import LONGEST_TEXT, Cancellation, NewCorrection, audit, told
@@ -16,6 +18,8 @@ from telemetry.windows import NANOS
 router = APIRouter(prefix="/api/v1/corrections", tags=["SLOs"])
 
 _MOST = 200
+
+By = Annotated[Actor, Depends(actor_of)]
 
 
 class Asked(BaseModel, extra="forbid"):
@@ -54,20 +58,23 @@ def list_corrections(
 
 
 @router.post("", status_code=201)
-def create_correction(ctx: Annotated[Context, Depends(context)], asked: Asked) -> dict[str, Any]:
+def create_correction(ctx: Annotated[Context, Depends(context)], actor: By, asked: Asked) -> dict[str, Any]:
     """Take a time out of budgets, burn rates and evidence; it is in force from the next evaluation on."""
     new = NewCorrection.checked(
         start_ns=round(asked.start * NANOS), end_ns=round(asked.end * NANOS), slos=asked.slos, matchers=asked.matchers,
         author=asked.author, reason=asked.reason,
     )  # fmt: skip
     check_slos(new, ctx.service.slos)
-    return corrections.create(ctx.database, new, ctx.clock.now_ns()).to_json()
+    return corrections.create(ctx.database, new, ctx.clock.now_ns(), actor).to_json()
 
 
 @router.post("/{number}/cancel")
 def cancel_correction(
-    ctx: Annotated[Context, Depends(context)], number: Annotated[int, Path(ge=1, lt=2**63)], ending: Ending
+    ctx: Annotated[Context, Depends(context)],
+    actor: By,
+    number: Annotated[int, Path(ge=1, lt=2**63)],
+    ending: Ending,
 ) -> dict[str, Any]:
     """Take a correction back: its time counts again, from the next evaluation on."""
     cancellation = Cancellation(told("author", ending.author), told("reason", ending.reason), ctx.clock.now_ns())
-    return corrections.cancel(ctx.database, number, cancellation).to_json()
+    return corrections.cancel(ctx.database, number, cancellation, actor).to_json()

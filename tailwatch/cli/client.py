@@ -33,25 +33,37 @@ def ask(
     Raises:
         TailwatchError: there is no answer, or it is an error, in the service's own words.
     """
+    answer = exchange(url, method, path, body=body, patience_s=patience_s)
+    if answer.is_error:
+        raise refusal(answer, url)
+    return answer
+
+
+def exchange(
+    url: str, method: str, path: str, *, body: Mapping[str, Any] | None = None, patience_s: float = _PATIENCE_S
+) -> httpx.Response:
+    """The same, errors among the answers.
+
+    Raises:
+        TailwatchError: there is no answer.
+    """
     token = os.environ.get(TOKEN, "").strip()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        answer = httpx.request(method, f"{url}{path}", json=body, headers=headers, timeout=patience_s)
+        return httpx.request(method, f"{url}{path}", json=body, headers=headers, timeout=patience_s)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise TailwatchError(
             f"the service gave no answer: {error}", where=url, remedy="check that it runs, or give another --url"
         ) from None
-    if answer.is_error:
-        raise _refusal(answer, url)
-    return answer
 
 
-def _refusal(answer: httpx.Response, url: str) -> TailwatchError:
+def refusal(answer: httpx.Response, url: str) -> TailwatchError:
+    """The service's own words for an error."""
     try:
         said = answer.json()["error"]
         what, where, remedy = (str(said.get(key) or "") for key in ("what", "where", "remedy"))
     except (ValueError, KeyError, TypeError, AttributeError):
         what, where, remedy = f"the service answered {answer.status_code}", url, "check --url"
     if answer.status_code in (401, 403):
-        remedy = remedy or f"set {TOKEN} to a token that may"
+        remedy = f"set {TOKEN} to a token that may; {remedy}".rstrip("; ")
     return TailwatchError(what, where=where, remedy=remedy)

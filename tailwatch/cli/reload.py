@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import httpx
 
-from tailwatch.settings import load_settings
-from telemetry.errors import TailwatchError
+from tailwatch.cli.client import exchange, refusal, service_url
 
 _PATIENCE_S = 600.0
 """The answer comes when new SLOs have been counted from stored rows."""
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared with, not bound
+_FAULTY = 422
+"""The files hold errors; the answer lists them."""
 
 
 @click.command("reload")
@@ -20,16 +19,11 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared wit
 @click.pass_obj
 def command(config: Path | None, url: str | None) -> None:
     """Put SLO files, prices and the alerting section in force without a restart; exit status 1, and why, on errors."""
-    if url is None:
-        address = load_settings(config).http_address
-        url = f"http://{_ANYWHERE.get(address.host, address.host)}:{address.port}"
-    try:
-        answer = httpx.post(f"{url}/api/v1/config/reload", timeout=_PATIENCE_S)
-        document = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise TailwatchError(
-            f"the service gave no answer: {error}", where=url, remedy="check that it runs, or give another --url"
-        ) from None
+    at = service_url(config, url)
+    answer = exchange(at, "POST", "/api/v1/config/reload", patience_s=_PATIENCE_S)
+    if answer.is_error and answer.status_code != _FAULTY:
+        raise refusal(answer, at)
+    document = answer.json()
     for problem in document.get("problems", ()):
         place = f"{problem['file']}:{problem['line']}" if problem["line"] else problem["file"]
         field = f" {problem['field']}:" if problem["field"] else ""

@@ -16,6 +16,7 @@ from storage import corrections
 from storage.database import Database
 from tailwatch.catalogue import expand
 from tailwatch.cli.moments import Moment, shown
+from tailwatch.cli.person import person
 from tailwatch.correcting import check_slos
 from tailwatch.settings import load_settings
 from telemetry.clock import SystemClock
@@ -52,7 +53,7 @@ def correct(
     )
     check_slos(asked, load_slos(expand(settings.slos)))
     with _database(settings.url) as database:
-        made = corrections.create(database, asked, SystemClock().now_ns())
+        made = corrections.create(database, asked, SystemClock().now_ns(), person())
     click.echo(f"correction {made.id}: {shown(start)} to {shown(end)} counts no more for {_whom(made)}")
 
 
@@ -87,7 +88,8 @@ def cancel(config: Path | None, number: int, *, reason: str, author: str) -> Non
     """Take correction NUMBER back: its time counts again."""
     now_ns = SystemClock().now_ns()
     with _database(load_settings(config).url) as database:
-        corrections.cancel(database, number, Cancellation(told("author", author), told("reason", reason), now_ns))
+        cancellation = Cancellation(told("author", author), told("reason", reason), now_ns)
+        corrections.cancel(database, number, cancellation, person())
     click.echo(f"correction {number} is cancelled: its time counts again")
 
 
