@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import navigation
-from dashboard.views import collector, incidents, overview, saturation, services, slo, traces
+from dashboard.views import collector, incidents, oncall, overview, saturation, services, silences, slo, traces
 
 STYLE = (Path(__file__).parent / "views" / "style.css").read_text("utf-8")
 
@@ -26,6 +26,10 @@ def main() -> None:
         "incidents": st.Page(
             incidents.render, title="Incidents", icon=":material/notifications:", url_path="incidents"
         ),
+        "silences": st.Page(
+            silences.render, title="Silences", icon=":material/notifications_off:", url_path="silences"
+        ),
+        "oncall": st.Page(oncall.render, title="On call", icon=":material/support_agent:", url_path="oncall"),
         "traces": st.Page(traces.render, title="Traces", icon=":material/account_tree:", url_path="traces"),
         "services": st.Page(services.render, title="Services", icon=":material/dns:", url_path="services"),
         "saturation": st.Page(saturation.render, title="Saturation", icon=":material/speed:", url_path="saturation"),

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from dashboard import budget_documents, collector_documents, documents, metric_documents
+from dashboard import budget_documents, collector_documents, documents, metric_documents, response_documents
 from dashboard.settings import Settings
 
 TIMEOUT_S = 10.0
 
-D = TypeVar("D", bound=documents.Document)
+D = TypeVar("D", bound=BaseModel)
 
 
 class ServiceError(Exception):
@@ -115,11 +115,45 @@ class Client:
         """One incident with evidence, timeline and runbook."""
         return self._get(documents.Incident, f"/api/v1/incidents/{quote(incident_id, safe='')}")
 
-    def act(self, incident_id: str, action: str, *, author: str, comment: str) -> documents.IncidentSummary:
-        """Acknowledge, resolve or comment on an incident (`action` is the last part of the address)."""
+    def act(self, incident_id: str, action: str, *, author: str, **said: str | float) -> documents.IncidentSummary:
+        """Do something about an incident: `action` is the last part of the address, `said` what it wants to know."""
         path = f"/api/v1/incidents/{quote(incident_id, safe='')}/{action}"
-        body = self._request("POST", path, body={"author": author, "comment": comment})
-        return self._parse(documents.IncidentSummary, path, body)
+        return self._parse(
+            documents.IncidentSummary, path, self._request("POST", path, body={"author": author, **said})
+        )
+
+    def postmortem(self, incident_id: str) -> str:
+        """The post-mortem drafted from an incident, as Markdown."""
+        return self._request("GET", f"/api/v1/incidents/{quote(incident_id, safe='')}/postmortem").decode()
+
+    def silences(self) -> list[response_documents.Silence]:
+        """Every silence, those that have ended recently too; the active first."""
+        return self._get(response_documents.Silences, "/api/v2/silences").root
+
+    def put_silence(self, silence: Mapping[str, Any]) -> str:
+        """Make a silence, or change the one of its id; the id of what is in force then."""
+        path = "/api/v2/silences"
+        return self._parse(response_documents.SilenceMade, path, self._request("POST", path, body=silence)).silenceID
+
+    def expire_silence(self, silence_id: str) -> None:
+        """End a silence now."""
+        self._request("DELETE", f"/api/v2/silence/{quote(silence_id, safe='')}")
+
+    def alerts(self, matchers: Sequence[str] = ()) -> list[response_documents.FiringAlert]:
+        """The alerts that fire now, quiet or not, and that every matcher accepts."""
+        return self._get(response_documents.FiringAlerts, "/api/v2/alerts", {"filter": list(matchers)}).root
+
+    def mutes(self) -> list[response_documents.Mute]:
+        """The recurring times at which routes tell nobody."""
+        return self._get(response_documents.Mutes, "/api/v1/mutes").mutes
+
+    def figures(self, since: str) -> response_documents.Figures:
+        """How quickly the incidents of so long (`30d`) were answered and ended."""
+        return self._get(response_documents.Figures, "/api/v1/figures", {"since": since})
+
+    def noise(self, since: str) -> response_documents.Noise:
+        """How much people were told for so long (`30d`), and how much of it was worth it."""
+        return self._get(response_documents.Noise, "/api/v1/noise", {"since": since})
 
     def traces(self, **filters: str | float | bool | None) -> list[documents.TraceSummary]:
         """Traces that match the filters: service, operation, error, min_duration, start, end, limit."""
@@ -153,7 +187,10 @@ class Client:
         self._http.close()
 
     def _get(self, document: type[D], path: str, params: Mapping[str, Any] | None = None) -> D:
-        sent = {key: _query_value(value) for key, value in (params or {}).items() if value is not None}
+        sent = {
+            key: list(map(_query_value, value)) if isinstance(value, list) else _query_value(value)
+            for key, value in (params or {}).items() if value is not None
+        }  # fmt: skip
         return self._parse(document, path, self._request("GET", path, params=sent))
 
     def _request(
@@ -161,8 +198,8 @@ class Client:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
-        body: Mapping[str, str] | None = None,
+        params: Mapping[str, str | list[str]] | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> bytes:
         try:
             answer = self._http.request(method, self.url + path, params=params, json=body)
@@ -203,7 +240,9 @@ def refusal(url: str, path: str, code: int, body: bytes) -> str:
     if code in {401, 403}:
         return f"The Tailwatch service at {url} refused {path} (HTTP {code}); set TAILWATCH_TOKEN to a token that may."
     try:
-        error = json.loads(body)["error"]
+        answer = json.loads(body)
+        # Alertmanager's errors are mere texts
+        error = {"what": answer} if isinstance(answer, str) else answer["error"]
         what, where, remedy = (str(error.get(key) or "").strip() for key in ("what", "where", "remedy"))
     except (ValueError, KeyError, TypeError, AttributeError):
         what = where = remedy = ""

@@ -232,7 +232,11 @@ class IncidentSummary(Document):
     runbook: str | None = None
     opened_at: float
     acknowledged_at: float | None = None
+    acknowledged_by: str | None = None
+    assignee: str | None = None
+    snoozed_until: float | None = None
     resolved_at: float | None = None
+    merged_into: str | None = None
     alerts: list[IncidentAlert] = Field(default_factory=list)
 
 
@@ -249,6 +253,7 @@ class TimelineEvent(Document):
     kind: str = ""
     author: str | None = None
     text: str | None = None
+    origin: str | None = None
 
 
 class Budget(Document):

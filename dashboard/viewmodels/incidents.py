@@ -50,7 +50,7 @@ def grid(incidents: Sequence[IncidentSummary], now: float, tz: tzinfo, name: str
         about = " · ".join(filter(None, (one.id, one.service, one.slo)))
         cells = [
             Cell(one.title, sub=about),
-            states.status_cell(one.status),
+            states.status_cell("merged" if one.merged_into else one.status),
             Cell(one.severity or formats.ABSENT, tone=_loud(one)),
             Cell(formats.words(one.cause) if one.cause else "not diagnosed"),
             Cell(formats.labels(one.slice) or formats.ABSENT),
@@ -79,7 +79,7 @@ def tiles(incident: Incident, now: float, tz: tzinfo) -> list[Tile]:
     objective = budget.objective if budget else None
     return [
         Tile("Status", incident.status.capitalize(), _taken(incident, now, tz), states.STATUS_TONES[incident.status]),
-        Tile("Severity", incident.severity or formats.ABSENT, f"{len(incident.alerts)} alerts", None),
+        Tile("Severity", incident.severity or formats.ABSENT, _counted(len(incident.alerts)), None),
         Tile(
             "Cause",
             formats.words(cause) if cause else "not diagnosed",
@@ -96,10 +96,28 @@ def tiles(incident: Incident, now: float, tz: tzinfo) -> list[Tile]:
     ]
 
 
+def _counted(alerts: int) -> str:
+    return "1 alert" if alerts == 1 else f"{alerts} alerts"
+
+
 def _taken(incident: Incident, now: float, tz: tzinfo) -> str:
+    if incident.merged_into:
+        return f"merged into {incident.merged_into}"
+    assigned = f"assigned to {incident.assignee}" if incident.assignee else ""
     if incident.acknowledged_at is None:
-        return "nobody has taken it" if incident.status == "open" else ""
-    return f"acknowledged {formats.clock(incident.acknowledged_at, tz, now)}"
+        return assigned or ("nobody has taken it" if incident.status == "open" else "")
+    if incident.snoozed_until is not None and incident.status == "acknowledged":
+        taken = f"snoozed until {formats.clock(incident.snoozed_until, tz, now)}"
+    else:
+        by = f" by {incident.acknowledged_by}" if incident.acknowledged_by else ""
+        taken = f"acknowledged {formats.clock(incident.acknowledged_at, tz, now)}{by}"
+    return f"{taken}, {assigned}" if assigned else taken
+
+
+def others(incident: Incident, every: Sequence[IncidentSummary]) -> list[IncidentSummary]:
+    """The incidents that this one may be merged into, those of its service first."""
+    found = [one for one in every if one.id != incident.id and one.status != "resolved"]
+    return sorted(found, key=lambda one: (one.service != incident.service, -one.opened_at))
 
 
 def burn_grid(evidence: Evidence) -> Grid:
@@ -285,7 +303,7 @@ def alert_grid(incident: Incident, now: float, tz: tzinfo) -> Grid:
 
 def _what(event: TimelineEvent) -> str:
     kind = formats.words(event.kind) if event.text else ""
-    return " · ".join(filter(None, (kind, event.author or "Tailwatch")))
+    return " · ".join(filter(None, (kind, event.author or "Tailwatch", event.origin and f"in {event.origin}")))
 
 
 def _value(value: object) -> str:

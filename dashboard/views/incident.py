@@ -7,18 +7,14 @@ from urllib.parse import quote
 import streamlit as st
 
 from dashboard import charts, frames, navigation, prose
-from dashboard.client import ServiceError
 from dashboard.components import mount
 from dashboard.components.grid import Grid
 from dashboard.components.place import Place
 from dashboard.documents import Evidence, Incident
 from dashboard.viewmodels import incidents
-from dashboard.views import page
+from dashboard.views import incident_actions, page
 
 REFRESH_S = page.QUICK_S
-AUTHOR = "author-name"
-WRITTEN = "comments-written"
-FAILURE = "failed-action"
 
 
 def render(incident_id: str) -> None:
@@ -44,7 +40,7 @@ def _live(incident_id: str) -> None:
         page.section("Alerts")
         mount.show_grid(incidents.alert_grid(found, status.now, zone))
     with right:
-        _actions(found)
+        incident_actions.render(found, status.now)
         _runbook(found)
         page.section("Timeline", "latest first")
         mount.show_grid(incidents.timeline_grid(found, status.now, zone))
@@ -59,63 +55,6 @@ def _links(found: Incident) -> None:
             navigation.link(Place("slo", {"slo": found.slo}), f"SLO {found.slo}", ":material/show_chart:")
         if found.service:
             navigation.link(Place("services", {"service": found.service}), f"Service {found.service}", ":material/dns:")
-
-
-def _actions(found: Incident) -> None:
-    with st.container(border=True):
-        page.section("Act")
-        # Streamlit forgets a widget's value when its page is left, so the name is kept beside it
-        st.session_state.setdefault("author-field", st.session_state.get(AUTHOR, ""))
-        author = st.text_input(
-            "Your name",
-            key="author-field",
-            max_chars=100,
-            placeholder="goes into the timeline",
-            on_change=_remember_author,
-        )
-        written = st.session_state.setdefault(WRITTEN, 0)  # a new key empties the field after each action
-        comment = st.text_area("Comment", key=f"comment-{found.id}-{written}", height=68, max_chars=4000)
-        with st.container(horizontal=True, gap="small"):
-            acknowledge = st.button(
-                "Acknowledge",
-                type="primary" if found.status == "open" else "secondary",
-                disabled=found.status != "open",
-            )
-            resolve = st.button("Resolve", disabled=found.status == "resolved")
-            say = st.button("Comment")
-        if acknowledge:
-            _act(found, "acknowledge", "Acknowledged", author, comment)
-        elif resolve:
-            _act(found, "resolve", "Resolved", author, comment)
-        elif say:
-            _act(found, "comment", "Commented", author, comment)
-        # shown until the next action, or a refresh would wipe it off before it is read
-        incident_id, failure = st.session_state.get(FAILURE, ("", ""))
-        if incident_id == found.id and failure:
-            page.complain(failure)
-
-
-def _remember_author() -> None:
-    st.session_state[AUTHOR] = st.session_state["author-field"]
-
-
-def _act(found: Incident, action: str, done: str, author: str | None, comment: str | None) -> None:
-    name, text = (author or "").strip(), (comment or "").strip()
-    failure = ""
-    if not name:
-        failure = "Enter your name first; the timeline records who acted."
-    elif action == "comment" and not text:
-        failure = "Write the comment first."
-    else:
-        try:
-            page.client().act(found.id, action, author=name, comment=text)
-        except ServiceError as error:
-            failure = str(error)
-    st.session_state[FAILURE] = (found.id, failure)
-    if not failure:
-        st.session_state[WRITTEN] += 1
-        st.toast(f"{done} as {prose.plain(name)}")
-        st.rerun(scope="fragment")
 
 
 def _runbook(found: Incident) -> None:
