@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from alerting.handled import ANSWERS
 from alerting.incidents import MACHINE, Incident, TimelineEvent
+from alerting.postmortem_charts import Curve, Graphs, Mark, chart
 from alerting.runbooks import fragments
 from alerting.runbooks.markdown import Markdown, code, escape, percent, table, utc
 from alerting.texts import flat
@@ -15,40 +16,36 @@ from telemetry.windows import NANOS, format_duration
 
 _QUIET: Final = frozenset({"notified"})
 """Events that only say that somebody was told: they are counted, not listed."""
-MAX_POINTS: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Something over time: its name, its unit, and seconds since the epoch with a value each."""
-
-    title: str
-    unit: str
-    points: Sequence[tuple[float, float]]
-
-
-def draft(incident: Incident, timeline: Sequence[TimelineEvent], curves: Sequence[Curve], now_ns: int) -> str:
+def draft(
+    incident: Incident,
+    timeline: Sequence[TimelineEvent],
+    curves: Sequence[Curve],
+    now_ns: int,
+    graphs: Graphs = "mermaid",
+) -> str:
     """The draft.
 
     Args:
         incident: as it stands.
         timeline: its events, the earliest first.
-        curves: what to show of the time around it, such as its budget; they are thinned to :data:`MAX_POINTS` points.
+        curves: what to show of the time around it, such as its budget.
         now_ns: how long it has lasted, if it has not ended.
+        graphs: how curves are drawn: ``mermaid`` or, within the text, ``svg``.
     """
-    return "\n\n".join(part for part in _parts(incident, timeline, curves, now_ns) if part) + "\n"
+    marks = _marks(incident, timeline)
+    charts = [chart(curve, marks, graphs) for curve in curves]
+    return "\n\n".join(part for part in _parts(incident, timeline, charts, now_ns) if part) + "\n"
 
 
-def _parts(
-    incident: Incident, timeline: Sequence[TimelineEvent], curves: Sequence[Curve], now_ns: int
-) -> Iterator[str]:
+def _parts(incident: Incident, timeline: Sequence[TimelineEvent], charts: Sequence[str], now_ns: int) -> Iterator[str]:
     evidence = incident.evidence
     yield f"# {incident.id}: {escape(flat(incident.title))}"
     yield _facts(incident, timeline, now_ns)
     yield f"## Summary\n\n{escape(flat(evidence.get('summary', ''), 1000))}"
     yield f"## Impact\n\n{fragments.budget(evidence)}"
-    for curve in curves:
-        yield _chart(curve)
+    yield from charts
     yield f"## Cause\n\n{escape(CAUSES.get(incident.cause, incident.cause))}{_where(incident)}."
     for title, part in (
         ("Who was hit", fragments.attribution(evidence)),
@@ -90,7 +87,7 @@ def _facts(incident: Incident, timeline: Sequence[TimelineEvent], now_ns: int) -
 
 
 def _acknowledged(incident: Incident, timeline: Sequence[TimelineEvent]) -> Markdown:
-    first = next((event for event in timeline if event.kind in ("acknowledged", "snoozed")), None)
+    first = _answer(timeline)
     if first is None:
         return Markdown("by nobody")
     return Markdown(f"by {escape(first.author)}, after {_lasted(incident.opened_ns, first.at_ns)}")
@@ -116,29 +113,20 @@ def _timeline(timeline: Sequence[TimelineEvent]) -> str:
     return f"## Timeline\n\n{table(('when', 'who', 'what', ''), rows)}"
 
 
-def _chart(curve: Curve) -> str:
-    """A Mermaid chart, which GitHub, GitLab and most wikis draw."""
-    every = -(-len(curve.points) // MAX_POINTS) or 1
-    points = curve.points[::every]
-    if len(points) < 2:
-        return ""
-    values = [value for _, value in points]
-    low, high = min(values), max(values)
-    margin = (high - low) * 0.05 or 1.0
-    lines = (
-        "```mermaid",
-        "xychart-beta",
-        f'  title "{_quoted(curve.title)}"',
-        f'  x-axis "{utc(points[0][0])} to {utc(points[-1][0])}"',
-        f'  y-axis "{_quoted(curve.unit)}" {low - margin:.6g} --> {high + margin:.6g}',
-        f"  line [{', '.join(f'{value:.6g}' for value in values)}]",
-        "```",
-    )
-    return "\n".join(lines)
+def _marks(incident: Incident, timeline: Sequence[TimelineEvent]) -> list[Mark]:
+    """When it began, was detected, was first acknowledged, and ended."""
+    answered = _answer(timeline)
+    moments = {
+        "began": incident.onset_ns,
+        "detected": incident.opened_ns,
+        "acknowledged": None if answered is None else answered.at_ns,
+        "resolved": incident.resolved_ns,
+    }
+    return [Mark(at_ns / NANOS, text) for text, at_ns in moments.items() if at_ns is not None]
 
 
-def _quoted(text: str) -> str:
-    return flat(text).replace('"', "'")
+def _answer(timeline: Sequence[TimelineEvent]) -> TimelineEvent | None:
+    return next((event for event in timeline if event.kind in ANSWERS), None)
 
 
 def _lasted(start_ns: int, end_ns: int) -> str:

@@ -22,7 +22,7 @@ from alerting.mirror import Mirror
 from alerting.outbox import ReceiverHealth
 from alerting.planning import Plan, World, plan
 from alerting.posted import PostedAlert
-from alerting.postmortem import Curve
+from alerting.postmortem_charts import Curve, Graphs
 from alerting.runbooks.library import Runbook, RunbookLibrary
 from alerting.runbooks.live import LiveSteps, Statuses, not_asked
 from alerting.runbooks.rendering import render
@@ -216,7 +216,7 @@ class Alerting(Actions, HookActions):
         document = incident_document(incident, members)
         return render(runbook, document, incident.evidence, self._setup.config.external_url, live)
 
-    def postmortem(self, incident_id: str, curves: Sequence[Curve], now_ns: int) -> str:
+    def postmortem(self, incident_id: str, curves: Sequence[Curve], now_ns: int, graphs: Graphs = "mermaid") -> str:
         """A post-mortem drafted from the incident, with the given curves, as Markdown.
 
         Raises:
@@ -225,7 +225,7 @@ class Alerting(Actions, HookActions):
         with self._database.read() as connection:
             incident = find_incident(connection, incident_id)
             timeline = repository.load_timeline(connection, incident.number)
-        return postmortem.draft(incident, timeline, curves, now_ns)
+        return postmortem.draft(incident, timeline, curves, now_ns, graphs)
 
     def living(self) -> tuple[Alert, ...]:
         """The alerts that are pending, firing or suppressed now."""

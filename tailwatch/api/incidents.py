@@ -8,13 +8,13 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 
-from alerting.postmortem import Curve
+from alerting.postmortem_charts import Curve, Graphs
 from storage.audit import Actor
 from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
 from telemetry.errors import NotFoundError
 from telemetry.findings import Severity
-from telemetry.windows import BUCKET_NS, NANOS
+from telemetry.windows import BUCKET_NS, NANOS, format_duration
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
@@ -83,10 +83,10 @@ def get_report(ctx: Ctx, incident_id: str) -> FileResponse:
 
 
 @router.get("/{incident_id}/postmortem", response_class=PlainTextResponse)
-def get_postmortem(ctx: Ctx, incident_id: str) -> PlainTextResponse:
-    """A post-mortem drafted from the incident, as Markdown."""
+def get_postmortem(ctx: Ctx, incident_id: str, graphs: Graphs = "mermaid") -> PlainTextResponse:
+    """A post-mortem drafted from the incident, as Markdown; its graphs are Mermaid or, within the text, SVG."""
     now_ns = ctx.clock.now_ns()
-    text = ctx.service.alerting.postmortem(incident_id, _budget_curves(ctx, incident_id, now_ns), now_ns)
+    text = ctx.service.alerting.postmortem(incident_id, _curves(ctx, incident_id, now_ns), now_ns, graphs)
     return PlainTextResponse(text, media_type="text/markdown; charset=utf-8")
 
 
@@ -141,8 +141,11 @@ def merge(ctx: Ctx, actor: By, incident_id: str, act: Merge) -> dict[str, Any]:
     return ctx.service.alerting.merge(incident_id, act.into, act.author, act.comment, now_ns, actor=actor)
 
 
-def _budget_curves(ctx: Context, incident_id: str, now_ns: int) -> list[Curve]:
-    """The budget of the incident's SLO and group, from an hour before it to an hour after, as far as it is held."""
+def _curves(ctx: Context, incident_id: str, now_ns: int) -> list[Curve]:
+    """Of the incident's SLO and group the budget, what was bad and how much there was.
+
+    From an hour before it to an hour after it, as far as it is held.
+    """
     incident = ctx.service.alerting.incident(incident_id)
     slo = ctx.service.slo(incident["slo"])
     if slo is None:
@@ -157,5 +160,13 @@ def _budget_curves(ctx: Context, incident_id: str, now_ns: int) -> list[Curve]:
         )
     except NotFoundError:
         return []
-    known = [(point.time_ns / NANOS, 100 * point.remaining) for point in points if point.remaining is not None]
-    return [Curve(f"Error budget of {slo.name}", "% left", known)]
+    step = format_duration(step_ns)
+    left = [(point.time_ns / NANOS, 100 * point.remaining) for point in points if point.remaining is not None]
+    counted = [point for point in points if point.total]
+    bad = [(point.time_ns / NANOS, 100 * (point.total - point.good) / point.total) for point in counted]
+    total = [(point.time_ns / NANOS, point.total / slo.unit) for point in points]
+    return [
+        Curve(f"Error budget of {slo.name}", "% left", left),
+        Curve(f"Bad share of {slo.name} in each {step}", "%", bad),
+        Curve(f"What {slo.name} counted in each {step}", "events", total),
+    ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from xml.etree import ElementTree as ET
 
 import pytest
 from markdown_it import MarkdownIt
 
-from alerting.postmortem import MAX_POINTS, Curve
+from alerting.postmortem_charts import MAX_POINTS, Curve, Mark, svg
 from telemetry.errors import NotFoundError
 from tests.alerting.makers import Recorder, at, diagnosis, finding, run, set_up
 
@@ -67,3 +69,25 @@ def test_a_curve_is_a_chart_of_as_many_points_as_can_be_read(alerting):
 def test_there_must_be_such_an_incident(lite):
     with pytest.raises(NotFoundError):
         set_up(lite).postmortem("INC-9", [], at(0))
+
+
+def test_curves_are_pictures_within_the_text_for_what_draws_no_mermaid(alerting):
+    text = alerting.postmortem("INC-1", [CURVE, Curve("nothing", "%", [])], at(400), "svg")
+    assert "mermaid" not in text
+    (picture,) = re.findall(r"!\[Budget of \"chat\"\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", text)
+    drawn = ET.fromstring(base64.b64decode(picture))
+    words = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert words[0] == 'Budget of "chat", % left'
+    assert {"detected", "acknowledged", "resolved"} <= set(words), "what began before the picture is not in it"
+    (line,) = drawn.iter("{http://www.w3.org/2000/svg}polyline")
+    places = [tuple(map(float, place.split(","))) for place in line.get("points").split()]
+    assert len(places) <= MAX_POINTS
+    assert [x for x, _ in places] == sorted(x for x, _ in places)
+    assert places[0][1] < places[-1][1], "the budget falls"
+
+
+def test_no_value_becomes_markup_of_a_picture():
+    hostile = '</title><script>alert(1)</script>"]]>'
+    drawn = svg(Curve(hostile, hostile, [(0.0, 1.0), (1.0, 1.0)]), [Mark(0.5, hostile)])
+    assert "<script" not in drawn
+    assert ET.fromstring(drawn).tag.endswith("svg")
