@@ -57,9 +57,14 @@ class LiveSteps:
             group if isinstance(group, dict) else {}, min((one.onset_ns for one in members), default=incident.onset_ns),
             now_ns, self._statuses,
         )  # fmt: skip
-        return _Rendering(
-            self, subject, (incident.number, incident.slice and tuple(sorted(incident.slice.items())))
-        ).ask
+        about = (incident.number, tuple(sorted(subject.slice.items())))
+        rendering = _Rendering(self, subject, about)
+
+        def live(name: str = "", *values: Any, **named: Any) -> Markdown:
+            # A function, since templates may not call methods.
+            return rendering.ask(name, *values, **named)
+
+        return live
 
     def answer(self, key: tuple[Any, ...], subject: Subject, name: str, *values: Any, **named: Any) -> Markdown:
         """The answer, from the store if it is fresh.

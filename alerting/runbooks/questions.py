@@ -146,8 +146,8 @@ def gauge(subject: Subject, name: str) -> Markdown:
         known = latest.get(reading.series)
         latest[reading.series] = reading.state if known is None else known.merged(reading.state)
     rows = [
-        (code(f"{series.name} {'' if series.labels == '{}' else series.labels}".strip()), number(state.last), number(state.low),
-         number(state.high), utc(state.last_ns / NANOS))
+        (code(f"{series.name} {'' if series.labels == '{}' else series.labels}".strip()), number(state.last),
+         number(state.low), number(state.high), utc(state.last_ns / NANOS))
         for series, state in sorted(latest.items(), key=lambda item: item[0].labels)[:ROWS]
     ]  # fmt: skip
     if not rows:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from alerting.evidence import assemble
+from alerting.runbooks import live
 from alerting.runbooks.library import SHIPPED, Runbook, RunbookLibrary, read_folder
+from alerting.runbooks.lint import lint
 from alerting.runbooks.markdown import code, escape, number, percent, seconds, url_part, utc
 from alerting.runbooks.rendering import first_step, render
 from alerting.texts import flat
@@ -83,8 +85,86 @@ def test_every_cause_has_a_runbook_that_is_complete(cause):
     assert "](" not in re.sub(r"\[[^]]*\]\(https://tailwatch", "", render(runbook, incident_with("a"), document, URL))
 
 
-def test_there_is_no_runbook_without_a_cause():
-    assert set(read_folder(SHIPPED)) == set(CAUSES)
+WHAT_BREAKS = {
+    "tail latency behind a good average": ["tail-spike", "slow-service"],
+    "cold start and warm-up": ["cold-start"],
+    "queue growth, missing backpressure": ["queue-saturation"],
+    "uneven or inefficient batching": ["uneven-batching"],
+    "GPU contention, idle GPUs, memory exhaustion": ["gpu-pressure", "idle-gpu", "resource-saturation"],
+    "errors, by slice, and cascades": ["error-burst", "slice-errors", "error-cascade"],
+    "the classic rules: errors, response time, CPU or memory": ["error-burst", "slow-service", "host-pressure"],
+    "accuracy drops silently": ["accuracy-drop"],
+    "drift of inputs, predictions, confidence, embeddings": ["input-drift", "prediction-drift"],
+    "schema drift, partial, late or missing data": ["data-quality", "telemetry-silence"],
+    "cost explodes, redundant calls": ["cost-explosion", "redundant-calls"],
+    "model updates": ["bad-release"],
+    "thousands of metrics, too many alerts": ["too-many-alerts"],
+    "nobody knows what to do": ["unknown"],
+    "problems seen only after users complain": ["budget-forecast"],
+    "autoscaling on guesswork": ["scaling"],
+    "sensitive data, probing": ["probing"],
+    "several regions, failover": ["region-outage"],
+    "the monitor itself falls over": ["monitor-down"],
+}
+"""Every way in which inference breaks that Tailwatch is for, and who to ask about it."""
+SECTION = re.compile(r"^## (.*)$", re.MULTILINE)
+
+
+def test_everything_that_breaks_has_a_runbook_and_every_runbook_is_for_something():
+    named = {name for names in WHAT_BREAKS.values() for name in names}
+    assert set(read_folder(SHIPPED)) == named
+    assert set(CAUSES) <= named
+
+
+@pytest.mark.parametrize("name", sorted(read_folder(SHIPPED)))
+def test_every_shipped_runbook_is_complete_and_asks_the_counters(name):
+    runbook = read_folder(SHIPPED)[name]
+    assert SECTION.findall(runbook.text) == SECTIONS
+    parts = dict(zip(SECTIONS, SECTION.split(runbook.text)[2::2], strict=True))
+    assert "live(" in parts["How to tell"]
+    assert "live(" in parts["How to check that it worked"]
+    assert runbook.text.count("live(") <= live.MAX_QUESTIONS
+    steps = re.findall(r"^\d+\. (.*)", parts["What to do now"], re.MULTILINE)
+    assert 3 <= len(steps) <= 7
+    assert first_step(render(runbook, incident_with("a"), evidence_with("a"), URL)).startswith(
+        steps[0].split("{{")[0][:20]
+    )
+    assert "live(" not in parts["What to do now"].split("\n2. ")[0]  # notifications quote it, and ask nothing
+
+
+def test_the_shipped_runbooks_have_no_problems():
+    assert lint(SHIPPED) == []
+
+
+def test_a_runbook_without_causes_is_chosen_by_the_kind_of_sli():
+    assert LIBRARY.choose(None, "unknown", "accuracy").name == "accuracy-drop"
+    assert LIBRARY.choose(None, "unknown", "quality").name == "data-quality"
+    assert LIBRARY.choose(None, "unknown", "errors").name == "unknown"
+    assert LIBRARY.choose(None, "bad-release", "accuracy").name == "bad-release"
+    assert LIBRARY.choose("scaling", "unknown", "accuracy").name == "scaling"
+
+
+def test_lint_says_file_and_line_of_everything_that_is_wrong(tmp_path):
+    complete = "".join(f"## {section}\n\n1. Do {section}.\n\n" for section in SECTIONS)
+    (tmp_path / "a-good.md").write_text(
+        f"---\ntitle: x\ncauses: [slice-errors]\n---\n{complete}{{{{ live('errors') }}}}\n"
+    )
+    (tmp_path / "b-header.md").write_text("---\ntitel: x\n---\n")
+    (tmp_path / "c-syntax.md").write_text(f"---\ntitle: x\n---\n{complete}\n{{% include 'x' %}}\n")
+    (tmp_path / "d-value.md").write_text(f"---\ntitle: x\n---\nOne.\n\n{{{{ evidence.nothing.there }}}}\n{complete}")
+    (tmp_path / "e-question.md").write_text(f"{complete}{{{{ live('speed') }}}}\n")
+    (tmp_path / "f-thin.md").write_text("---\ncauses: [gremlins]\n---\nSome words.\n")
+    found = {
+        (problem.file[len(str(tmp_path)) + 1 :], problem.line, problem.severity): problem.message
+        for problem in lint(tmp_path)
+    }
+    assert "an unknown key 'titel'" in found["b-header.md", 1, "error"]
+    assert "may not hold this (include)" in found["c-syntax.md", 4 + complete.count("\n") + 1, "error"]
+    assert "has no attribute 'nothing'" in found["d-value.md", 6, "error"]
+    assert "no question 'speed'" in found["e-question.md", 0, "error"]
+    assert "no cause that a diagnosis can name" in found["f-thin.md", 1, "warning"]
+    assert {key[0] for key in found} == {"b-header.md", "c-syntax.md", "d-value.md", "e-question.md", "f-thin.md"}
+    assert sum(problem.file.endswith("f-thin.md") for problem in lint(tmp_path)) == 1 + len(SECTIONS) + 1
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
