@@ -1,4 +1,4 @@
-"""Good and valid events of every SLO and group as counters that only rise, for Prometheus; it judges nothing.
+"""Events, or money, of every SLO and group as counters that only rise, for Prometheus; it judges nothing.
 
 They count what the evaluator reads, when it reads it, so an event that comes late counts when it comes. They begin at
 zero when this process begins to evaluate: Prometheus takes the fall for the restart that it is. A process that does not
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors.slo.compile import rule_id
-from detectors.slo.export.names import counts_events
+from detectors.slo.export.names import is_counter
 from detectors.slo.ledger import HOUR_NS
 from detectors.slo.spec import Slo, SloSet
 from telemetry.deltas import SliColumns, group_labels
@@ -23,7 +23,7 @@ _FORGET_EVERY_NS: Final = HOUR_NS
 
 @dataclass(frozen=True, slots=True)
 class EventCount:
-    """Events of one group since this process began to evaluate."""
+    """Events of one group since this process began to evaluate; ``valid`` is money, in its parts, where that counts."""
 
     slo: Slo
     group: Mapping[str, str]
@@ -41,7 +41,7 @@ class _Group:
 
 
 class EventCounts:
-    """The counters of the SLOs that count events. Its methods may be called from any thread."""
+    """The counters of the SLOs that count events or money. Its methods may be called from any thread."""
 
     def __init__(self, slos: SloSet) -> None:
         """Count nothing until :meth:`begin`."""
@@ -116,7 +116,7 @@ class EventCounts:
 
 
 def _by_rule(slos: SloSet) -> dict[str, Slo]:
-    return {rule_id(slo): slo for slo in slos.slos if counts_events(slo)}
+    return {rule_id(slo): slo for slo in slos.slos if is_counter(slo)}
 
 
 def _first(slo: Slo, now_ns: int) -> dict[str, _Group]:

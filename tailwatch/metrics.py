@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from alerting.outbox import ReceiverHealth
 from collector.counters import Counters, Histogram
 from collector.skew import SourceClock
-from detectors.slo.export.names import GOOD_EVENTS, VALID_EVENTS, label_name
+from detectors.slo.export.names import GOOD_EVENTS, SPENT_USD, VALID_EVENTS, label_name
 from tailwatch.event_counts import EventCount
 from tailwatch.reloading import Configuration
 from telemetry.deltas import group_key
@@ -73,7 +73,9 @@ class _Tailwatch(Collector):
         )  # fmt: skip
         yield from _clocks(self._sources.sources())
         yield from _evaluations(*self._sources.evaluations())
-        yield from _slos(self._sources.slos())
+        documents = self._sources.slos()
+        yield from _kept(documents)
+        yield from _slos(documents)
         yield from _slo_events(self._sources.slo_events())
         yield _incidents(self._sources.open_incidents)
         pending = GaugeMetricFamily(
@@ -230,56 +232,82 @@ def _noise(told: Callable[[], Mapping[str, tuple[int, int, bool]]]) -> Iterator[
     yield from (pages, all_told, over)
 
 
+_BUDGETS = ["slo", "service", "group"]
+
+
+def _budgets(slos: SloDocuments) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], list[str]]]:
+    """Every budget: its SLO, its group, and the values of ``_BUDGETS``."""
+    for slo in slos:
+        for group in slo["groups"]:
+            yield slo, group, [slo["name"], slo["service"], group_key(group["group"])]
+
+
 def _slos(slos: SloDocuments) -> Iterator[Metric]:
-    objective = GaugeMetricFamily("tailwatch_slo_objective_ratio", "Share that shall be good.", labels=["slo"])
-    names = ["slo", "service", "group"]
-    sli = GaugeMetricFamily("tailwatch_slo_sli_ratio", "Share that was good within the window.", labels=names)
     budget = GaugeMetricFamily(
         "tailwatch_slo_budget_remaining_ratio", "Share of the error budget that is left; negative when overspent.",
-        labels=names,
+        labels=_BUDGETS,
     )  # fmt: skip
-    events = GaugeMetricFamily(
-        "tailwatch_slo_window_events", "Events within the window, by verdict.", labels=[*names, "verdict"]
-    )
     burn = GaugeMetricFamily(
         "tailwatch_slo_burn_rate",
         "Error rate over 1 - objective; 1 uses the budget up exactly.",
-        labels=[*names, "window"],
+        labels=[*_BUDGETS, "window"],
     )
     exhaustion = GaugeMetricFamily(
         "tailwatch_slo_exhaustion_probability",
         "Probability that the budget is exhausted before its window ends, as last forecast.",
-        labels=names,
+        labels=_BUDGETS,
     )
-    state = GaugeMetricFamily("tailwatch_slo_state", "1 for the state that holds.", labels=[*names, "state"])
+    state = GaugeMetricFamily("tailwatch_slo_state", "1 for the state that holds.", labels=[*_BUDGETS, "state"])
+    for _, group, key in _budgets(slos):
+        if group["budget_remaining"] is not None:
+            budget.add_metric(key, group["budget_remaining"])
+        for window, rate in group["burn"].items():
+            if rate is not None:
+                burn.add_metric([*key, window], rate)
+        forecast = group["forecast"]
+        if forecast is not None and forecast["enough_data"]:
+            exhaustion.add_metric(key, forecast["p_exhausted"])
+        state.add_metric([*key, group["state"]], 1)
+    yield from (budget, burn, exhaustion, state)
+
+
+def _kept(slos: SloDocuments) -> Iterator[Metric]:
+    """What is good of what, where that is what is promised; of money how much there is, and is left."""
+    objective = GaugeMetricFamily("tailwatch_slo_objective_ratio", "Share that shall be good.", labels=["slo"])
+    sli = GaugeMetricFamily("tailwatch_slo_sli_ratio", "Share that was good within the window.", labels=_BUDGETS)
+    events = GaugeMetricFamily(
+        "tailwatch_slo_window_events", "Events within the window, by verdict.", labels=[*_BUDGETS, "verdict"]
+    )
+    money = GaugeMetricFamily(
+        "tailwatch_slo_window_usd", "US dollars of the window's budget of money, and what is left.",
+        labels=[*_BUDGETS, "part"],
+    )  # fmt: skip
     for slo in slos:
         if slo["objective"] is not None:
             objective.add_metric([slo["name"]], slo["objective"])
-        for group in slo["groups"]:
-            key = [slo["name"], slo["service"], group_key(group["group"])]
-            if group["sli"] is not None:
-                sli.add_metric(key, group["sli"])
-            if group["budget_remaining"] is not None:
-                budget.add_metric(key, group["budget_remaining"])
-            events.add_metric([*key, "good"], group["good"])
-            events.add_metric([*key, "bad"], group["total"] - group["good"])
-            for window, rate in group["burn"].items():
-                if rate is not None:
-                    burn.add_metric([*key, window], rate)
-            forecast = group["forecast"]
-            if forecast is not None and forecast["enough_data"]:
-                exhaustion.add_metric(key, forecast["p_exhausted"])
-            state.add_metric([*key, group["state"]], 1)
-    yield from (objective, sli, budget, events, burn, exhaustion, state)
+    for slo, group, key in _budgets(slos):
+        if slo["objective"] is None:
+            money.add_metric([*key, "budget"], group["total"])
+            money.add_metric([*key, "left"], group["good"])
+            continue
+        if group["sli"] is not None:
+            sli.add_metric(key, group["sli"])
+        events.add_metric([*key, "good"], group["good"])
+        events.add_metric([*key, "bad"], group["total"] - group["good"])
+    yield from (objective, sli, events, money)
 
 
 def _slo_events(counts: Sequence[EventCount]) -> Iterator[Metric]:
     """Each field of ``per`` is a label, so that rules can sum by it; a field without a value is left out."""
     good = CounterMetricFamily(GOOD_EVENTS, "Good events of an SLO, counted when they came in.")
     valid = CounterMetricFamily(VALID_EVENTS, "Events that an SLO is about, good or bad, counted when they came in.")
+    spent = CounterMetricFamily(SPENT_USD, "US dollars of an SLO's budget of money, counted when their calls came in.")
     for one in counts:
         labels = {label_name(field): value for field, value in one.group.items() if value}
         labels |= {"slo": one.slo.name, "service": one.slo.service}
+        if one.slo.allowance is not None:
+            spent.add_sample(SPENT_USD, labels, one.valid / one.slo.unit)
+            continue
         good.add_sample(GOOD_EVENTS, labels, one.good)
         valid.add_sample(VALID_EVENTS, labels, one.valid)
-    yield from (good, valid)
+    yield from (good, valid, spent)

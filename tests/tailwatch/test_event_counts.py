@@ -20,6 +20,7 @@ from tests.tailwatch.running import traces
 OVERALL = "\n  - {name: overall, service: chat, sli: {errors: {}}, objective: 99%}\n"
 DAY_NS = 86400 * NANOS
 GOOD, VALID = "tailwatch_slo_good_events_total", "tailwatch_slo_valid_events_total"
+SPENT = "tailwatch_slo_spent_usd_total"
 
 
 def scraped(running: InProcess) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -28,7 +29,7 @@ def scraped(running: InProcess) -> dict[tuple[str, frozenset[tuple[str, str]]], 
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.name in {GOOD, VALID}
+        if sample.name in {GOOD, VALID, SPENT}
     }
 
 
@@ -51,6 +52,22 @@ def test_events_are_counted_by_slo_and_label(tmp_path: Path, migrated_sqlite_url
         assert scraped(running) == expected, "a repeated request counts once; slices of time are no counters"
         running.evaluate()
         assert scraped(running) == expected
+
+
+def test_money_is_counted_in_dollars(tmp_path: Path, migrated_sqlite_url: str) -> None:
+    prices = "version: 1\nprices: [{model: m, effective: 2020-01-01, per_request: 0.25}]\n"
+    (tmp_path / "prices.yaml").write_text(prices)
+    bill = "\n  - {name: bill, service: chat, sli: {spend: {budget: $100}}}\n"
+    with service_on(tmp_path, migrated_sqlite_url, bill, prices="prices.yaml") as running:
+        running.take(traces(10, end_ns=START_NS))
+        running.evaluate()
+        assert scraped(running) == {key(SPENT, slo="bill"): 2.5}
+        families = text_string_to_metric_families(generate_latest(running.service.registry).decode())
+        samples = [sample for family in families for sample in family.samples if sample.labels.get("slo") == "bill"]
+    usd = {one.labels["part"]: one.value for one in samples if one.name == "tailwatch_slo_window_usd"}
+    assert usd == {"left": 97.5, "budget": 100}
+    shares = {"tailwatch_slo_window_events", "tailwatch_slo_sli_ratio", "tailwatch_slo_objective_ratio"}
+    assert shares.isdisjoint(one.name for one in samples), "money is no event"
 
 
 def test_late_events_count_when_they_come(tmp_path: Path, migrated_sqlite_url: str) -> None:

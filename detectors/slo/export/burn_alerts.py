@@ -14,6 +14,7 @@ from detectors.slo.export.omissions import SCRAPE_NS
 from detectors.slo.export.recording import identity, number, pairs_of, summed
 from detectors.slo.export.rule import Alerting, verbatim
 from detectors.slo.spec import BurnPair, Slo
+from telemetry.rules import MONEY_UNIT
 from telemetry.windows import format_duration
 
 UNDIAGNOSED: Final = "unknown"
@@ -26,7 +27,7 @@ def burn_alerts(slo: Slo, scrape_ns: int = SCRAPE_NS, runbooks: str = "") -> lis
     """One alert a burn pair.
 
     Args:
-        slo: an SLO that counts events.
+        slo: an SLO that counts events, or money.
         scrape_ns: how often Tailwatch is scraped.
         runbooks: address below which runbooks are published; empty for none.
     """
@@ -47,14 +48,16 @@ def _expression(slo: Slo, pair: BurnPair) -> str:
     groups, chosen = ", ".join(group_label_names(slo)), f'{{slo="{slo.name}"}}'
     least = f"{number(pair.factor)} * {number(slo.error_budget)} * {_STRICTLY}"
     window = format_duration(pair.long_ns)
+    fast = (
+        f"(\n  {error_ratio(pair.long_ns)}{chosen} > {least}\n  and on ({groups})\n"
+        f"  {error_ratio(pair.short_ns)}{chosen} > {least}\n)\n"
+    )
+    if slo.allowance is not None:
+        return fast  # money spent is known from the first dollar on
     # All that a group younger than the window ever counted lies within it, so the counters need no range.
     bad = summed(slo, f"{VALID_EVENTS}{chosen} - {GOOD_EVENTS}{chosen}")
     grown = summed(slo, f"{VALID_EVENTS}{chosen} offset {window}")
-    return (
-        f"(\n  {error_ratio(pair.long_ns)}{chosen} > {least}\n  and on ({groups})\n"
-        f"  {error_ratio(pair.short_ns)}{chosen} > {least}\n)\nand on ({groups})\n"
-        f"(\n  {bad} >= {MIN_BAD_YOUNG}\n  or\n  {grown}\n)\n"
-    )
+    return f"{fast}and on ({groups})\n(\n  {bad} >= {MIN_BAD_YOUNG}\n  or\n  {grown}\n)\n"
 
 
 def _annotations(slo: Slo, pair: BurnPair, runbooks: str) -> dict[str, str]:
@@ -62,12 +65,15 @@ def _annotations(slo: Slo, pair: BurnPair, runbooks: str) -> dict[str, str]:
     of = "".join(f" {name}={{{{ $labels.{name} }}}}" for name in group_label_names(slo)[2:])
     period = format_duration(slo.window_ns) if slo.calendar is None else f"a calendar {slo.calendar.unit}"
     long, short = format_duration(pair.long_ns), format_duration(pair.short_ns)
+    if slo.allowance is None:
+        summary = f"{{{{ $value | humanizePercentage }}}} of events are bad over {long}"
+        budget = f"The error budget of {slo.name} ({number(100 * slo.objective)} % over {period})"
+    else:
+        summary = f"money goes {{{{ $value | humanize }}}} times as fast over {long} as the budget lasts"
+        budget = f"The budget of {slo.name} ({number(slo.allowance / MONEY_UNIT)} USD over {period})"
     annotations = {
-        "summary": f"{slo.name}{of}: {{{{ $value | humanizePercentage }}}} of events are bad over {long}",
-        "description": (
-            f"The error budget of {slo.name} ({number(100 * slo.objective)} % over {period}) "
-            f"burns faster than {number(pair.factor)}x over {long} and {short}."
-        ),
+        "summary": f"{slo.name}{of}: {summary}",
+        "description": f"{budget} burns faster than {number(pair.factor)}x over {long} and {short}.",
         "runbook": verbatim(runbook),
     }
     if slo.description:

@@ -10,6 +10,7 @@ from telemetry.windows import format_duration
 
 GOOD_EVENTS: Final = "tailwatch_slo_good_events_total"
 VALID_EVENTS: Final = "tailwatch_slo_valid_events_total"
+SPENT_USD: Final = "tailwatch_slo_spent_usd_total"
 OBJECTIVE: Final = "slo:objective:ratio"
 ERROR_BUDGET: Final = "slo:error_budget:ratio"
 PERIOD_DAYS: Final = "slo:time_period:days"
@@ -23,9 +24,9 @@ _TAKEN: Final = {"instance": "service_instance", "job": "service_job"}
 """Labels that Prometheus gives every target, and what a field of that name is called instead."""
 
 
-def counts_events(slo: Slo) -> bool:
-    """Whether good and valid events of the SLO are counters: slices are judged anew, and money is no event."""
-    return slo.slice_ns is None and slo.allowance is None
+def is_counter(slo: Slo) -> bool:
+    """Whether what the SLO is about only ever grows, events or money: slices are judged anew."""
+    return slo.slice_ns is None
 
 
 def label_name(field: str) -> str:

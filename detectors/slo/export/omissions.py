@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from detectors.slo.export.names import counts_events, group_label_names
+from detectors.slo.export.names import group_label_names, is_counter
 from detectors.slo.spec import BurnPair, Slo
 from telemetry.windows import NANOS, format_duration
 
@@ -69,9 +69,7 @@ def judged_by_evidence(slo: Slo) -> bool:
 
 
 def _reason_against_all(slo: Slo) -> str:
-    if slo.allowance is not None:
-        return "its budget is an amount of money, and no counter of it is exposed"
-    if not counts_events(slo):
+    if not is_counter(slo):
         return (
             "its budget is for slices of time, which Tailwatch judges, and judges anew when late data come; "
             "no counter can follow that"

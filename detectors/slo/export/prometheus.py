@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors.slo.export.burn_alerts import burn_alerts
-from detectors.slo.export.names import GOOD_EVENTS, VALID_EVENTS
+from detectors.slo.export.names import GOOD_EVENTS, SPENT_USD, VALID_EVENTS
 from detectors.slo.export.omissions import SCRAPE_NS, expressible
 from detectors.slo.export.recording import period_rules, ratio_rules
 from detectors.slo.export.rule import RuleGroup, to_yaml
@@ -48,7 +48,7 @@ def prometheus_rules(slos: SloSet, options: PrometheusOptions | None = None) -> 
     groups = [group for slo in slos.slos if expressible(slo) for group in rule_groups(slo, chosen)]
     heading = (
         "Written by tailwatch slo export: change the SLO file and export again.",
-        f"The rules read {GOOD_EVENTS} and {VALID_EVENTS} of Tailwatch's /metrics.",
+        f"The rules read {GOOD_EVENTS}, {VALID_EVENTS} and {SPENT_USD} of Tailwatch's /metrics.",
         "Alerts are the plain burn-rate rule, without Tailwatch's statistical gate and sequential alert.",
     )
     return to_yaml(groups, heading)

@@ -2,7 +2,7 @@
 
 An error ratio is 1 - rate(good) / rate(valid), summed over the instances of Tailwatch first. Both counters are scraped
 together, so what ``rate`` extrapolates cancels. Without events there is no series: silence burns nothing and is never
-100 %.
+100 %. Of a budget of money the ratio is that of its spending to even spending.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from detectors.slo.export.names import (
 )
 from detectors.slo.export.omissions import SCRAPE_NS, expressible_pair
 from detectors.slo.export.rule import Recording, verbatim
+from detectors.slo.export.spending import speed_of_spending, spent_rate
 from detectors.slo.spec import BurnPair, Slo
 from telemetry.windows import NANOS, format_duration, parse_duration
 
@@ -68,8 +69,9 @@ def ratio_rules(slo: Slo, scrape_ns: int = SCRAPE_NS) -> list[Recording]:
 def period_rules(slo: Slo, scrape_ns: int = SCRAPE_NS) -> list[Recording]:
     """Objective, budget and length of the SLO's window; of a rolling one also what is burnt and left of the budget."""
     fixed = identity(slo)
+    objective = [Recording(OBJECTIVE, f"vector({number(slo.objective)})", fixed)] if slo.allowance is None else []
     rules = [
-        Recording(OBJECTIVE, f"vector({number(slo.objective)})", fixed),
+        *objective,
         Recording(ERROR_BUDGET, f"vector({number(slo.error_budget)})", fixed),
         Recording(PERIOD_DAYS, f"vector({number(slo.window_ns / NANOS / _DAY_S)})", fixed),
     ]
@@ -84,6 +86,9 @@ def period_rules(slo: Slo, scrape_ns: int = SCRAPE_NS) -> list[Recording]:
 
 def _ratio_rule(slo: Slo, window_ns: int) -> Recording:
     window = format_duration(window_ns)
+    if slo.allowance is not None:
+        expr = speed_of_spending(slo, summed(slo, spent_rate(slo, window)))
+        return Recording(error_ratio(window_ns), expr, {**identity(slo), "window": window})
     good, valid = (
         summed(slo, f'rate({name}{{slo="{slo.name}"}}[{window}])') for name in (GOOD_EVENTS, VALID_EVENTS)
     )  # fmt: skip

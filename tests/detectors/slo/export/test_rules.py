@@ -157,6 +157,28 @@ def test_calendar_periods_have_alerts_but_no_budget_in_prometheus(tmp_path: Path
     check(tmp_path, prometheus_rules(slos))
 
 
+def test_money_has_the_rules_of_every_budget_and_no_objective(tmp_path: Path) -> None:
+    slos = slos_of(
+        "{name: bill, service: s, sli: {spend: {budget: $720}}, per: [tenant]}\n"
+        "{name: month, service: s, sli: {spend: {budget: $20}}, window: {calendar: month}}"
+    )
+    assert omissions(slos.slos[0]) == []
+    check(tmp_path, prometheus_rules(slos))
+    rules = rules_of(slos)
+    own = {rule.get("record"): rule["expr"] for rule in rules if rule["labels"]["slo"] == "bill"}
+    assert "slo:objective:ratio" not in own
+    assert own["slo:error_budget:ratio"] == "vector(1)"
+    assert " ".join(own["slo:sli_error:ratio_rate1h"].split()) == (
+        '( sum by (slo, service, tenant) (rate(tailwatch_slo_spent_usd_total{slo="bill"}[1h])) * 2592000 / 720 ) > 0'
+    )
+    assert any("scalar(days_in_month() * 86400)" in rule["expr"] for rule in rules)
+    first = next(rule for rule in rules if "alert" in rule)
+    assert "offset" not in first["expr"], "money spent is known from the first dollar on"
+    assert first["annotations"]["description"] == (
+        "The budget of bill (720 USD over 30d) burns faster than 14.4x over 1h and 5m."
+    )
+
+
 def test_timeslices_of_events_are_slices() -> None:
     slos = slos_of("{name: a, service: s, sli: {errors: {}}, objective: 99%, budgeting: {timeslices: {target: 95%}}}")
     assert [one.what for one in omissions(slos.slos[0])] == ["SLO"]
