@@ -10,7 +10,7 @@ from detectors.slo.spec import SloSet
 from storage import corrections
 from storage.database import Database
 from tailwatch.backtest.moments import lasting, moment
-from tailwatch.backtest.outcome import Outcome
+from tailwatch.backtest.outcome import Outcome, corrections_within
 from tailwatch.backtest.scoring import LabelledIncident, calls_of, score
 from tailwatch.backtest.stored import Held, History, read_history
 from tailwatch.backtest.virtual import VirtualRun
@@ -51,17 +51,19 @@ def backtest(
     start_ns, end_ns = start_ns - start_ns % step_ns, end_ns - end_ns % step_ns
     if end_ns <= start_ns:
         raise ConfigError("the backtest has no length", where="--since", remedy="begin at least a step before --until")
-    run = VirtualRun(slos, timing, sample_ns(end_ns - start_ns, step_ns), corrections.load(database))
+    corrected = corrections.load(database)
+    scored, notes = _within(incidents, start_ns, end_ns)
+    sampled_ns = sample_ns(end_ns - start_ns, step_ns)
+    run = VirtualRun(slos, timing, sampled_ns, corrected, scored or (), tolerance_ns)
     history = read_history(database, run.engine, max_groups, start_ns - run.engine.history_ns, end_ns)
     for now_ns in range(start_ns, end_ns + 1, step_ns):
         run.step(history.timeline, now_ns)
         progress(1)
-    scored, notes = _within(incidents, start_ns, end_ns)
     calls = calls_of(run.episodes(), timing.reopen_within_ns)
     return Outcome(
         start_ns, end_ns, step_ns, tuple(slo.name for slo in slos.slos), calls, tuple(run.curves()),
-        scored, None if scored is None else score(calls, scored, tolerance_ns),
-        (*_limits(history, slos, start_ns), *notes),
+        scored, None if scored is None else score(calls, scored, tolerance_ns, run.costs()),
+        (*_limits(history, slos, start_ns), *notes), corrections_within(corrected, slos, start_ns, end_ns),
     )  # fmt: skip
 
 

@@ -51,9 +51,16 @@ class EpisodeLog:
         self._alerts: dict[str, Alert] = {}
         self._running: dict[str, Episode] = {}
         self._ended: list[Episode] = []
+        self._begun: list[str] = []
+
+    @property
+    def begun(self) -> tuple[Episode, ...]:
+        """Those that began with what was taken over last."""
+        return tuple(self._running[fingerprint] for fingerprint in self._begun if fingerprint in self._running)
 
     def apply(self, findings: Sequence[Finding], now_ns: int, withdrawn: Collection[str] = ()) -> None:
         """Take over one evaluation: every condition that holds at ``now_ns``."""
+        self._begun.clear()
         if not findings and not self._alerts:
             return
         for step in advance(self._alerts.values(), findings, now_ns, self._timing, withdrawn=withdrawn):
@@ -73,6 +80,7 @@ class EpisodeLog:
         running = self._running.get(fingerprint)
         if step.fires and running is None:
             self._running[fingerprint] = _begun(step.after, now_ns)
+            self._begun.append(fingerprint)
         elif running is not None and step.after.state.loud and not running.told:
             self._running[fingerprint] = replace(running, told=True)
         ends = [_ENDS[event] for event in step.events if event in _ENDS]

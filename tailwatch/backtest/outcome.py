@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from detectors.slo.exclusions import corrections_of
+from detectors.slo.spec import SloSet
 from tailwatch.backtest.episodes import Episode
-from tailwatch.backtest.scoring import Call, LabelledIncident, Score, Verdict
+from tailwatch.backtest.scoring import Call, IncidentCost, LabelledIncident, Score, Verdict
 from tailwatch.backtest.virtual import BudgetCurve
+from telemetry.corrections import Correction
 from telemetry.windows import NANOS
 
 MONTH_NS: Final = 30 * 86400 * NANOS
@@ -22,6 +25,7 @@ class Outcome:
         incidents: those that are scored, by start; None when none were given.
         score: None when no incidents were given.
         notes: what the data cannot tell, a sentence each.
+        corrections: those that took time out of a budget of the run, by start.
     """
 
     start_ns: int
@@ -33,6 +37,7 @@ class Outcome:
     incidents: tuple[LabelledIncident, ...] | None
     score: Score | None
     notes: tuple[str, ...]
+    corrections: tuple[Correction, ...] = ()
 
     def a_month(self, severity: str, slo: str | None = None) -> float | None:
         """Calls of a severity per 30 days, of one SLO or all; None for a run of no length."""
@@ -50,6 +55,7 @@ class Outcome:
             "slos": [self._slo(name) for name in self.slos],
             "calls": [_call(call, verdict) for call, verdict in zip(self.calls, right, strict=True)],
             "score": None if self.score is None else _score(self.score),
+            "corrections": [one.to_json() for one in self.corrections],
             "notes": list(self.notes),
         }  # fmt: skip
 
@@ -106,7 +112,23 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "slo": incident.slo, "service": incident.service, "labels": dict(incident.labels or {}),
         "caught": verdict.caught, "severity": verdict.severity, "detection_s": verdict.detection_s,
         "page_s": verdict.page_s, "reset_s": verdict.reset_s,
+        "budget_spent": None if verdict.cost is None else _cost(verdict.cost),
     }  # fmt: skip
+
+
+def _cost(cost: IncidentCost) -> dict[str, Any]:
+    return {"slo": cost.slo, "group": dict(cost.group), "share": cost.spent, "share_at_first_alert": cost.at_alert}
+
+
+def corrections_within(
+    corrections: Iterable[Correction], slos: SloSet, start_ns: int, end_ns: int
+) -> tuple[Correction, ...]:
+    """Those in force that are about one of ``slos`` and touch [start, end), by start."""
+    found = {
+        one.id: one for slo in slos.slos for one in corrections_of(slo, tuple(corrections))
+        if one.asked.start_ns < end_ns and start_ns < one.asked.end_ns
+    }  # fmt: skip
+    return tuple(sorted(found.values(), key=lambda one: (one.asked.start_ns, one.id)))
 
 
 def _moment(time_ns: int | None) -> float | None:

@@ -6,6 +6,7 @@ Drawn with Altair, written by vl-convert: no browser, no network, and an HTML fi
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ FORMATS: Final = (".png", ".svg", ".html")
 _WIDTH: Final = 900
 _LANE: Final = 18
 _SEVERITY_COLOURS: Final = {"page": "#d62728", "ticket": "#f0a202"}
+_CLIP: Final = re.compile(r"\bclip\d+\b")
 _MS: Final = NANOS // 1000
 _OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {".html": {"inline": True}, ".png": {"scale_factor": 2}}
 
@@ -64,10 +66,12 @@ def write_plot(outcome: Outcome, path: Path) -> None:
 
 
 def svg(outcome: Outcome) -> str:
-    """The picture as SVG text."""
+    """The picture as SVG text, the same for the same outcome."""
     convert = importlib.import_module("vl_convert")
     text: str = convert.vegalite_to_svg(_chart(outcome).to_json())
-    return text
+    # The writer numbers clip paths through all the pictures of a process.
+    numbers: dict[str, str] = {}
+    return _CLIP.sub(lambda found: numbers.setdefault(found[0], f"clip{len(numbers)}"), text)
 
 
 def _chart(outcome: Outcome) -> Any:
@@ -81,6 +85,11 @@ def _chart(outcome: Outcome) -> Any:
         .mark_rect(color="#7f7f7f", opacity=0.25)
         .encode(x=x_from, x2="end:T", tooltip=["incident:N", "start:T", "end:T"])
     )
+    excluded = (
+        alt.Chart(alt.Data(values=_correction_rows(outcome)))
+        .mark_rect(color="#1f9e89", opacity=0.25)
+        .encode(x=x_from, x2="end:T", tooltip=["correction:N", "start:T", "end:T"])
+    )
     zero = alt.Chart(alt.Data(values=[{"y": 0}])).mark_rule(color="#555555", strokeDash=[4, 3]).encode(y="y:Q")
     lines = (
         alt.Chart(alt.Data(values=_budget_rows(outcome)))
@@ -92,7 +101,7 @@ def _chart(outcome: Outcome) -> Any:
             tooltip=["series:N", "t:T", alt.Tooltip("budget:Q", format=".1f")],
         )
     )
-    budgets = alt.layer(shade, zero, lines).properties(width=_WIDTH, height=320, title=_title(outcome))
+    budgets = alt.layer(excluded, shade, zero, lines).properties(width=_WIDTH, height=320, title=_title(outcome))
     lanes = _call_rows(outcome)
     if not lanes:
         return budgets
@@ -108,13 +117,14 @@ def _chart(outcome: Outcome) -> Any:
         )
     )  # fmt: skip
     height = _LANE * len({row["series"] for row in lanes}) + 8
-    alerts = alt.layer(shade, bars).properties(width=_WIDTH, height=height, title="would-be alerts")
+    alerts = alt.layer(excluded, shade, bars).properties(width=_WIDTH, height=height, title="would-be alerts")
     return alt.vconcat(budgets, alerts).resolve_scale(color="independent")
 
 
 def _title(outcome: Outcome) -> str:
-    shaded = ", incidents shaded" if outcome.incidents else ""
-    return f"error budgets, evaluated every {outcome.step_ns // NANOS} s{shaded}; times in UTC"
+    shaded = [", incidents grey"] if outcome.incidents else []
+    shaded += [", corrected times green"] if outcome.corrections else []
+    return f"error budgets, evaluated every {outcome.step_ns // NANOS} s{''.join(shaded)}; times in UTC"
 
 
 def _budget_domain(outcome: Outcome) -> list[float]:
@@ -128,6 +138,16 @@ def _incident_rows(outcome: Outcome) -> list[dict[str, Any]]:
         {"incident": one.name, "start": one.start_ns // _MS, "end": min(one.end_ns, outcome.end_ns) // _MS}
         for one in outcome.incidents or ()
     ]
+
+
+def _correction_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    return [
+        {
+            "correction": one.asked.reason, "start": max(one.asked.start_ns, outcome.start_ns) // _MS,
+            "end": min(one.asked.end_ns, outcome.end_ns) // _MS,
+        }
+        for one in outcome.corrections
+    ]  # fmt: skip
 
 
 def _budget_rows(outcome: Outcome) -> list[dict[str, Any]]:

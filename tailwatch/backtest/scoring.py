@@ -16,7 +16,7 @@ reset     = from the incident's end until the last page that belongs to it and f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from tailwatch.backtest.episodes import Episode
@@ -42,9 +42,13 @@ class LabelledIncident:
 
     def concerns(self, episode: Episode) -> bool:
         """Whether nothing that is known of both contradicts that the alert is about this incident."""
-        if self.slo not in (None, episode.slo) or self.service not in (None, episode.service):
+        return self.about(episode.slo, episode.service, episode.group)
+
+    def about(self, slo: str, service: str, group: Mapping[str, str]) -> bool:
+        """Whether nothing contradicts that it concerns this budget."""
+        if self.slo not in (None, slo) or self.service not in (None, service):
             return False
-        return all(episode.group.get(name, value) == value for name, value in (self.labels or {}).items())
+        return all(group.get(name, value) == value for name, value in (self.labels or {}).items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,21 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentCost:
+    """What an incident cost the budget that it cost most, as shares of that budget.
+
+    Attributes:
+        spent: from its start to its end.
+        at_alert: until the first alert that belongs to it; None when there was none.
+    """
+
+    slo: str
+    group: Mapping[str, str]
+    spent: float
+    at_alert: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """How one incident fared; times in seconds, None where there is nothing to measure.
 
@@ -77,6 +96,7 @@ class Verdict:
         severity: the highest of the alerts that belong to it; None when it was missed.
         detection_s: until the first alert; ``page_s`` until the first page.
         reset_s: until the last page has ended; None also while one still holds.
+        cost: None where no budget that it concerns had events.
     """
 
     incident: LabelledIncident
@@ -84,6 +104,7 @@ class Verdict:
     detection_s: float | None
     page_s: float | None
     reset_s: float | None
+    cost: IncidentCost | None = None
 
     @property
     def caught(self) -> bool:
@@ -127,11 +148,19 @@ def calls_of(episodes: Iterable[Episode], reopen_within_ns: int) -> tuple[Call, 
     return tuple(sorted(calls, key=lambda call: (call.start_ns, call.slo, str(sorted(call.group.items())))))
 
 
-def score(calls: Sequence[Call], incidents: Sequence[LabelledIncident], tolerance_ns: int) -> Score:
+def score(
+    calls: Sequence[Call],
+    incidents: Sequence[LabelledIncident],
+    tolerance_ns: int,
+    costs: Sequence[IncidentCost | None] | None = None,
+) -> Score:
     """How well ``calls`` tell of ``incidents``; labels may be wrong by ``tolerance_ns`` at either end."""
-    verdicts = tuple(_verdict(incident, calls, tolerance_ns) for incident in incidents)
+    verdicts = tuple(
+        replace(_verdict(incident, calls, tolerance_ns), cost=cost)
+        for incident, cost in zip(incidents, costs or [None] * len(incidents), strict=True)
+    )
     right = tuple(
-        any(_belongs(one, incident, tolerance_ns) for one in call.episodes for incident in incidents) for call in calls
+        any(belongs(one, incident, tolerance_ns) for one in call.episodes for incident in incidents) for call in calls
     )
     page_right = [verdict for call, verdict in zip(calls, right, strict=True) if call.severity == "page"]
     return Score(
@@ -155,7 +184,7 @@ def _call(together: Sequence[Episode]) -> list[Call]:
 
 
 def _verdict(incident: LabelledIncident, calls: Sequence[Call], tolerance_ns: int) -> Verdict:
-    own = [one for call in calls for one in call.episodes if _belongs(one, incident, tolerance_ns)]
+    own = [one for call in calls for one in call.episodes if belongs(one, incident, tolerance_ns)]
     pages = [one for one in own if one.severity == "page"]
     if not own:
         return Verdict(incident, None, None, None, None)
@@ -169,7 +198,8 @@ def _verdict(incident: LabelledIncident, calls: Sequence[Call], tolerance_ns: in
     )  # fmt: skip
 
 
-def _belongs(episode: Episode, incident: LabelledIncident, tolerance_ns: int) -> bool:
+def belongs(episode: Episode, incident: LabelledIncident, tolerance_ns: int) -> bool:
+    """Whether an alert is about an incident, see the module."""
     began = episode.start_ns >= incident.start_ns - tolerance_ns
     return began and episode.onset_ns < incident.end_ns + tolerance_ns and incident.concerns(episode)
 

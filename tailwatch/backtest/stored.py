@@ -18,8 +18,9 @@ from collector.cardinality import CardinalityGuard
 from collector.rollup import Deltas
 from detectors.slo.arrivals import ArrivalSlices
 from detectors.slo.compile import compile_rules, slices_rule_id, verdicts_of
+from detectors.slo.distribution_slices import SliceBook
 from detectors.slo.engine import Engine
-from detectors.slo.slices import GRACE_NS, SliceBook
+from detectors.slo.slices import GRACE_NS
 from detectors.slo.spec import Slo
 from storage.database import Database
 from storage.rollups import DistributionSeries, SliSeries, load, load_sli

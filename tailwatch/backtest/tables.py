@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tailwatch.backtest.moments import lasting, moment
 from tailwatch.backtest.outcome import Outcome
-from tailwatch.backtest.scoring import Call, Score
+from tailwatch.backtest.scoring import Call, IncidentCost, Score
 from telemetry.windows import NANOS
 
 
@@ -38,6 +38,8 @@ def tables(outcome: Outcome) -> Iterator[TextTable]:
     if outcome.score is not None:
         yield _incidents(outcome.score)
         yield _scores(outcome.score)
+    if outcome.corrections:
+        yield _corrections(outcome)
 
 
 def named(group: Mapping[str, str]) -> str:
@@ -83,12 +85,33 @@ def _incidents(score: Score) -> TextTable:
         (
             one.incident.name, moment(one.incident.start_ns), lasting(one.incident.end_ns - one.incident.start_ns),
             one.severity or "missed", _seconds(one.detection_s), _seconds(one.page_s), _seconds(one.reset_s),
+            *_cost(one.cost),
         )
         for one in score.verdicts
     )  # fmt: skip
-    return TextTable(
-        "Incidents", ("incident", "began", "lasted", "caught by", "first alert", "first page", "reset"), rows
+    columns = "incident", "began", "lasted", "caught by", "first alert", "first page", "reset"
+    return TextTable("Incidents", (*columns, "budget spent", "by first alert", "of"), rows)
+
+
+def _cost(cost: IncidentCost | None) -> tuple[str, str, str]:
+    if cost is None:
+        return "", "", ""
+    return (
+        _percent(cost.spent),
+        _percent(cost.at_alert),
+        f"{cost.slo} ({named(cost.group)})" if cost.group else cost.slo,
     )
+
+
+def _corrections(outcome: Outcome) -> TextTable:
+    rows = tuple(
+        (
+            moment(one.asked.start_ns), lasting(one.asked.end_ns - one.asked.start_ns),
+            ", ".join([*one.asked.slos, *map(str, one.asked.matchers.items)]), one.asked.author, one.asked.reason,
+        )
+        for one in outcome.corrections
+    )  # fmt: skip
+    return TextTable("Corrections: not in the budgets", ("began", "lasted", "of", "by", "reason"), rows)
 
 
 def _scores(score: Score) -> TextTable:

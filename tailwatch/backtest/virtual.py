@@ -5,13 +5,16 @@ The engine and the alert states are those of the service; only the clock is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alerting.state import AlertTiming
 from detectors.slo.engine import Engine
+from detectors.slo.report import Report
 from detectors.slo.spec import SloSet
+from tailwatch.backtest.costs import IncidentCosts
 from tailwatch.backtest.episodes import Episode, EpisodeLog
+from tailwatch.backtest.scoring import IncidentCost, LabelledIncident
 from tailwatch.backtest.timeline import Timeline
 from telemetry.corrections import Correction
 from telemetry.deltas import SliDelta, group_key, group_labels
@@ -43,9 +46,21 @@ class VirtualRun:
     """One run; call :meth:`step` with growing times."""
 
     def __init__(
-        self, slos: SloSet, timing: AlertTiming, sample_ns: int, corrections: Iterable[Correction] = ()
+        self,
+        slos: SloSet,
+        timing: AlertTiming,
+        sample_ns: int,
+        corrections: Iterable[Correction] = (),
+        incidents: Sequence[LabelledIncident] = (),
+        tolerance_ns: int = 0,
     ) -> None:
-        """Begin with no history; budgets are looked at every ``sample_ns``, without what ``corrections`` exclude."""
+        """Begin with no history; budgets are looked at every ``sample_ns``, without what ``corrections`` exclude.
+
+        What ``incidents`` cost is measured; their times may be wrong by ``tolerance_ns``.
+        """
+        self._costs = IncidentCosts(incidents, slos, tolerance_ns)
+        self._reports: Sequence[Report] = ()
+        self._now_ns = 0
         self.engine = Engine(slos, corrections)
         self._log = EpisodeLog(timing)
         self._sample_ns = sample_ns
@@ -63,6 +78,8 @@ class VirtualRun:
         self.engine.ingest_gauges(due.gauges)
         evaluation = self.engine.step(now_ns, self._heard_ns)
         self._log.apply(evaluation.findings, now_ns, evaluation.withdrawn)
+        self._reports, self._now_ns = evaluation.reports, now_ns
+        self._costs.step(self.engine, evaluation.reports, self._log.begun, now_ns)
         if now_ns >= self._next_sample_ns:
             self._next_sample_ns = now_ns - now_ns % self._sample_ns + self._sample_ns
             for status in evaluation.statuses:
@@ -75,6 +92,10 @@ class VirtualRun:
     def episodes(self) -> tuple[Episode, ...]:
         """The would-be alerts so far, by start."""
         return self._log.episodes()
+
+    def costs(self) -> list[IncidentCost | None]:
+        """What each incident cost, as far as the run went."""
+        return self._costs.end(self.engine, self._reports, self._now_ns)
 
     def curves(self) -> list[BudgetCurve]:
         """The budgets that had events, by SLO and group."""

@@ -37,8 +37,10 @@ def command(config: Path | None, scenario: Path, report: Path | None, seed: int 
         length=max(expected, 1), label=loaded.name, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         simulated = simulate(loaded, settings.alerting.timing, settings.max_groups, bar.update)
-    run = Run(loaded.name, loaded.seed, simulated, time.process_time() - began_s)
+    run = Run(loaded.name, loaded.seed, simulated)
+    took_s = time.process_time() - began_s
     if report is not None:
         write_report(run, report)
-    click.echo(run.sentence)
+    each = f"{1e6 * took_s / max(simulated.events, 1):.2f} µs each"
+    click.echo(f"{run.sentence} in {took_s:.1f} s of CPU, {each}")
     show(simulated.outcome)

@@ -6,7 +6,7 @@ from typing import Final
 
 import yaml
 
-from detectors.slo.nodes import Reader, nearest
+from detectors.slo.nodes import Reader
 from detectors.slo.shapes import Key
 from tailwatch.simulation.scenario import Gauge
 from telemetry.metric_names import GAUGE_ROLES, KNOWN_METRICS
@@ -28,9 +28,6 @@ def read_gauges(reader: Reader, node: yaml.Node | None) -> tuple[Gauge, ...]:
         known = KNOWN_METRICS.get(name)
         if known is not None and known.kind != "gauge":
             reader.note(key, field, f"{name} is a {known.kind} and no gauge", "name a gauge")
-        elif known is None and name not in GAUGE_ROLES and (meant := nearest(name, [*KNOWN_METRICS, *GAUGE_ROLES])):
-            remedy = f"did you mean {meant}? Else choose a name that is not so like it"
-            reader.note(key, field, f"{name} is no metric that Tailwatch knows", remedy)
         entries = reader.items(value, field) if isinstance(value, yaml.SequenceNode) else [(field, value)]
         if entries == []:
             reader.note(value, field, "has no series", "write {median: 0.4, sigma: 0.1}")

@@ -1,6 +1,6 @@
 """The report of a simulation as JSON, Markdown or a web page, by the file's ending; it computes nothing.
 
-All but ``cpu_s`` depends on the scenario and the seed alone.
+It depends on the scenario and the seed alone: the same ones give the same file, byte for byte.
 """
 
 from __future__ import annotations
@@ -27,19 +27,16 @@ _STYLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A simulation and what it took."""
+    """A simulation by its scenario's name and its seed."""
 
     scenario: str
     seed: int
     simulated: Simulated
-    cpu_s: float
 
     @property
     def sentence(self) -> str:
         """What was run, in words."""
-        events = self.simulated.events
-        took = f"{self.cpu_s:.1f} s of CPU, {1e6 * self.cpu_s / max(events, 1):.2f} µs each"
-        return f"{self.scenario}, seed {self.seed}: {events:,} requests in {took}"
+        return f"{self.scenario}, seed {self.seed}: {self.simulated.events:,} requests"
 
 
 def check_report(path: Path) -> None:
@@ -72,7 +69,7 @@ def write_report(run: Run, path: Path) -> None:
 
 def _json(run: Run) -> str:
     document = {
-        "scenario": run.scenario, "seed": run.seed, "events": run.simulated.events, "cpu_s": run.cpu_s,
+        "scenario": run.scenario, "seed": run.seed, "events": run.simulated.events,
         **run.simulated.outcome.to_json(),
     }  # fmt: skip
     return json.dumps(document, indent=2) + "\n"
@@ -84,12 +81,14 @@ def _markdown(run: Run) -> str:
         rows = [table.columns, ("---",) * len(table.columns), *table.rows]
         lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
         parts += [f"## {table.title}", "\n".join(lines)]
+    parts += [f"Note: {note}." for note in run.simulated.outcome.notes]
     return "\n\n".join(parts) + "\n"
 
 
 def _html(run: Run) -> str:
     title = escape(f"Simulation of {run.scenario}")
     body = "".join(map(_html_table, tables(run.simulated.outcome)))
+    body += "".join(f"<p>Note: {escape(note)}.</p>" for note in run.simulated.outcome.notes)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
         f"</head><body><h1>{title}</h1><p>{escape(run.sentence)}.</p>"

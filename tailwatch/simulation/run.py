@@ -13,7 +13,7 @@ from alerting.state import AlertTiming
 from collector.cardinality import CardinalityGuard
 from collector.rollup import roll_up
 from tailwatch.backtest.backtest import sample_ns
-from tailwatch.backtest.outcome import Outcome
+from tailwatch.backtest.outcome import Outcome, corrections_within
 from tailwatch.backtest.scoring import LabelledIncident, calls_of, score
 from tailwatch.backtest.timeline import Timeline, at_bucket_end
 from tailwatch.backtest.virtual import VirtualRun
@@ -42,7 +42,9 @@ def simulate(
     progress: Callable[[int], object] = lambda _events: None,
 ) -> Simulated:
     """Run ``scenario``; equal scenarios give equal results. ``progress`` is told of requests as they are counted."""
-    run = VirtualRun(scenario.slos, timing, sample_ns(scenario.duration_ns, scenario.step_ns), scenario.corrections)
+    incidents = labelled(scenario)
+    sampled_ns = sample_ns(scenario.duration_ns, scenario.step_ns)
+    run = VirtualRun(scenario.slos, timing, sampled_ns, scenario.corrections, incidents)
     rules = run.engine.rules
     guard = CardinalityGuard(max_groups)
     arrivals, labels, gauges = Arrivals(scenario), LabelSource(scenario, rules, guard), GaugeSource(scenario)
@@ -59,13 +61,23 @@ def simulate(
             run.step(timeline, now_ns)
         events += len(columns)
         progress(len(columns))
-    incidents = labelled(scenario)
     calls = calls_of(run.episodes(), timing.reopen_within_ns)
     outcome = Outcome(
         scenario.start_ns, now_ns, scenario.step_ns, tuple(slo.name for slo in scenario.slos.slos), calls,
-        tuple(run.curves()), incidents, score(calls, incidents, 0), (),
+        tuple(run.curves()), incidents, score(calls, incidents, 0, run.costs()), _notes(scenario, run),
+        corrections_within(scenario.corrections, scenario.slos, scenario.start_ns, now_ns),
     )  # fmt: skip
     return Simulated(outcome, events)
+
+
+def _notes(scenario: Scenario, run: VirtualRun) -> tuple[str, ...]:
+    """Which SLOs nothing could be said about."""
+    told = {curve.slo for curve in run.curves()}
+    return tuple(
+        f"{slo.name}: there is no event of it; it is about {slo.service}, the simulation about {scenario.service}"
+        if slo.service != scenario.service else f"{slo.name}: there is no event of it"
+        for slo in scenario.slos.slos if slo.name not in told
+    )  # fmt: skip
 
 
 def _known(rows: Sequence[_Row], at_ns: int | None) -> Iterator[tuple[int, _Row]]:

@@ -16,10 +16,13 @@ from storage.compaction import compact
 from storage.database import Database
 from storage.ingest import Kind, PreparedPayload, commit
 from tailwatch.evaluator import Evaluator
+from tailwatch.simulation.arrivals import Arrivals
 from tailwatch.simulation.events import EventSource
+from tailwatch.simulation.gauges import GaugeSource
 from tailwatch.simulation.reading import load_scenario
 from tailwatch.simulation.scenario import Scenario
 from telemetry.columns import Columns
+from telemetry.points import MetricPoint
 from telemetry.rules import SERIES_RULE
 
 Shown = tuple[str, str, str, str, str]
@@ -47,11 +50,17 @@ def live_through(database: Database, one: Scenario, kept: frozenset[Kind], *, co
         firing[now_ns] = set(begun)
 
     rules = (SERIES_RULE, *(rule for slo in one.slos.slos for rule in compile_rules(slo)))
-    guard = CardinalityGuard(100)
+    guard, gauges = CardinalityGuard(100), GaugeSource(one)
     evaluator = Evaluator(database, one.slos, lambda group: commit(database, group, one.start_ns), act)
     evaluator.start(one.start_ns)
     try:
         for now_ns, columns in _steps(one):
+            points = tuple(
+                MetricPoint(reading.series, reading.bucket_ns, 0, reading.state)
+                for _, reading in gauges.readings(now_ns - one.step_ns, now_ns)
+            )
+            if points:
+                commit(database, [PreparedPayload((b"gauges" + now_ns.to_bytes(10),), points=points)], now_ns, kept)
             if len(columns):
                 deltas = roll_up(columns, rules, guard, now_ns)
                 payload = PreparedPayload(
@@ -70,9 +79,10 @@ def live_through(database: Database, one: Scenario, kept: frozenset[Kind], *, co
 
 
 def _steps(one: Scenario) -> Iterator[tuple[int, Columns]]:
-    """The requests that ended since the evaluation before, at every evaluation."""
-    now_ns = one.start_ns
-    for end_ns, columns in EventSource(one, one.fields).pieces():
+    """The requests that ended since the evaluation before, at every evaluation; none that are withheld."""
+    now_ns, arrivals = one.start_ns, Arrivals(one)
+    for end_ns, drawn in EventSource(one, one.fields).pieces():
+        columns = next((part for known_ns, part in arrivals.parts(drawn) if known_ns is None), drawn.take(np.arange(0)))
         while now_ns < end_ns:
             earlier_ns, now_ns = now_ns, now_ns + one.step_ns
             yield now_ns, columns.take(np.flatnonzero((columns.time_ns >= earlier_ns) & (columns.time_ns < now_ns)))

@@ -65,5 +65,5 @@ def test_tables_say_what_happened():
     )  # fmt: skip
     assert found["Would-be alerts"].rows[0][:4] == ("2026-01-05 01:43", "22m", "page", "a")
     assert found["Would-be alerts"].rows[1][1] == "still holds"
-    assert found["Incidents"].rows == (("deploy", "2026-01-05 01:40", "20m", "page", "3m", "3m", "5m"),)
+    assert found["Incidents"].rows == (("deploy", "2026-01-05 01:40", "20m", "page", "3m", "3m", "5m", "", "", ""),)
     assert found["Score"].rows[0] == ("precision", "50.0 %", "100.0 %")
