@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import navigation
-from dashboard.views import collector, incidents, oncall, overview, saturation, services, silences, slo, traces
+from dashboard.views import audit, collector, incidents, oncall, overview, saturation, services, silences, slo, traces
 
 STYLE = (Path(__file__).parent / "views" / "style.css").read_text("utf-8")
 
@@ -33,6 +33,7 @@ def main() -> None:
         "traces": st.Page(traces.render, title="Traces", icon=":material/account_tree:", url_path="traces"),
         "services": st.Page(services.render, title="Services", icon=":material/dns:", url_path="services"),
         "saturation": st.Page(saturation.render, title="Saturation", icon=":material/speed:", url_path="saturation"),
+        "audit": st.Page(audit.render, title="Audit", icon=":material/history:", url_path="audit"),
         "collector": st.Page(collector.render, title="Collector", icon=":material/input:", url_path="collector"),
     }
     navigation.publish(pages)

@@ -10,8 +10,15 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from dashboard import budget_documents, collector_documents, documents, metric_documents, response_documents
-from dashboard.settings import Settings
+from dashboard import (
+    audit_documents,
+    budget_documents,
+    collector_documents,
+    documents,
+    metric_documents,
+    response_documents,
+)
+from dashboard.settings import Settings, SettingsError
 
 TIMEOUT_S = 10.0
 
@@ -31,8 +38,7 @@ class Client:
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None = None) -> None:
         self.url = settings.url
         headers = {"Accept": "application/json"}
-        if settings.token:
-            headers["Authorization"] = f"Bearer {settings.token}"
+        self._bearer = settings.bearer
         # trust_env off: a proxy variable meant for the internet must not swallow calls to the loopback
         self._http = httpx.Client(headers=headers, timeout=TIMEOUT_S, transport=transport, trust_env=False)
 
@@ -122,6 +128,11 @@ class Client:
             documents.IncidentSummary, path, self._request("POST", path, body={"author": author, **said})
         )
 
+    def run_hook(self, incident_id: str, name: str, *, author: str, comment: str) -> None:
+        """Run a response hook for an incident, or approve of the run that waits."""
+        path = f"/api/v1/incidents/{quote(incident_id, safe='')}/hooks/{quote(name, safe='')}"
+        self._request("POST", path, body={"author": author, "comment": comment})
+
     def postmortem(self, incident_id: str) -> str:
         """The post-mortem drafted from an incident, as Markdown."""
         return self._request("GET", f"/api/v1/incidents/{quote(incident_id, safe='')}/postmortem").decode()
@@ -182,6 +193,14 @@ class Client:
         """Scraped targets."""
         return self._get(metric_documents.Targets, "/api/v1/scrape").targets
 
+    def audit(self, limit: int) -> list[audit_documents.AuditEntry]:
+        """The newest changes that somebody made."""
+        return self._get(audit_documents.AuditPage, "/api/v1/audit", {"limit": limit}).entries
+
+    def report(self, incident_id: str) -> bytes:
+        """The drift report of an incident, as HTML."""
+        return self._request("GET", f"/api/v1/incidents/{quote(incident_id, safe='')}/report")
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._http.close()
@@ -202,7 +221,11 @@ class Client:
         body: Mapping[str, Any] | None = None,
     ) -> bytes:
         try:
-            answer = self._http.request(method, self.url + path, params=params, json=body)
+            token = self._bearer()
+            headers = {"Authorization": f"Bearer {token}"} if token else None
+            answer = self._http.request(method, self.url + path, params=params, json=body, headers=headers)
+        except SettingsError as error:
+            raise ServiceError(str(error)) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             raise ServiceError(
                 f"TAILWATCH_URL is '{self.url}', which is not an http address; "
@@ -238,7 +261,10 @@ class Client:
 def refusal(url: str, path: str, code: int, body: bytes) -> str:
     """Turn an HTTP error into a sentence, in the service's own words where it gave some."""
     if code in {401, 403}:
-        return f"The Tailwatch service at {url} refused {path} (HTTP {code}); set TAILWATCH_TOKEN to a token that may."
+        return (
+            f"The Tailwatch service at {url} refused {path} (HTTP {code}); set TAILWATCH_TOKEN to a token that may. "
+            "Where the service runs, `tailwatch token create dashboard --scope respond` makes one."
+        )
     try:
         answer = json.loads(body)
         # Alertmanager's errors are mere texts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 DEFAULT_URL = "http://127.0.0.1:4318"
 DEFAULT_REFRESH_S = 10
@@ -21,24 +22,50 @@ class Settings:
     Attributes:
         url: base address of the HTTP API, without a trailing slash.
         token: bearer token, or None where the service asks for none. Never shown.
+        token_file: the file that holds it instead, read for each request, so that a rotated one counts at once.
+        user_header: the header in which a proxy that signs people in names the reader; None: readers name themselves.
         refresh_s: seconds between refreshes of what changes quickly; slower pages take three times as long.
     """
 
     url: str = DEFAULT_URL
     token: str | None = field(default=None, repr=False)
     refresh_s: int = DEFAULT_REFRESH_S
+    token_file: str | None = None
+    user_header: str | None = None
+
+    def bearer(self) -> str | None:
+        """The token as it is now.
+
+        Raises:
+            SettingsError: its file cannot be read.
+        """
+        if self.token_file is None:
+            return self.token
+        try:
+            return Path(self.token_file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise SettingsError(f"TAILWATCH_TOKEN_FILE, {self.token_file}, cannot be read: {reason}.") from None
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read TAILWATCH_URL, TAILWATCH_TOKEN and TAILWATCH_REFRESH_S; empty values count as absent.
+    """Read TAILWATCH_URL, TAILWATCH_TOKEN or TAILWATCH_TOKEN_FILE, TAILWATCH_USER_HEADER and TAILWATCH_REFRESH_S.
+
+    Empty values count as absent.
 
     Raises:
-        SettingsError: the refresh is no whole number of seconds from 1 to 3600.
+        SettingsError: the refresh is no whole number of seconds from 1 to 3600, or there are two tokens.
     """
     env = os.environ if environ is None else environ
-    url = env.get("TAILWATCH_URL", "").strip().rstrip("/") or DEFAULT_URL
-    token = env.get("TAILWATCH_TOKEN", "").strip() or None
-    return Settings(url, token, refresh(env.get("TAILWATCH_REFRESH_S", "").strip() or str(DEFAULT_REFRESH_S)))
+
+    def given(name: str) -> str | None:
+        return env.get(f"TAILWATCH_{name}", "").strip() or None
+
+    if given("TOKEN") and given("TOKEN_FILE"):
+        raise SettingsError("TAILWATCH_TOKEN and TAILWATCH_TOKEN_FILE exclude each other; keep one.")
+    url = (given("URL") or "").rstrip("/") or DEFAULT_URL
+    pace = refresh(given("REFRESH_S") or str(DEFAULT_REFRESH_S))
+    return Settings(url, given("TOKEN"), pace, given("TOKEN_FILE"), given("USER_HEADER"))
 
 
 def refresh(text: str) -> int:

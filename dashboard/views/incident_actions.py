@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import navigation, prose
 from dashboard.client import ServiceError
 from dashboard.components.place import Place
-from dashboard.documents import Incident
+from dashboard.documents import Incident, OfferedHook
 from dashboard.viewmodels import incidents, silences
 from dashboard.views import page
 
@@ -49,6 +49,8 @@ def render(found: Incident, now: float) -> None:
                 _act(found, "resolve", "Resolved", author, comment=said)
             if st.button("Comment"):
                 _act(found, "comment", "Commented", author, comment=said)
+        for hook in found.hooks:
+            _hook(found, hook, author, said)
         if found.status != "resolved":
             with st.expander("Snooze, assign, change severity, merge"):
                 _more(found, now, author, said)
@@ -66,7 +68,11 @@ def render(found: Incident, now: float) -> None:
 
 
 def author_field() -> str:
-    """Ask for the reader's name, and keep it while the session lasts."""
+    """Ask for the reader's name, and keep it while the session lasts; where a proxy signs readers in, it says who."""
+    signed_in = page.signed_in()
+    if signed_in is not None:
+        st.text_input("Your name", value=signed_in, disabled=True, help="as you are signed in")
+        return signed_in
     # Streamlit forgets a widget's value when its page is left, so the name is kept beside it
     st.session_state.setdefault("author-field", st.session_state.get(AUTHOR, ""))
     name = st.text_input(
@@ -102,6 +108,26 @@ def _more(found: Incident, now: float, author: str, said: str) -> None:
         _act(found, "merge", f"Merged into {into}", author, comment=said, into=into or "")
 
 
+def _hook(found: Incident, hook: OfferedHook, author: str, said: str) -> None:
+    """The button of one response hook."""
+    verb = "Approve" if hook.waiting else "Run"
+    mark = " (dry run)" if hook.dry_run else ""
+    pressed = st.button(
+        f"{verb} hook {prose.plain(hook.name)}{mark}", key=f"hook-{found.id}-{hook.name}", disabled=hook.left <= 0,
+        type="primary" if hook.waiting else "secondary", icon=":material/bolt:",
+        help=prose.plain(hook.target if hook.left > 0 else "it has run for this incident as often as it may"),
+    )  # fmt: skip
+    if not pressed:
+        return
+    failure = "" if author else "Enter your name first; the timeline records who acted."
+    if not failure:
+        try:
+            page.client().run_hook(found.id, hook.name, author=author, comment=said)
+        except ServiceError as error:
+            failure = str(error)
+    _done(found, failure, f"Hook {hook.name} runs")
+
+
 def _remember_author() -> None:
     st.session_state[AUTHOR] = st.session_state["author-field"]
 
@@ -119,8 +145,12 @@ def _act(found: Incident, action: str, done: str, author: str, **said: str | flo
             page.client().act(found.id, action, author=author, **said)
         except ServiceError as error:
             failure = str(error)
+    _done(found, failure, f"{done} as {author}")
+
+
+def _done(found: Incident, failure: str, done: str) -> None:
     st.session_state[FAILURE] = (found.id, failure)
     if not failure:
         st.session_state[WRITTEN] += 1
-        st.toast(f"{done} as {prose.plain(author)}")
+        st.toast(prose.plain(done))
         st.rerun(scope="fragment")

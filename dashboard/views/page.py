@@ -31,6 +31,12 @@ def client() -> Client:
     return Client(settings.from_environment())
 
 
+def signed_in() -> str | None:
+    """Whom the proxy before the dashboard names as the reader; None where the settings name no such header."""
+    header = settings.from_environment().user_header
+    return None if header is None else (st.context.headers.get(header) or "").strip()
+
+
 @contextmanager
 def sentences() -> Iterator[None]:
     """Show a failure of the service as one sentence in place of what could not be drawn."""

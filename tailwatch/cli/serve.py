@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 
 from collector.connections import server_of
+from storage import tokens
 from tailwatch.access.binding import check_binding
 from tailwatch.allocator import keep_freed_memory
 from tailwatch.api.app import create_app
@@ -56,8 +57,8 @@ def command(config: Path | None, log_level: str) -> None:
         _log.warning("%s", sentence)
     listener = _listen(settings.http_address)
     with listener, _sole_server(settings), open_store(settings, SystemClock()) as store:
+        check_binding(settings, has_tokens=bool(tokens.load(store.database)))
         service = Service(settings, store, SystemClock(), config_file(config))
-        check_binding(settings, has_tokens=service.keyring.required)
         signal.signal(signal.SIGHUP, lambda *_: service.reloader.request())
         service.start()
         server = _server(service)

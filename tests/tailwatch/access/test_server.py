@@ -1,0 +1,261 @@
+"""A real server that asks for tokens, as exporters, people, amtool and pages meet it; and no secret leaves it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from google.rpc.status_pb2 import Status
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+
+from storage import tokens
+from storage.database import Database
+from tailwatch.access.scopes import SCOPES, Scope
+from tailwatch.access.secret import digest_of, new_secret
+from tests.external import require_program
+from tests.tailwatch.running import Running, command, serving, traces, write_config
+
+PATIENCE_S = 30
+
+
+@dataclass
+class House:
+    """The server, its database, and every secret that was ever made."""
+
+    running: Running
+    database: Database
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def make(self, name: str, *scopes: Scope) -> str:
+        secret = self.secrets[name] = new_secret()
+        now_ns = time.time_ns()
+        tokens.create(self.database, name, scopes, digest_of(secret), expires_ns=None, now_ns=now_ns, actor="tests")
+        return secret
+
+    def ask(self, method: str, path: str, name: str | None = None, **more: object) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.secrets[name]}"} if name else {}
+        headers |= more.pop("headers", {})  # type: ignore[arg-type]
+        return httpx.request(method, f"{self.running.url}{path}", headers=headers, timeout=30, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("tokens")
+    config = write_config(folder, {"evaluation_interval": "200ms"})
+    with Database(f"sqlite:///{folder / 'data' / 'tailwatch.db'}") as database:
+        database.upgrade()
+        with serving(config) as running:
+            made = House(running, database)
+            assert made.ask("GET", "/api/v1/slos").status_code == 200, "open while there is no token"
+            for scope in SCOPES:
+                made.make(scope, scope)
+            wait_for(lambda: made.ask("GET", "/api/v1/slos").status_code, 401)
+            yield made
+    for path in [running.log, *(folder / "data").glob("tailwatch.db*")]:
+        found = path.read_bytes()
+        assert found
+        for name, secret in made.secrets.items():
+            assert secret.encode() not in found, f"the secret of {name} is in {path.name}"
+
+
+def wait_for(look: Callable[[], object], expected: object) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := look()) != expected:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+
+
+def test_scopes_over_http(house: House) -> None:
+    wanted = {
+        ("GET", "/api/v1/status"): ["read", "respond", "admin"],
+        ("GET", "/metrics"): ["read", "respond", "admin"],
+        ("GET", "/api/v2/status"): ["read", "respond", "admin"],
+        ("POST", "/api/v1/config/reload"): ["admin"],
+    }
+    assert {asked: [scope for scope in SCOPES if house.ask(*asked, scope).is_success] for asked in wanted} == wanted
+    assert house.ask("GET", "/healthz").json() == {"status": "ok"}
+    assert house.ask("GET", "/openapi.json").is_success
+
+
+def test_a_refusal_says_what_where_and_what_to_do(house: House) -> None:
+    none = house.ask("GET", "/api/v1/slos")
+    assert (none.status_code, none.headers["www-authenticate"]) == (401, 'Bearer realm="tailwatch"')
+    assert none.json()["error"] == {
+        "what": "this needs a token", "where": "Authorization",
+        "remedy": "make one with: tailwatch token create NAME --scope read, "
+        "and send it as Authorization: Bearer tw_...",
+    }  # fmt: skip
+    less = house.ask("POST", "/api/v1/config/reload", "respond")
+    assert less.status_code == 403
+    assert less.headers["www-authenticate"] == 'Bearer realm="tailwatch", error="insufficient_scope", scope="admin"'
+    assert less.json()["error"]["what"] == "the token respond may not do this: it has no scope admin"
+
+
+class Once(SpanExporter):
+    """Hands spans on, and keeps what became of them."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self.exporter, self.results = exporter, []
+
+    def export(self, spans):
+        self.results.append(self.exporter.export(spans))
+        return self.results[-1]
+
+
+def exported(exporter: SpanExporter) -> SpanExportResult:
+    kept = Once(exporter)
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    provider.get_tracer("tests").start_span("chat m", attributes={"gen_ai.operation.name": "chat"}).end()
+    (result,) = kept.results
+    exporter.shutdown()
+    return result
+
+
+def test_stock_exporters_send_the_token_in_a_header_and_do_not_retry_without(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def over_http() -> SpanExporter:
+        return HttpExporter(endpoint=f"{house.running.url}/v1/traces", timeout=60)
+
+    def over_grpc() -> SpanExporter:
+        return GrpcExporter(endpoint=house.running.grpc, insecure=True, timeout=60)
+
+    before = house.ask("GET", "/api/v1/status", "read").json()["counters"]
+    for make in (over_http, over_grpc):
+        assert exported(make()) is SpanExportResult.FAILURE
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer%20{house.secrets['ingest']}")
+    for make in (over_http, over_grpc):
+        assert exported(make()) is SpanExportResult.SUCCESS
+    after = house.ask("GET", "/api/v1/status", "read").json()["counters"]
+    assert after["spans"] - before["spans"] == 2
+    told = {
+        status: after["requests_invalid"].get(status, 0) - before["requests_invalid"].get(status, 0)
+        for status in ("401", "403")
+    }
+    assert told == {"401": 2, "403": 0}, "each was sent once"
+
+
+def test_what_exporters_are_answered(house: House) -> None:
+    body, kind = traces(1, end_ns=time.time_ns()), {"Content-Type": "application/x-protobuf"}
+    none = house.ask("POST", "/v1/traces", content=body, headers=kind)
+    less = house.ask("POST", "/v1/traces", "read", content=body, headers=kind)
+    assert [(one.status_code, Status.FromString(one.content).code) for one in (none, less)] == [(401, 16), (403, 7)]
+    assert none.headers["content-type"] == "application/x-protobuf"
+    assert "retry-after" not in none.headers
+    as_json = house.ask("POST", "/v1/logs", content=b"{}", headers={"Content-Type": "application/json"}).json()
+    assert as_json["code"] == 16
+    assert "tailwatch token create NAME --scope ingest" in as_json["message"]
+    with grpc.insecure_channel(house.running.grpc) as channel:
+        export = TraceServiceStub(channel).Export
+        request = ExportTraceServiceRequest.FromString(body)
+        for metadata, code in (
+            ((), grpc.StatusCode.UNAUTHENTICATED),
+            ((("authorization", f"Bearer {house.secrets['read']}"),), grpc.StatusCode.PERMISSION_DENIED),
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                export(request, metadata=metadata, timeout=60)
+            assert caught.value.code() is code
+            assert "token" in caught.value.details()
+
+
+def test_a_token_is_renewed_and_revoked_under_a_running_server(house: House) -> None:
+    house.make("short", "read")
+    wait_for(lambda: house.ask("GET", "/metrics", "short").status_code, 200)
+    renewed = house.secrets["renewed"] = new_secret()
+    now_ns = time.time_ns()
+    tokens.rotate(
+        house.database, "short", digest_of(renewed), overlap_ns=3600 * 10**9, lifetime_ns=None, now_ns=now_ns,
+        actor="tests",
+    )  # fmt: skip
+    wait_for(lambda: house.ask("GET", "/metrics", "renewed").status_code, 200)
+    assert house.ask("GET", "/metrics", "short").status_code == 200, "both count for the overlap"
+    tokens.revoke(house.database, "short", now_ns=now_ns + 1, actor="tests")
+    wait_for(lambda: [house.ask("GET", "/metrics", name).status_code for name in ("short", "renewed")], [401, 401])
+
+
+def test_amtool_with_a_token(house: House, tmp_path: Path) -> None:
+    program = require_program("amtool", "prometheus-alertmanager")
+
+    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        config = tmp_path / f"{name}.yaml"
+        config.write_text(json.dumps({"authorization": {"type": "Bearer", "credentials": house.secrets[name]}}))
+        base = [program, f"--alertmanager.url={house.running.url}", f"--http.config.file={config}"]
+        return subprocess.run(
+            [*base, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60
+        )
+
+    made = run("respond", "silence", "add", "service=chat", "-c", "new tokenizer", "-a", "ada", "-d", "1h")
+    assert made.returncode == 0, made.stderr
+    silence = made.stdout.strip()
+    assert silence in run("read", "silence", "query").stdout
+    refused = run("read", "silence", "expire", silence)
+    assert refused.returncode != 0
+    assert "403" in refused.stderr + refused.stdout, "amtool tells the status, and no more of such an answer"
+    (entry,) = house.ask("GET", "/api/v1/audit", "read", params={"action": "silence"}).json()["entries"]
+    assert (entry["actor"], entry["address"], entry["action"]) == ("respond", "127.0.0.1", "silence.create")
+    assert run("ingest", "alert", "add", "alertname=DiskFull", "service=db").returncode == 0
+
+
+def test_the_audit_log_names_the_token_and_the_timeline_the_person(house: House) -> None:
+    alert = [{"labels": {"alertname": "Audited", "service": "audit", "severity": "page"}}]
+    assert house.ask("POST", "/api/v2/alerts", "ingest", json=alert).is_success
+
+    def found() -> list[str]:
+        incidents = house.ask("GET", "/api/v1/incidents", "read").json()["incidents"]
+        return [one["id"] for one in incidents if one["service"] == "audit"]
+
+    wait_for(lambda: len(found()), 1)
+    (incident,) = found()
+    said = {"author": "maria", "comment": "mine"}
+    assert house.ask("POST", f"/api/v1/incidents/{incident}/acknowledge", "read", json=said).status_code == 403
+    assert house.ask("POST", f"/api/v1/incidents/{incident}/acknowledge", "respond", json=said).is_success
+    house.ask("POST", "/api/v1/config/reload", "admin")
+    reload, acknowledged = house.ask("GET", "/api/v1/audit", "read", params={"limit": 2}).json()["entries"]
+    assert (reload["actor"], reload["action"], reload["subject"]) == ("admin", "config.reload", "tailwatch.yaml")
+    assert (acknowledged["actor"], acknowledged["subject"]) == ("respond", incident)
+    assert acknowledged["action"] == "incident.acknowledge"
+    assert acknowledged["detail"]["author"] == "maria"
+    timeline = house.ask("GET", f"/api/v1/incidents/{incident}", "read").json()["timeline"]
+    assert "maria" in [event["author"] for event in timeline]
+    page = house.ask("GET", "/api/v1/audit", "read", params={"limit": 1}).json()
+    older = house.ask("GET", "/api/v1/audit", "read", params={"limit": 1, "before": page["next"]}).json()
+    assert older["entries"] == [acknowledged]
+
+
+def test_no_secret_is_told_by_any_page(house: House) -> None:
+    """The fixture looks through log and database when all is over."""
+    for path in ("/metrics", "/api/v1/status", "/api/v1/audit", "/api/v1/config", "/openapi.json"):
+        text = house.ask("GET", path, "admin").text
+        assert not any(secret in text for secret in house.secrets.values()), path
+    for path in (f"/api/v1/slos?token={new_secret()}", f"/v1/traces?access_token={house.secrets['ingest']}"):
+        assert house.ask("POST", path).status_code == 401, "a token in a URL is none"
+
+
+def refused_start(folder: Path, **settings: str) -> str:
+    config = write_config(folder, settings)
+    done = subprocess.run(
+        command("--config", config, "serve"), capture_output=True, text=True, check=False, timeout=120, cwd=folder
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_a_server_for_others_does_not_start_without_a_token(tmp_path: Path) -> None:
+    said = refused_start(tmp_path, http="0.0.0.0:0")
+    assert said.startswith("tailwatch: http: 0.0.0.0:0: other machines can connect there, and there is no token")
+    assert "tailwatch token create NAME --scope admin" in said
+    assert "TAILWATCH_ANONYMOUS_ACCESS=all" in said
