@@ -335,10 +335,21 @@ class Evidence(Document):
     report: str | None = None
 
 
+class OfferedHook(Document):
+    """A response hook that fits an incident; ``left`` runs may follow, and perhaps one waits for approval."""
+
+    name: str
+    target: str = ""
+    dry_run: bool = False
+    waiting: bool = False
+    left: int = 0
+
+
 class Incident(IncidentSummary):
-    """An incident with its evidence, timeline and runbook."""
+    """An incident with its evidence, timeline, runbook and the hooks that fit it."""
 
     timeline: list[TimelineEvent] = Field(default_factory=list)
+    hooks: list[OfferedHook] = Field(default_factory=list)
     evidence: Evidence = Evidence()
     runbook_markdown: str | None = None
 
