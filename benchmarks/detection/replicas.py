@@ -8,7 +8,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.detection.traffic import BUCKET_S, Counts, Traffic
+from benchmarks.detection.traffic import BUCKET_S, SWING, Counts, Traffic
 from detectors.slo.burn import pair_holds
 from detectors.slo.cohort import Cohort
 from detectors.slo.layout import Layout
@@ -23,8 +23,6 @@ START_NS: Final = parse_duration("20000d")
 ONE_PAGE_S: Final = 3600
 """Pages of a replica less than this apart are one: nobody is woken twice."""
 RULE: Final = "benchmark"
-FAST_PER_HOUR: Final = 1000
-"""From here on the rule is evaluated every bucket while a delay is measured, else every minute."""
 POLICY: Final = named_policy("page-and-ticket", parse_duration(WINDOW))
 NOTHING_MUTED: Final = np.zeros(0, dtype=np.intp)
 
@@ -41,10 +39,10 @@ class Replicas:
         self._now_ns = START_NS
         self._last_page_s = np.full((3, traffic.replicas), -np.inf)
 
-    def copy(self, seed: int) -> Self:
-        """The same services, with another future."""
+    def copy(self, seed: int, swing: float = SWING) -> Self:
+        """The same services, with another future; a ``swing`` of 0 is traffic at its mean, day and night."""
         other = deepcopy(self)
-        other.traffic.reseed(seed)
+        other.traffic.reseed(seed, swing)
         return other
 
     def run(self, seconds: float, rate: float, *, every_s: int = 60, stop_when_paged: bool = False) -> PagesFound:

@@ -40,18 +40,20 @@ class Traffic:
         self.replicas = replicas
         self._clustering = clustering
         self._rng = rng
+        self._swing = SWING
         self._bucket = 0
         self._left = rng.integers(1, BLOCK + 1, replicas)
         self._share: NDArray[np.float64] | None = None
         self._burst = np.zeros(replicas)
 
-    def reseed(self, seed: int) -> None:
-        """Go on with other randomness."""
+    def reseed(self, seed: int, swing: float) -> None:
+        """Go on with other randomness, and so far above and below the mean by day and night."""
         self._rng = np.random.default_rng(seed)
+        self._swing = swing
 
     def next(self, rate: float) -> tuple[int, Counts]:
         """Requests of the next bucket, of every replica, and the (replicas,) bad ones at a mean error rate."""
-        swing = 1 + SWING * math.sin(2 * math.pi * self._bucket * BUCKET_S / DAY_S)
+        swing = 1 + self._swing * math.sin(2 * math.pi * self._bucket * BUCKET_S / DAY_S)
         total = int(self._rng.poisson(self.per_hour * BUCKET_S / 3600 * swing))
         bursts = self._clustering == "bursts" and self._bucket % MINUTE_BUCKETS == 0
         self._bucket += 1

@@ -39,7 +39,9 @@ BLOCK: Final = 100
 """Requests for which a dispersion is stated, and the least that a block holds."""
 DISPERSIONS: Final = (1.0, 3.0)
 """Independent errors, and errors as they come in real serving traffic."""
-PRIOR: Final = (0.8, 0.2)
+PRIOR: Final = (0.1, 0.9)
+"""What is thought before anything is learnt. A group that is taken for independent, and is not, pages for every third
+cluster, so its history must say it."""
 LEAST_LOG_WEIGHT: Final = -12.0
 """No model is ever given up, or a change would take as long to learn as what was learnt before."""
 MOST_LEARNT: Final = 4.0
@@ -83,6 +85,10 @@ class NullState(Series):
     log_weights: Floats
     scale: Floats
     recent: Floats
+
+    def clusters(self) -> Floats:
+        """(series,) chance that errors cluster, by the blocks before the open one."""
+        return -np.expm1(self.log_weights[:, 0])
 
 
 class ClusteredNull:

@@ -16,7 +16,7 @@ from detectors.slo.spec import NO_POLICY, BurnPair, Policy, Sequential
 from telemetry.findings import Severity
 from telemetry.windows import BUCKET_NS, format_duration, parse_duration
 
-DEFAULT_ARL_NS: Final = parse_duration("3000d")
+DEFAULT_ARL_NS: Final = parse_duration("300d")
 INLINE: Final = "inline"
 
 
@@ -123,7 +123,7 @@ def _sequential(reader: Reader, node: yaml.Node, field: str) -> Sequential | Non
     severity = _severity(reader, values, field) if "severity" in values else "page"
     arl_ns = reader.duration(values["arl"], f"{field}.arl") if "arl" in values else DEFAULT_ARL_NS
     if arl_ns is not None and arl_ns < parse_duration("1h"):
-        reader.note(values["arl"], f"{field}.arl", "would raise a false alarm within the hour", "write 3000d")
+        reader.note(values["arl"], f"{field}.arl", "would raise a false alarm within the hour", "write 300d")
         return None
     return None if severity is None or arl_ns is None else Sequential(severity, arl_ns)
 

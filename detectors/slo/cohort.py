@@ -321,7 +321,7 @@ class Cohort:
             # An alarm starts the statistic anew, so what raised it is what the alert had.
             resting = [alert.holds[holding] for alert in alerts if alert.pair is None or self.layout.policy.gate]
             rests = np.any(resting, axis=0) if resting else np.zeros(len(holding), dtype=np.bool_)
-            log_evidence[holding] = np.where(rests, part.alarm_evidence, part.detector.log_evidence())
+            log_evidence[holding] = np.where(rests, part.alarm_evidence, part.log_evidence())
         return onset_ns, run, log_evidence
 
     def _onsets(self, now_ns: int, part: Standing | None, alerts: list[Alert], holding: Places) -> Counts:

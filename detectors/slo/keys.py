@@ -25,7 +25,7 @@ PAIR_KEYS: Final = (
 )
 SEQUENTIAL_KEYS: Final = (
     Key("severity", {"enum": list(SEVERITIES), "default": "page"}),
-    Key("arl", {**DURATION, "default": "3000d"}),
+    Key("arl", {**DURATION, "default": "300d"}),
 )
 _PAIR: Final[Schema] = mapping_schema(PAIR_KEYS, oneOf=[{"required": ["factor"]}, {"required": ["budget"]}])
 _SEQUENTIAL: Final[Schema] = {"anyOf": [mapping_schema(SEQUENTIAL_KEYS), {"const": False}]}

@@ -39,7 +39,7 @@ slos:
     per: [input_type]
     objective: 99.5%
     labels: {team: inference}
-    alert: {policy: page-and-ticket, sequential: {severity: page, arl: 3000d}}
+    alert: {policy: page-and-ticket, sequential: {severity: page, arl: 300d}}
 """
 NOW_S: Final = 1_760_000_000
 ONSET_S: Final = NOW_S - 90

@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import beta
 
-from detectors.sequential.clusters import BLOCK, DISPERSIONS, ClusteredNull, NullState
+from detectors.sequential.clusters import BLOCK, DISPERSIONS, PRIOR, ClusteredNull, NullState
 from detectors.sequential.dispersion import dispersion
 
 P0 = 0.02
@@ -38,7 +38,7 @@ def test_a_block_has_the_probability_of_its_definition():
     share = beta(P0 * SIZE, (1 - P0) * SIZE)
     clustered = quad(lambda p: share.pdf(p) * p**4 * (1 - p) ** 56, 0, 1, limit=200)[0]
     independent = P0**4 * (1 - P0) ** 56
-    assert logs.sum() == pytest.approx(np.log(0.8 * independent + 0.2 * clustered), rel=1e-6)
+    assert logs.sum() == pytest.approx(np.log(PRIOR[0] * independent + PRIOR[1] * clustered), rel=1e-6)
 
 
 def test_the_ratio_to_any_other_law_has_mean_one_at_most():

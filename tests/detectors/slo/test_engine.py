@@ -129,7 +129,7 @@ def test_every_finding_that_rests_on_an_alarm_shows_the_evidence_that_raised_it(
 
 
 def test_without_an_alarm_a_finding_shows_the_evidence_so_far():
-    engine = Engine(errors_slo("99.9%", ", alert: {policy: page-only, gate: off, sequential: {arl: 3000d}}"))
+    engine = Engine(errors_slo("99.9%", ", alert: {policy: page-only, gate: off, sequential: {arl: 300d}}"))
     findings = [
         finding
         for _, evaluation in play(engine, range(400), lambda s: (int(s % 38 == 0), 4))

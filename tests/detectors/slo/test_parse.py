@@ -56,7 +56,7 @@ def test_the_example_says_what_it_says():
     assert slo.labels == {"team": "inference"}
     assert [pair.factor for pair in slo.policy.pairs] == [14.4, 6, 3, 1]
     assert slo.policy.gate
-    assert slo.policy.sequential == Sequential("ticket", ns("3000d"))
+    assert slo.policy.sequential == Sequential("ticket", ns("300d"))
     assert slo.origin.line == 3
     assert slo.origin.line_of("sli.latency.below") == 8
     assert slo.origin.line_of("sli.latency.nothing") == 8
@@ -78,7 +78,7 @@ def test_every_kind_and_every_form_of_alert():
     assert (cost.policy.gate, cost.policy.sequential, len(cost.policy.pairs)) == (False, None, 2)
     assert inputs.sli == Drift(("tokens_in", "feature.length"), FirstReference(500), ns("30s"), 0.001, 0.2, 30)
     assert inputs.policy.pairs == (BurnPair("ticket", ns("1h"), ns("5m"), 6.0),)
-    assert inputs.policy.sequential == Sequential("ticket", ns("3000d"))
+    assert inputs.policy.sequential == Sequential("ticket", ns("300d"))
     assert isinstance(outputs.sli, Drift)
     assert outputs.sli.reference == RecentReference(ns("2h"))
     assert (outputs.policy.name, outputs.policy.pairs, outputs.policy.sequential) == ("none", (), None)
