@@ -85,13 +85,14 @@ def _rank(
     if not is_open or _distance(alert.onset_ns, incident) > window_ns:
         return None
     service = alert.labels.get("service", "")
-    services = {incident.service} | {value for key in budgets for name, value in key if name == "service"}
-    if service in services:
+    if service == incident.service or any(("service", service) in key for key in budgets):
         return 1
     diagnosis = alert.diagnosis
     if diagnosis is not None and diagnosis.cause not in (UNKNOWN, "") and diagnosis.cause == incident.cause:
         return 2 if _agree(diagnosis.slice, incident.slice) else None
-    return 3 if services & related.get(service, frozenset()) else None
+    near = related.get(service, frozenset())
+    close = incident.service in near or any(("service", other) in key for key in budgets for other in near)
+    return 3 if close else None
 
 
 def related_services(depends_on: Mapping[str, Iterable[str]]) -> Related:

@@ -9,7 +9,7 @@ from alerting.config import AlertingConfig
 from alerting.documents import incident_document
 from alerting.evidence import refreshed
 from alerting.incidents import Alert, Incident
-from alerting.notifications import Group, Notification, Reason, Told, compose, reason_to_tell, telling
+from alerting.notifications import Group, Notification, Told, compose, reason_to_tell, telling
 from alerting.routing import Destination, destinations
 from alerting.runbooks.library import RunbookLibrary
 from alerting.runbooks.rendering import first_step, render
@@ -61,7 +61,8 @@ def dispatches(
     found: list[Dispatch] = []
     for incident in incidents:
         alerts = members.get(incident.number, ())
-        for destination, group in _groups(config, incident, alerts).values():
+        runbook: dict[str, str] | None = None
+        for destination, group in _groups(config, incident, alerts):
             for receiver in config.receivers:
                 key = (incident.number, receiver.id, destination.key)
                 if receiver.name != destination.receiver:
@@ -76,10 +77,12 @@ def dispatches(
                 known = telling(before, reason, group, now_ns)
                 notification = None
                 if reason != "resolved" or receiver.send_resolved:
-                    present = _present(group, findings)
-                    notification = _compose(
-                        reason, present, alerts, destination, config=config, runbooks=runbooks, now_ns=now_ns
-                    )
+                    runbook = runbook or _quoted(incident, alerts, config.external_url, runbooks)
+                    notification = compose(
+                        reason, _present(group, findings), alerts, receiver=destination.receiver,
+                        group_key=destination.key, group_labels=dict(destination.group_labels), runbook=runbook,
+                        external_url=config.external_url, now_ns=now_ns,
+                    )  # fmt: skip
                 found.append(
                     Dispatch(
                         incident.number,
@@ -94,42 +97,16 @@ def dispatches(
     return found
 
 
-def _compose(
-    reason: Reason,
-    group: Group,
-    alerts: Sequence[Alert],
-    destination: Destination,
-    *,
-    config: AlertingConfig,
-    runbooks: RunbookLibrary,
-    now_ns: int,
-) -> Notification:
-    return compose(
-        reason,
-        group,
-        alerts,
-        receiver=destination.receiver,
-        group_key=destination.key,
-        group_labels=dict(destination.group_labels),
-        runbook=_quoted(group.incident, alerts, config.external_url, runbooks),
-        external_url=config.external_url,
-        now_ns=now_ns,
-    )
-
-
-def _groups(
-    config: AlertingConfig, incident: Incident, alerts: Sequence[Alert]
-) -> dict[tuple[str, str], tuple[Destination, Group]]:
+def _groups(config: AlertingConfig, incident: Incident, alerts: Sequence[Alert]) -> Iterator[tuple[Destination, Group]]:
     """The alerts of an incident that have ever fired, by receiver and group."""
-    found: dict[tuple[str, str], tuple[Destination, Group]] = {}
+    found: dict[tuple[str, str], tuple[Destination, list[Alert]]] = {}
     for alert in alerts:
         if alert.state.fired_ns is None:
             continue
         for destination in _destinations(config, alert, incident.id):
-            key = (destination.receiver, destination.key)
-            known = found[key][1].alerts if key in found else ()
-            found[key] = (destination, Group(incident, (*known, alert)))
-    return found
+            found.setdefault((destination.receiver, destination.key), (destination, []))[1].append(alert)
+    for destination, members in found.values():
+        yield destination, Group(incident, tuple(members))
 
 
 def _destinations(config: AlertingConfig, alert: Alert, incident: str) -> Iterator[Destination]:

@@ -14,8 +14,8 @@ def seconds_of(time_ns: int | None) -> float | None:
     return None if time_ns is None else time_ns / NANOS
 
 
-def incident_document(incident: Incident, members: Iterable[Alert]) -> dict[str, Any]:
-    """``INC`` of the HTTP API; pages first among its alerts, then the earliest."""
+def incident_document(incident: Incident, members: Iterable[Alert], most: int | None = None) -> dict[str, Any]:
+    """``INC`` of the HTTP API; pages first among its alerts, then the earliest, at most ``most`` of them."""
     ordered = sorted(members, key=lambda alert: (alert.severity != "page", alert.onset_ns, alert.fingerprint))
     return {
         "id": incident.id,
@@ -34,7 +34,7 @@ def incident_document(incident: Incident, members: Iterable[Alert]) -> dict[str,
         "snoozed_until": seconds_of(incident.snoozed_until_ns),
         "resolved_at": seconds_of(incident.resolved_ns),
         "merged_into": None if incident.merged_into is None else format_id(incident.merged_into),
-        "alerts": [alert_document(alert) for alert in ordered],
+        "alerts": [alert_document(alert) for alert in ordered[:most]],
     }
 
 

@@ -67,14 +67,26 @@ def clean(value: Any, *, entries: int | None = None, depth: int = 0) -> Any:
     NUL is dropped from texts, since PostgreSQL cannot store it; lone surrogates are replaced, since UTF-8 cannot
     write them.
     """
+    # By the usual types first: a burst of alerts cleans millions of values.
+    kind = type(value)
+    if kind is str:
+        return _text(value)
+    if kind is dict and depth < _MAX_DEPTH:
+        return {_text(name): clean(entry, entries=entries, depth=depth + 1) for name, entry in value.items()}
+    if kind is list and depth < _MAX_DEPTH:
+        return [clean(entry, entries=entries, depth=depth + 1) for entry in value[:entries]]
+    return _cleaned_of_other(value, entries, depth)
+
+
+def _cleaned_of_other(value: Any, entries: int | None, depth: int) -> Any:
     if value is None or isinstance(value, bool | Real):
         return value if value is None or isinstance(value, bool) else _number(value)
     if depth >= _MAX_DEPTH or isinstance(value, str | bytes | bytearray):
         return _text(value)
+    if isinstance(value, Mapping):
+        return clean({**value}, entries=entries, depth=depth)
     if hasattr(value, "tolist"):  # an array or a number of NumPy's
         return clean(value.tolist(), entries=entries, depth=depth + 1)
-    if isinstance(value, Mapping):
-        return {_text(name): clean(entry, entries=entries, depth=depth + 1) for name, entry in value.items()}
     if isinstance(value, Sequence | set | frozenset):
         return [clean(entry, entries=entries, depth=depth + 1) for entry in list(value)[:entries]]
     return _text(value)
@@ -91,9 +103,16 @@ def _number(value: Real) -> int | float | None:
 
 
 def _text(value: Any) -> str:
+    if type(value) is str and value.isascii() and "\x00" not in value:
+        return value
     return str(value).replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def dumps(value: Any) -> str:
-    """The cleaned value as compact JSON."""
-    return json.dumps(clean(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """The value, cleaned, as compact JSON."""
+    return encoded(clean(value))
+
+
+def encoded(value: Any) -> str:
+    """What is clean already as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

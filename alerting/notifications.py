@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, Self
 
 from alerting.documents import incident_document, seconds_of
-from alerting.evidence import clean, dumps
+from alerting.evidence import clean, encoded
 from alerting.incidents import Alert, Incident
 from alerting.routing import GroupTiming
 from telemetry.findings import Severity
@@ -168,7 +168,7 @@ class Notification:
 
     def to_json(self) -> str:
         """The notification as text to store."""
-        return dumps(asdict(self))
+        return encoded({each.name: getattr(self, each.name) for each in fields(self)})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -191,19 +191,19 @@ def compose(
     """The notification about a group; ``members`` are all alerts of its incident."""
     resolved = reason == "resolved"
     ordered = sorted(group.alerts, key=lambda alert: (alert.severity != "page", alert.onset_ns, alert.fingerprint))
-    document = incident_document(group.incident, members)
-    document["alerts"] = document["alerts"][:MAX_ALERTS]
+    document = incident_document(group.incident, members, most=MAX_ALERTS)
     return Notification(
         reason=reason,
         phase="resolved" if resolved else "firing",
         receiver=receiver,
         group_key=group_key,
         group_labels=dict(group_labels),
-        incident=clean(document),
-        evidence=clean(dict(group.incident.evidence)),
+        # Labels, summaries and evidence have been cleaned when they came in.
+        incident=clean({**document, "alerts": []}) | {"alerts": document["alerts"]},
+        evidence=dict(group.incident.evidence),
         alerts=[_alert_document(alert, now_ns, ended=resolved) for alert in ordered[:MAX_ALERTS]],
         truncated=max(len(ordered) - MAX_ALERTS, 0),
-        runbook=dict(runbook),
+        runbook=clean(dict(runbook)),
         external_url=external_url.rstrip("/"),
         at=now_ns / 1e9,
     )

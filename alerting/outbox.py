@@ -15,8 +15,9 @@ No row waits for a clock that was set back: one that was made, leased or tried a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, exists, insert, or_, select, update
 
@@ -26,6 +27,19 @@ from alerting.outcomes import Outcome
 from alerting.repository import append_events
 from alerting.tables import outbox, told
 from telemetry.windows import NANOS
+
+_PER_STATEMENT: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A notification about an incident that was opened at ``opened_ns``; ``known`` is what the receiver knows then."""
+
+    number: int
+    opened_ns: int
+    receiver: str
+    known: Told
+    notification: Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +68,34 @@ def enqueue(
     connection: Connection, number: int, opened_ns: int, *, receiver: str, known: Told, notification: Notification
 ) -> None:
     """Store a notification for delivery, within the caller's transaction."""
-    identity = f"{number}|{opened_ns}|{receiver}|{notification.group_key}|{known.sequence}"
-    connection.execute(
-        insert(outbox).values(
-            incident=number,
-            receiver=receiver,
-            group_key=notification.group_key,
-            sequence=known.sequence,
-            idempotency_key=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
-            reason=notification.reason,
-            severity=known.severity,
-            phase=notification.phase,
-            body=notification.to_json(),
-            created_ns=known.at_ns,
-            due_ns=known.at_ns,
-            attempts=0,
-            leased_until_ns=0,
-            status="pending",
-        )
-    )
+    enqueue_all(connection, [Queued(number, opened_ns, receiver, known, notification)])
+
+
+def enqueue_all(connection: Connection, queued: Sequence[Queued]) -> None:
+    """Store notifications for delivery, in this order, within the caller's transaction."""
+    if queued:
+        connection.execute(insert(outbox), [_row(one) for one in queued])
+
+
+def _row(queued: Queued) -> dict[str, Any]:
+    known, notification = queued.known, queued.notification
+    identity = f"{queued.number}|{queued.opened_ns}|{queued.receiver}|{notification.group_key}|{known.sequence}"
+    return {
+        "incident": queued.number,
+        "receiver": queued.receiver,
+        "group_key": notification.group_key,
+        "sequence": known.sequence,
+        "idempotency_key": hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
+        "reason": notification.reason,
+        "severity": known.severity,
+        "phase": notification.phase,
+        "body": notification.to_json(),
+        "created_ns": known.at_ns,
+        "due_ns": known.at_ns,
+        "attempts": 0,
+        "leased_until_ns": 0,
+        "status": "pending",
+    }
 
 
 def due_receivers(connection: Connection, now_ns: int, lease_ns: int) -> list[str]:
@@ -91,18 +114,20 @@ def _ripe(now_ns: int, lease_ns: int) -> tuple[ColumnElement[bool], ColumnElemen
     return or_(held_until <= now_ns, set_back), or_(due, set_back)
 
 
-def unsaid(connection: Connection, numbers: Iterable[int]) -> frozenset[tuple[int, str, str]]:
+def unsaid(connection: Connection) -> frozenset[tuple[int, str, str]]:
     """Incident, receiver and group of every notification that has not been delivered yet."""
-    query = select(outbox.c.incident, outbox.c.receiver, outbox.c.group_key).where(
-        outbox.c.status == "pending", outbox.c.incident.in_(list(numbers))
-    )
+    query = select(outbox.c.incident, outbox.c.receiver, outbox.c.group_key).where(outbox.c.status == "pending")
     return frozenset((row[0], row[1], row[2]) for row in connection.execute(query))
 
 
 def lease(connection: Connection, receiver: str, now_ns: int, lease_ns: int, stale_ns: int) -> Leased | None:
     """The next notification for a receiver, leased until ``now_ns + lease_ns``; None when there is none to send."""
-    _supersede(connection, receiver, now_ns, stale_ns)
     while (row := _next(connection, receiver, now_ns, lease_ns)) is not None:
+        if row["created_ns"] <= now_ns - stale_ns and _overtaken(connection, row):
+            _conclude_all(connection, [row], now_ns, status="superseded")
+            text = f"{receiver} was not told ({row['reason']}): it has been overtaken since"
+            append_events(connection, [(row["incident"], _event(now_ns, "superseded", text))])
+            continue
         try:
             notification = replace(Notification.from_json(row["body"]), thread=_thread(connection, row))
         except (ValueError, TypeError) as error:
@@ -160,41 +185,16 @@ def _thread(connection: Connection, row: RowMapping) -> str | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def _supersede(connection: Connection, receiver: str, now_ns: int, stale_ns: int) -> None:
-    newer = outbox.alias("newer")
-    followed = exists(
-        select(newer.c.id).where(
-            newer.c.incident == outbox.c.incident,
-            newer.c.receiver == outbox.c.receiver,
-            newer.c.group_key == outbox.c.group_key,
-            newer.c.status == "pending",
-            newer.c.id > outbox.c.id,
-        )
+def _overtaken(connection: Connection, row: RowMapping) -> bool:
+    """Whether a later row of its group waits, or an end that the receiver does not want to hear of has come since."""
+    group = ("incident", "receiver", "group_key")
+    newer = [outbox.c[name] == row[name] for name in group]
+    followed = select(outbox.c.id).where(*newer, outbox.c.status == "pending", outbox.c.id > row["id"])
+    ended = select(told.c.sequence).where(
+        *(told.c[name] == row[name] for name in group), told.c.phase == "resolved", told.c.sequence > row["sequence"]
     )
-    over = and_(
-        outbox.c.phase == "firing",
-        exists(
-            select(told.c.sequence).where(
-                told.c.incident == outbox.c.incident,
-                told.c.receiver == outbox.c.receiver,
-                told.c.group_key == outbox.c.group_key,
-                told.c.phase == "resolved",
-                told.c.sequence > outbox.c.sequence,
-            )
-        ),
-    )
-    stale = _lock_pending(
-        connection,
-        outbox.c.receiver == receiver,
-        outbox.c.leased_until_ns <= now_ns,
-        outbox.c.created_ns <= now_ns - stale_ns,
-        or_(followed, over),
-    )
-    _conclude_all(connection, stale, now_ns, status="superseded")
-    text = f"{receiver} was not told ({{}}): it has been overtaken since"
-    append_events(
-        connection, [(row["incident"], _event(now_ns, "superseded", text.format(row["reason"]))) for row in stale]
-    )
+    over = row["phase"] == "firing" and connection.execute(ended.limit(1)).first() is not None
+    return over or connection.execute(followed.limit(1)).first() is not None
 
 
 def conclude(connection: Connection, leased: Leased, outcome: Outcome, now_ns: int, delay_s: float) -> None:
@@ -233,13 +233,8 @@ def conclude(connection: Connection, leased: Leased, outcome: Outcome, now_ns: i
 def _postpone(connection: Connection, receiver: str, now_ns: int, until_ns: int) -> None:
     """Leave a receiver alone for as long as it asked: its patience is for all that we send, not for one row."""
     rows = _lock_pending(connection, outbox.c.receiver == receiver, outbox.c.due_ns < until_ns)
-    if rows:
-        held_until = case((outbox.c.leased_until_ns < now_ns, now_ns), else_=outbox.c.leased_until_ns)
-        connection.execute(
-            update(outbox)
-            .where(outbox.c.id.in_([row["id"] for row in rows]))
-            .values(due_ns=until_ns, leased_until_ns=held_until)
-        )
+    held_until = case((outbox.c.leased_until_ns < now_ns, now_ns), else_=outbox.c.leased_until_ns)
+    _change(connection, rows, {"due_ns": until_ns, "leased_until_ns": held_until})
 
 
 def fail_unknown(
@@ -271,9 +266,13 @@ def _lock_pending(connection: Connection, *conditions: ColumnElement[bool]) -> S
 
 
 def _conclude_all(connection: Connection, rows: Sequence[RowMapping], now_ns: int, **values: str) -> None:
-    if rows:
-        ids = [row["id"] for row in rows]
-        connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(concluded_ns=now_ns, **values))
+    _change(connection, rows, {"concluded_ns": now_ns, **values})
+
+
+def _change(connection: Connection, rows: Sequence[RowMapping], values: Mapping[str, Any]) -> None:
+    for start in range(0, len(rows), _PER_STATEMENT):
+        ids = [row["id"] for row in rows[start : start + _PER_STATEMENT]]
+        connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
 
 
 def health(connection: Connection, receivers: Iterable[str]) -> tuple[ReceiverHealth, ...]:

@@ -12,7 +12,7 @@ from alerting.incidents import MACHINE, Alert, EventKind, Incident, TimelineEven
 from alerting.runbooks.library import RunbookLibrary
 from alerting.state import AlertTiming
 from alerting.steps import Step
-from alerting.titles import name_of, title_of
+from alerting.titles import kind_of, name_of, title_of
 from telemetry.findings import CAUSES, Diagnosis
 from telemetry.windows import NANOS, format_duration
 
@@ -54,19 +54,42 @@ class Plan:
     dropped: list[int] = field(default_factory=list)
     changed: set[int] = field(default_factory=set)
     events: list[tuple[int, TimelineEvent]] = field(default_factory=list)
-    budgets: dict[int, set[BudgetKey]] = field(init=False)
+    budgets: dict[int, set[BudgetKey]] = field(init=False, default_factory=dict)
+    _by_budget: dict[BudgetKey, set[int]] = field(init=False, default_factory=dict)
+    _by_service: dict[str, set[int]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.budgets = {
-            number: {budget_key(alert.labels) for alert in group.values()} for number, group in self.members.items()
-        }
+        for number, group in self.members.items():
+            for alert in group.values():
+                self._count(number, alert)
+        for incident in self.incidents.values():
+            self._by_service.setdefault(incident.service, set()).add(incident.number)
+
+    def _count(self, number: int, alert: Alert) -> None:
+        key = budget_key(alert.labels)
+        self.budgets.setdefault(number, set()).add(key)
+        self._by_budget.setdefault(key, set()).add(number)
+        self._by_service.setdefault(alert.labels.get("service", ""), set()).add(number)
+
+    def candidates(self, alert: Alert, related: Related) -> list[Incident]:
+        """The incidents that have something in common with the alert: it joins none of the others.
+
+        What a diagnosis has in common with an incident changes with that incident, so it is compared with each.
+        """
+        if alert.diagnosis is not None:
+            return list(self.incidents.values())
+        service = alert.labels.get("service", "")
+        numbers = set(self._by_budget.get(budget_key(alert.labels), ()))
+        for name in {service} | related.get(service, frozenset()):
+            numbers |= self._by_service.get(name, set())
+        return [self.incidents[number] for number in sorted(numbers) if number in self.incidents]
 
     def put_alert(self, alert: Alert) -> None:
         """Store the alert, and count it among its incident's."""
         self.alerts[alert.fingerprint] = alert
         if alert.incident is not None:
             self.members.setdefault(alert.incident, {})[alert.fingerprint] = alert
-            self.budgets.setdefault(alert.incident, set()).add(budget_key(alert.labels))
+            self._count(alert.incident, alert)
 
     def put_incident(self, incident: Incident, event: TimelineEvent) -> None:
         """Store the incident, and the event in its timeline."""
@@ -123,7 +146,7 @@ def _attach(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
     incident = draft.incidents.get(alert.incident) if alert.incident is not None else None
     incident = incident or incident_for(
         alert,
-        draft.incidents.values(),
+        draft.candidates(alert, rules.related),
         draft.budgets,
         now_ns=now_ns,
         window_ns=rules.correlation_ns,
@@ -167,7 +190,7 @@ def _open(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
         cause=cause,
         confidence=alert.diagnosis.confidence if alert.diagnosis else None,
         slice=dict(alert.diagnosis.slice) if alert.diagnosis else {},
-        runbook=rules.runbooks.choose(alert.runbook, cause).name,
+        runbook=rules.runbooks.choose(alert.runbook, cause, kind_of(alert)).name,
         evidence=assemble(alert.summary, alert.evidence, alert.diagnosis, cause=cause),
         opened_ns=now_ns,
         onset_ns=alert.onset_ns,
@@ -206,7 +229,7 @@ def _reconsider(draft: Plan, number: int, alert: Alert, now_ns: int, rules: Plan
             primary=alert.fingerprint,
             slo=alert.labels.get("slo", ""),
             title=title_of(alert, incident.cause, incident.slice),
-            runbook=rules.runbooks.choose(alert.runbook, incident.cause).name,
+            runbook=rules.runbooks.choose(alert.runbook, incident.cause, kind_of(alert)).name,
             evidence=refreshed(incident.evidence, alert.evidence),
         )
     draft.incidents[number] = incident
@@ -219,7 +242,7 @@ def _reconsider(draft: Plan, number: int, alert: Alert, now_ns: int, rules: Plan
         confidence=diagnosis.confidence,
         slice=dict(diagnosis.slice),
         title=title_of(speaker, diagnosis.cause, diagnosis.slice),
-        runbook=rules.runbooks.choose(speaker.runbook, diagnosis.cause).name,
+        runbook=rules.runbooks.choose(speaker.runbook, diagnosis.cause, kind_of(speaker)).name,
         evidence=assemble(speaker.summary, speaker.evidence, diagnosis, cause=diagnosis.cause),
     )
     if diagnosis.cause != incident.cause or dict(diagnosis.slice) != dict(incident.slice):

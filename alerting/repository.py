@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from alerting.evidence import clean, dumps
+from alerting.evidence import clean, dumps, encoded
 from alerting.incidents import Alert, Incident, TimelineEvent
 from alerting.merging import Merged
 from alerting.notifications import Told
@@ -36,6 +36,8 @@ from telemetry.findings import Diagnosis
 
 _LIVING = ("pending", "firing", "suppressed")
 _PER_STATEMENT = 500
+_MAX_ENTRIES = 50
+"""Of each list in an alert's evidence."""
 
 
 def lock(connection: Connection) -> int:
@@ -122,12 +124,14 @@ def load_timeline(connection: Connection, number: int) -> tuple[TimelineEvent, .
 def save(connection: Connection, plan: Plan) -> None:
     """Store what a plan changes."""
     last = connection.execute(select(incident_numbers.c.last)).scalar_one()
-    for number in sorted(plan.changed):
-        save_incident(connection, plan.incidents[number], new=number > last)
+    opened = [_incident_values(plan.incidents[number]) for number in sorted(plan.changed) if number > last]
+    if opened:
+        connection.execute(insert(incidents), opened)
+    save_incidents(connection, [plan.incidents[number] for number in sorted(plan.changed) if number <= last])
     if plan.next_number - 1 > last:
         connection.execute(update(incident_numbers).values(last=plan.next_number - 1))
-    if plan.dropped:
-        connection.execute(delete(alerts).where(alerts.c.id.in_(plan.dropped)))
+    for start in range(0, len(plan.dropped), _PER_STATEMENT):
+        connection.execute(delete(alerts).where(alerts.c.id.in_(plan.dropped[start : start + _PER_STATEMENT])))
     new = [_alert_values(alert) for alert in plan.alerts.values() if alert.id is None]
     if new:
         connection.execute(insert(alerts), new)
@@ -137,21 +141,30 @@ def save(connection: Connection, plan: Plan) -> None:
     append_events(connection, plan.events)
 
 
-def save_incident(connection: Connection, incident: Incident, *, new: bool = False) -> None:
+def save_incident(connection: Connection, incident: Incident) -> None:
     """Store an incident as it is now."""
+    save_incidents(connection, [incident])
+
+
+def save_incidents(connection: Connection, changed: Sequence[Incident]) -> None:
+    """Store incidents as they are now."""
+    if changed:
+        same = incidents.c.number == bindparam("of_number")
+        rows = [{**_incident_values(incident), "of_number": incident.number} for incident in changed]
+        connection.execute(update(incidents).where(same), rows)
+
+
+def _incident_values(incident: Incident) -> dict[str, Any]:
     values: dict[str, Any] = {
         column.name: getattr(incident, column.name) for column in incidents.c if column.name not in _SPECIAL
     }
     values["primary_fingerprint"] = incident.primary
     values["slice"] = dumps(dict(incident.slice))
-    values["evidence"] = dumps(dict(incident.evidence))
+    values["evidence"] = encoded(dict(incident.evidence))
     values["confidence"] = clean(incident.confidence)
     for name in ("title", "service", "slo", "cause", "runbook"):
         values[name] = clean(values[name])
-    if new:
-        connection.execute(insert(incidents).values(values))
-    else:
-        connection.execute(update(incidents).where(incidents.c.number == incident.number).values(values))
+    return values
 
 
 _SPECIAL = ("primary_fingerprint", "slice", "evidence", "confidence")
@@ -203,20 +216,30 @@ def load_told(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int,
     return found
 
 
-def save_told(connection: Connection, number: int, receiver: str, group_key: str, known: Told) -> None:
-    """Remember what a receiver has been told."""
-    values = {
-        "phase": known.phase,
-        "severity": known.severity,
-        "firing": dumps(sorted(known.firing)),
-        "at_ns": known.at_ns,
-        "sequence": known.sequence,
-    }
-    key = (told.c.incident == number, told.c.receiver == receiver, told.c.group_key == group_key)
-    if connection.execute(update(told).where(*key).values(values)).rowcount == 0:
-        connection.execute(
-            insert(told).values({**values, "incident": number, "receiver": receiver, "group_key": group_key})
+def save_told(connection: Connection, changes: Sequence[tuple[tuple[int, str, str], Told]]) -> None:
+    """Remember what receivers have been told, by incident, receiver and group."""
+    new, known = list[dict[str, Any]](), list[dict[str, Any]]()
+    for (incident, receiver, group_key), what in changes:
+        values = {
+            "phase": what.phase,
+            "severity": what.severity,
+            "firing": dumps(sorted(what.firing)),
+            "at_ns": what.at_ns,
+            "sequence": what.sequence,
+        }
+        if what.sequence == 1:
+            new.append({"incident": incident, "receiver": receiver, "group_key": group_key, **values})
+        else:
+            known.append({"of_incident": incident, "of_receiver": receiver, "of_group": group_key, **values})
+    if new:
+        connection.execute(insert(told), new)
+    if known:
+        same = (
+            told.c.incident == bindparam("of_incident"),
+            told.c.receiver == bindparam("of_receiver"),
+            told.c.group_key == bindparam("of_group"),
         )
+        connection.execute(update(told).where(*same), known)
 
 
 def delete_resolved_before(connection: Connection, before_ns: int) -> int:
@@ -234,11 +257,11 @@ def _alert_values(alert: Alert) -> dict[str, Any]:
     return {
         "fingerprint": alert.fingerprint,
         "incident": alert.incident,
-        "labels": dumps(dict(alert.labels)),
+        "labels": encoded(dict(alert.labels)),
         "severity": alert.severity,
         "onset_ns": alert.onset_ns,
         "summary": clean(alert.summary),
-        "evidence": dumps(dict(alert.evidence)),
+        "evidence": encoded(clean(dict(alert.evidence), entries=_MAX_ENTRIES)),
         "runbook": alert.runbook,
         "diagnosis": None if alert.diagnosis is None else _diagnosis_text(alert.diagnosis),
         "suppressed_by": alert.suppressed_by,

@@ -41,13 +41,20 @@ MAX_COMMENT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class _Look:
+    """What is stored, what holds now by fingerprint, and how the alerts change."""
+
+    world: World
+    findings: Mapping[str, Finding]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Decision:
     """What an evaluation would change, as the database stands."""
 
-    world: World
     plan: Plan
     dispatches: list[Dispatch]
-    steps: tuple[Step, ...]
 
     @property
     def empty(self) -> bool:
@@ -126,20 +133,22 @@ class Alerting(Actions, HookActions):
             StorageError: the database cannot be used; nothing has changed, and the next evaluation makes up for it.
         """
         with self._database.read() as connection:
-            decision = self._decide(connection, findings, {}, now_ns, withdrawn)
-        again = {incident.primary for incident in self._looks.due(decision.world.incidents, now_ns)}
-        if decision.empty and not again:
-            return []
-        firing = [step.after for step in decision.steps if step.fires]
-        firing += [alert for alert in decision.world.alerts if alert.fingerprint in again]
+            look = self._look(connection, findings, now_ns, withdrawn)
+            again = {incident.primary for incident in self._looks.due(look.world.incidents, now_ns)}
+            # Where alerts change there is something to store; what exactly is decided once, in the transaction.
+            if not look.steps and not again and self._decide(connection, look, {}, now_ns).empty:
+                return []
+        firing = [step.after for step in look.steps if step.fires]
+        firing += [alert for alert in look.world.alerts if alert.fingerprint in again]
         diagnoses = diagnose_some(firing, findings, diagnose)
         with self._database.write() as connection:
             repository.lock(connection)
-            decision = self._decide(connection, findings, diagnoses, now_ns, withdrawn)
+            look = self._look(connection, findings, now_ns, withdrawn)
+            decision = self._decide(connection, look, diagnoses, now_ns)
             repository.save(connection, decision.plan)
             queue(connection, decision.dispatches)
             changed = [decision.plan.incidents[number] for number in sorted(decision.plan.changed)]
-            before = {incident.number: incident for incident in decision.world.incidents}
+            before = {incident.number: incident for incident in look.world.incidents}
             members = {one.number: tuple(decision.plan.members.get(one.number, {}).values()) for one in changed}
             self._setup.hooks.react(connection, before, changed, members, now_ns)
         return [format_id(number) for number in sorted(decision.plan.changed)]
@@ -262,25 +271,23 @@ class Alerting(Actions, HookActions):
             posted.delete_ended_before(connection, before_ns)
             return repository.delete_resolved_before(connection, before_ns)
 
-    def _decide(
-        self,
-        connection: Connection,
-        findings: Sequence[Finding],
-        diagnoses: Mapping[str, Diagnosis],
-        now_ns: int,
-        withdrawn: Collection[str],
-    ) -> _Decision:
-        setup = self._setup
-        timing = setup.config.timing
+    def _look(
+        self, connection: Connection, findings: Sequence[Finding], now_ns: int, withdrawn: Collection[str]
+    ) -> _Look:
+        timing = self.config.timing
         world = repository.load_world(connection, now_ns - timing.reopen_within_ns)
         # Our own first: of two with the same labels the first counts.
         held = [*findings, *(alert.finding() for alert in posted.active(connection, now_ns))]
         steps = advance(
             world.alerts, held, now_ns, timing, withdrawn=withdrawn,
-            silences=silence_book.in_force(connection, now_ns), inhibit_rules=setup.config.inhibit_rules,
+            silences=silence_book.in_force(connection, now_ns), inhibit_rules=self.config.inhibit_rules,
         )  # fmt: skip
-        draft = plan(world, steps, diagnoses, now_ns, setup.rules)
+        return _Look(world, {finding.fingerprint: finding for finding in reversed(held)}, steps)
+
+    def _decide(
+        self, connection: Connection, look: _Look, diagnoses: Mapping[str, Diagnosis], now_ns: int
+    ) -> _Decision:
+        setup = self._setup
+        draft = plan(look.world, look.steps, diagnoses, now_ns, setup.rules)
         members = {number: tuple(group.values()) for number, group in draft.members.items()}
-        by_fingerprint = {finding.fingerprint: finding for finding in reversed(held)}
-        found = due(setup, connection, draft.incidents, members, now_ns, by_fingerprint)
-        return _Decision(world, draft, found, steps)
+        return _Decision(draft, due(setup, connection, draft.incidents, members, now_ns, look.findings))

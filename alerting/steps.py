@@ -17,7 +17,6 @@ from telemetry.findings import Finding
 
 NEWLY_FIRING: Final[frozenset[Event]] = frozenset({"fired", "reopened"})
 _MAX_SUMMARY: Final = 2000
-_MAX_ENTRIES: Final = 50
 _LIVING: Final = ("pending", "firing", "suppressed")
 
 
@@ -144,7 +143,7 @@ def _described(before: Alert | None, found: Finding | None, events: Sequence[Eve
         state=AlertState(),
         onset_ns=found.since_ns,
         summary=cut(str(clean(found.summary)), _MAX_SUMMARY),
-        evidence=clean(dict(found.evidence), entries=_MAX_ENTRIES),
+        evidence=found.evidence,
         runbook=found.runbook,
     )
     if before is None or (ended and "reopened" not in events):

@@ -14,6 +14,7 @@ from alerting.correlation import related_services
 from alerting.dispatch import Dispatch, dispatches
 from alerting.hooks.desk import HookDesk
 from alerting.incidents import MACHINE, Alert, Incident, TimelineEvent
+from alerting.outbox import Queued
 from alerting.planning import PlanRules
 from alerting.runbooks.library import RunbookLibrary
 from telemetry.findings import Finding
@@ -51,7 +52,7 @@ def due(
         [incidents[number] for number in numbers],
         members,
         told=repository.load_told(connection, numbers),
-        unsaid=outbox.unsaid(connection, numbers),
+        unsaid=outbox.unsaid(connection),
         config=setup.config,
         runbooks=setup.runbooks,
         now_ns=now_ns,
@@ -61,19 +62,21 @@ def due(
 
 def queue(connection: Connection, found: Sequence[Dispatch]) -> None:
     """Remember what receivers will have been told, and let it be delivered."""
-    for one in found:
-        repository.save_told(connection, one.number, one.receiver, one.group_key, one.known)
-        if one.escalates:
-            text = f"Nobody has acknowledged it: {one.receiver} is told too"
-            repository.append_events(
-                connection, [(one.number, TimelineEvent(one.known.at_ns, "escalated", MACHINE, text))]
-            )
-        if one.notification is not None:
-            outbox.enqueue(
-                connection,
-                one.number,
-                one.opened_ns,
-                receiver=one.receiver,
-                known=one.known,
-                notification=one.notification,
-            )
+    repository.save_told(connection, [((one.number, one.receiver, one.group_key), one.known) for one in found])
+    told_too = "Nobody has acknowledged it: {} is told too"
+    repository.append_events(
+        connection,
+        [
+            (one.number, TimelineEvent(one.known.at_ns, "escalated", MACHINE, told_too.format(one.receiver)))
+            for one in found
+            if one.escalates
+        ],
+    )
+    outbox.enqueue_all(
+        connection,
+        [
+            Queued(one.number, one.opened_ns, one.receiver, one.known, one.notification)
+            for one in found
+            if one.notification is not None
+        ],
+    )
