@@ -40,8 +40,8 @@ BLOCK: Final = 100
 DISPERSIONS: Final = (1.0, 3.0)
 """Independent errors, and errors as they come in real serving traffic."""
 PRIOR: Final = (0.1, 0.9)
-"""What is thought before anything is learnt. A group that is taken for independent, and is not, pages for every third
-cluster, so its history must say it."""
+"""What is thought before anything is learnt. A group whose errors cluster and that is taken for independent pages for
+its clusters, so independence is what a history has to show."""
 LEAST_LOG_WEIGHT: Final = -12.0
 """No model is ever given up, or a change would take as long to learn as what was learnt before."""
 MOST_LEARNT: Final = 4.0
