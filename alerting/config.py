@@ -28,6 +28,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from alerting.config_models import AlertingModel, RouteModel
+from alerting.config_places import place_of
 from alerting.config_problems import sentences
 from alerting.config_receivers import receivers_of, reference
 from alerting.hooks.config import rules_of
@@ -89,23 +90,28 @@ class AlertingConfig:
         return f"alerting changed ({'; '.join(parts)})" if parts else "alerting changed"
 
 
-def parse_alerting(document: Mapping[str, Any] | None, *, folder: Path, where: str = "alerting") -> AlertingConfig:
+def parse_alerting(
+    document: Mapping[str, Any] | None, *, folder: Path, where: str = "alerting", file: Path | None = None
+) -> AlertingConfig:
     """The section as values.
 
     Args:
         document: the section as YAML gives it; None or empty for the defaults.
         folder: of the configuration file; relative paths start there.
-        where: how messages name the section.
+        where: the section's key.
+        file: the configuration file, for messages to name with the line.
 
     Raises:
         ConfigError: every problem, one sentence a line. No value that may be a secret is repeated.
     """
     if document is not None and not isinstance(document, Mapping):
-        raise ConfigError("this is not a mapping", where=where, remedy="write receivers: and route: below it")
+        raise ConfigError(
+            "this is not a mapping", where=place_of(where, (), file), remedy="write receivers: and route: below it"
+        )
     try:
         model = AlertingModel.model_validate(dict(document or {}))
     except ValidationError as error:
-        raise ConfigError("\n".join(sentences(error, where))) from None
+        raise ConfigError("\n".join(sentences(error, where, file))) from None
     trust = Trust(model.allow_private, folder / model.ca_file if model.ca_file else None)
     receivers = tuple(receiver for entry in model.receivers for receiver in receivers_of(entry, folder, trust))
     return AlertingConfig(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+
+from alerting.config_places import place_of
 
 _SECRET_KEYS: Final = {
     "webhook_url": "write webhook_url_env: NAME_OF_A_VARIABLE or webhook_url_file: PATH",
@@ -31,14 +33,14 @@ _BY_TYPE: Final = {
 }
 
 
-def sentences(error: ValidationError, where: str) -> list[str]:
+def sentences(error: ValidationError, where: str, file: Path | None = None) -> list[str]:
     """One sentence for each problem: where, what, what to do; none repeats a value that might be a secret."""
-    found = [_sentence(problem, where) for problem in error.errors(include_url=False, include_input=False)]
+    found = [_sentence(problem, where, file) for problem in error.errors(include_url=False, include_input=False)]
     return list(dict.fromkeys(found))
 
 
-def _sentence(problem: ErrorDetails, where: str) -> str:
-    place = _place(where, problem["loc"])
+def _sentence(problem: ErrorDetails, where: str, file: Path | None) -> str:
+    place = place_of(where, problem["loc"], file)
     key = str(problem["loc"][-1]) if problem["loc"] else ""
     kind = problem["type"]
     if kind == "extra_forbidden":
@@ -61,10 +63,3 @@ def _pattern(key: str) -> str:
             "this is not the name of an environment variable; write the name, such as SLACK_WEBHOOK_URL, not its value"
         )
     return "this name has characters that cannot be in one; use letters, digits, dots, dashes and underscores"
-
-
-def _place(where: str, path: Sequence[int | str]) -> str:
-    text = where
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text

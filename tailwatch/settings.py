@@ -227,7 +227,7 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
         if isinstance(document.get(key), str):
             document[key] = base / document[key]
     if "alerting" in document:
-        document["alerting"] = parse_alerting(document["alerting"], folder=base, where=f"{path}: alerting")
+        document["alerting"] = parse_alerting(document["alerting"], folder=base, file=path)
     try:
         return Settings(**{**document, **(overrides or {})})
     except ValidationError as error:
