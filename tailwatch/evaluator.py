@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from detectors.slo.budget import BudgetPoint
 from detectors.slo.compile import slices_rule_id
+from detectors.slo.distribution_slices import FixedReference
 from detectors.slo.engine import Engine, Evaluation
 from detectors.slo.punctuality import Punctuality
-from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
 from storage import corrections
 from storage.database import Database, Moment

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Final
 
 from detectors.slo.compile import compile_rules, slices_rule_id
+from detectors.slo.distribution_slices import FixedReference
 from detectors.slo.engine import Engine
 from detectors.slo.kinds.drift import Drift
 from detectors.slo.reference import FirstReference
-from detectors.slo.slices import FixedReference
 from detectors.slo.spec import Slo
 from storage.database import Database, Moment
 from storage.distributions import decode, encode

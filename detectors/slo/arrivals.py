@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from detectors.slo.held_slices import HeldGroup, HeldSlices
-from detectors.slo.slices import GRACE_NS, Verdict
+from detectors.slo.slices import GRACE_NS, HeldGroup, HeldSlices, Verdict
 from telemetry.deltas import SliDelta
 from telemetry.windows import NANOS
 
@@ -97,7 +96,7 @@ class ArrivalSlices(HeldSlices[Arrived]):
         if due_ns >= begin_ns:
             self._awaited_ns[name] = due_ns
 
-    def _judged(self, held: Arrived) -> tuple[Verdict, tuple[int, int]]:
+    def _judged(self, name: str, start_ns: int, held: Arrived) -> tuple[Verdict, tuple[int, int]]:  # noqa: ARG002
         late = held.events - held.on_time
         good = held.on_time >= late if held.events else held.heartbeat
         detail: dict[str, int | bool] = {"events": held.events, "late": late}

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from detectors.slo.held_slices import HeldSlices
-from detectors.slo.slices import GRACE_NS, Verdict
+from detectors.slo.slices import GRACE_NS, HeldSlices, Verdict
 from detectors.slo.spec import RATIO_UNIT
 from telemetry.deltas import SliDelta, group_key, group_labels
 from telemetry.windows import NANOS
@@ -68,7 +67,7 @@ class CombinedSlices(HeldSlices[dict[str, tuple[int, int]]]):
                 held[row.rule] = good + row.good, total + row.total
                 group.waiting.add(start_ns)
 
-    def _judged(self, held: dict[str, tuple[int, int]]) -> tuple[Verdict, tuple[int, int]]:
+    def _judged(self, name: str, start_ns: int, held: dict[str, tuple[int, int]]) -> tuple[Verdict, tuple[int, int]]:  # noqa: ARG002
         shares: dict[str, float] = {}
         weighted = weights = 0.0
         for rule, source in self._sources.items():

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from detectors.slo.held_slices import HeldSlices
-from detectors.slo.slices import Verdict
+from detectors.slo.slices import HeldSlices, Verdict
 from detectors.slo.spec import RATIO_UNIT, RatioTimeslices, Timeslices
 from telemetry.deltas import SliDelta
 
@@ -35,7 +34,7 @@ class CountedSlices(HeldSlices[tuple[int, int]]):
                 group.held[start_ns] = good + row.good, total + row.total
                 group.waiting.add(start_ns)
 
-    def _judged(self, held: tuple[int, int]) -> tuple[Verdict, tuple[int, int]]:
+    def _judged(self, name: str, start_ns: int, held: tuple[int, int]) -> tuple[Verdict, tuple[int, int]]:  # noqa: ARG002
         total = held[1]
         good = min(max(held[0], 0), total)
         if total <= 0:

@@ -15,13 +15,13 @@ import numpy as np
 from detectors.slo.budget import BudgetPoint, curve
 from detectors.slo.cohort import Cohort
 from detectors.slo.compile import compile_rules, slices_rule_id
+from detectors.slo.distribution_slices import FixedReference
 from detectors.slo.exclusions import corrections_of
 from detectors.slo.layout import Layout
 from detectors.slo.ledger import HOUR_NS, Batch
 from detectors.slo.memory import Memory, identity, joined
 from detectors.slo.observation import NOTHING_ASIDE, Aside, Reading
 from detectors.slo.report import Report
-from detectors.slo.slices import FixedReference
 from detectors.slo.spec import SloSet
 from detectors.slo.states import SHORTEST_SILENCE_NS
 from detectors.slo.status import SloStatus

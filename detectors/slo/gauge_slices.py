@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from detectors.slo.held_slices import HeldSlices
-from detectors.slo.slices import Verdict
+from detectors.slo.slices import HeldSlices, Verdict
 from telemetry.gauges import GaugeReading
 from telemetry.points import GaugeState
 
@@ -63,7 +62,7 @@ class GaugeSlices(HeldSlices[HeldGauges]):
             group.waiting.add(start_ns)
         return reading.state.count - (0 if before is None else before.count)
 
-    def _judged(self, held: HeldGauges) -> tuple[Verdict, tuple[int, int]]:
+    def _judged(self, name: str, start_ns: int, held: HeldGauges) -> tuple[Verdict, tuple[int, int]]:  # noqa: ARG002
         value = held.highest(self._aggregate)
         good = value < self._below
         series = len({number for number, _ in held.states})

@@ -17,6 +17,7 @@ from detectors.slo.cohort import Cohort
 from detectors.slo.combined import CombinedSlices
 from detectors.slo.compile import beside_rule_id, rule_id, slices_rule_id
 from detectors.slo.counted import CountedSlices
+from detectors.slo.distribution_slices import FixedReference, SliceBook
 from detectors.slo.exclusions import Exclusions
 from detectors.slo.gauge_groups import living_groups, measured_group
 from detectors.slo.gauge_slices import GaugeSlices
@@ -24,7 +25,7 @@ from detectors.slo.layout import Layout
 from detectors.slo.ledger import Batch, Ledger
 from detectors.slo.memory import Key
 from detectors.slo.observation import NOTHING_ASIDE, Aside
-from detectors.slo.slices import FixedReference, SliceBook, Slices
+from detectors.slo.slices import Slices
 from detectors.slo.spec import Occurrences, Slo
 from detectors.slo.tier import Places
 from telemetry.corrections import Correction

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 from detectors.drift.compare import DEFAULT_ALPHA, DEFAULT_MIN_EFFECT, MIN_RECORDS, compare
+from detectors.slo.distribution_slices import Distributions, SliceBook, records
 from detectors.slo.kinds.protocol import Remark
 from detectors.slo.kinds.values import MIN_EVENTS_KEY, SLICE_KEY, Values
 from detectors.slo.nodes import kind_of, suggestion
 from detectors.slo.reference import FirstReference, RecentReference, Reference
 from detectors.slo.shapes import COUNT, DURATION, POSITIVE, SHARE, TEXTS, Key, mapping_schema
-from detectors.slo.slices import Distributions, SliceBook, Verdict, records
+from detectors.slo.slices import Verdict
 from telemetry.matchers import Matchers
 from telemetry.rules import Present, RollupRule
 from telemetry.schema import FIELD_BY_NAME, is_feature

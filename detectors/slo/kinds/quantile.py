@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
+from detectors.slo.distribution_slices import Distributions, SliceBook, records
 from detectors.slo.kinds.latency import (
     BELOW_KEY,
     LATENCY_MEASURES,
@@ -19,7 +20,7 @@ from detectors.slo.kinds.protocol import Remark
 from detectors.slo.kinds.values import MIN_EVENTS_KEY, SLICE_KEY, Values
 from detectors.slo.nodes import kind_of
 from detectors.slo.shapes import PERCENT_PATTERN, Key, Schema
-from detectors.slo.slices import Distributions, SliceBook, Verdict, records
+from detectors.slo.slices import Verdict
 from telemetry.matchers import Matchers
 from telemetry.rules import Present, RollupRule
 from telemetry.sketches import DDSketch

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from detectors.slo.compile import rule_id, slices_rule_id
+from detectors.slo.distribution_slices import SliceBook
 from detectors.slo.engine import Engine
 from detectors.slo.kinds.drift import Drift
 from detectors.slo.kinds.quantile import Quantile
 from detectors.slo.reference import FirstReference, RecentReference
-from detectors.slo.slices import GRACE_NS, LATE_NS, SliceBook
+from detectors.slo.slices import GRACE_NS, LATE_NS
 from telemetry.deltas import DistributionDelta, SliDelta
 from telemetry.sketches import DDSketch
 from telemetry.windows import BUCKET_NS, NANOS
@@ -155,7 +156,7 @@ def test_memory_holds_what_is_needed():
     for k in range(300):
         book.add(minute_of(rng, k, n=40))
         book.judge(T0 + (k + 1) * MINUTE + GRACE_NS)
-    assert len(book._groups["{}"].slices) <= book.retention_ns // MINUTE + 2
+    assert len(book._groups["{}"].held) <= book.retention_ns // MINUTE + 2
 
 
 def drift_engine() -> Engine:
