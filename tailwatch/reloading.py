@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import glob
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -279,10 +280,11 @@ def _problems(error: TailwatchError, config: Path | None) -> Iterator[Problem]:
         yield from error.problems
         return
     for line in error.what.splitlines():
-        named = config is not None and line.startswith(f"{config}: ")
-        message = line.removeprefix(f"{config}: ") if named else line
-        field, colon, rest = message.partition(": ")
-        if named and colon and " " not in field:
-            yield Problem(str(config), 0, field, rest, error.remedy)
-        else:
-            yield Problem(str(config) if named else error.where or "configuration", 0, "", message, error.remedy)
+        named = None if config is None else re.match(rf"{re.escape(str(config))}(?::(\d+))?: ", line)
+        if named is None:
+            yield Problem(error.where or "configuration", 0, "", line, error.remedy)
+            continue
+        message = line[named.end() :]
+        field, _, rest = message.partition(": ")
+        field, message = (field, rest) if rest and " " not in field else ("", message)
+        yield Problem(str(config), int(named[1] or 0), field, message, error.remedy)

@@ -28,7 +28,8 @@ def command(config: Path | None, url: str | None) -> None:
         place = f"{problem['file']}:{problem['line']}" if problem["line"] else problem["file"]
         field = f" {problem['field']}:" if problem["field"] else ""
         click.secho("error: ", fg="red", nl=False)
-        click.echo(f"{place}:{field} {problem['message']} ({problem['remedy']})")
+        remedy = f" ({problem['remedy']})" if problem["remedy"] else ""
+        click.echo(f"{place}:{field} {problem['message']}{remedy}")
     if answer.is_error:
         click.echo(f"{document['error']['what']}; everything goes on as it was")
         raise click.exceptions.Exit(1)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from sqlalchemy import select
 
 from alerting.tables import outbox
+from tailwatch.cli import main
 from telemetry.windows import NANOS
 from tests.alerting.hook_server import HookServer, status
 from tests.tailwatch.declared import AVAILABILITY
@@ -172,3 +174,13 @@ def test_alertmanagers_and_missing_secrets_follow_too(running: InProcess, tmp_pa
     fail(running)
     running.service.alerting.mirror.step(running.clock.now_ns() + NANOS)
     assert "/api/v2/alerts" in told(hooks)
+
+
+def test_the_command_tells_what_is_wrong_with_the_section(running: InProcess, tmp_path: Path) -> None:
+    write(tmp_path, {"surprise": 1})
+    with api_of(running.service) as client:
+        found = CliRunner().invoke(main, ["reload", "--url", str(client.base_url)])
+    assert found.exit_code == 1
+    line = found.output.splitlines()[0]
+    assert line.startswith(f"error: {tmp_path}")
+    assert line.endswith(": alerting.surprise: there is no such setting; correct its name or remove it.")
