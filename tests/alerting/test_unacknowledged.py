@@ -27,6 +27,10 @@ def test_a_page_that_nobody_takes_reaches_the_next_and_so_does_its_end(told):
     assert lead.reasons == ["opened"]
     run(alerting, [], 910, 1100)
     assert (oncall.reasons, lead.reasons) == (["opened", "resolved"], ["opened", "resolved"])
+    said = [
+        (event["text"], event["at"]) for event in alerting.incident("INC-1")["timeline"] if event["kind"] == "escalated"
+    ]
+    assert said == [("Nobody has acknowledged it: lead/recorder is told too", at(900) / 1e9)]
 
 
 def test_one_that_somebody_has_taken_does_not(told):

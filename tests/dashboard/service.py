@@ -13,8 +13,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from tests.dashboard import metrics, recorded
+from tests.dashboard.alertmanager import RecordedAlertmanager
+from tests.dashboard.recorded import response
 
-STATUS_AFTER = {"acknowledge": "acknowledged", "resolve": "resolved"}
+STATUS_AFTER = {"acknowledge": "acknowledged", "resolve": "resolved", "reopen": "open"}
 
 
 class RecordedService:
@@ -40,6 +42,9 @@ class RecordedService:
         self.metrics = metrics.metrics()
         self.sources = recorded.sources()
         self.forecast = recorded.forecast()
+        # the same object, since the application has its addresses
+        self.alertmanager = getattr(self, "alertmanager", None) or RecordedAlertmanager()
+        self.alertmanager.reset()
         self.corrections: list[dict[str, Any]] = []
         self.broken: dict[str, str] = {}
         self.failing: dict[str, tuple[int, str]] = {}
@@ -59,7 +64,11 @@ class RecordedService:
             app.get(f"/api/v1/{path}")(read(path))
         for path in ("incidents/{name}", "traces", "traces/{name}", "services", "sources"):
             app.get(f"/api/v1/{path}")(read(path))
+        for path in ("figures", "noise", "mutes"):
+            app.get(f"/api/v1/{path}")(read(path))
+        app.get("/api/v1/incidents/{name}/postmortem")(lambda name: Response(f"# {name}", media_type="text/markdown"))
         app.post("/api/v1/incidents/{incident}/{action}")(act)
+        self.alertmanager.mount(app)
         return app
 
     async def _intercept(self, request: Request, proceed: Any) -> Response:
@@ -107,6 +116,9 @@ class RecordedService:
             "metrics/{name:path}": lambda: metrics.course(name, start, end, step, asked["by"]),
             "scrape": lambda: {"targets": metrics.targets()},
             "services": lambda: {"services": recorded.services()},
+            "figures": response.figures,
+            "noise": response.noise,
+            "mutes": lambda: {"mutes": response.mutes()},
             "sources": lambda: {"sources": self.sources, "now": recorded.NOW},
         }
         return documents[kind]()
@@ -119,9 +131,13 @@ class RecordedService:
             found["acknowledged_at"] = recorded.NOW
         if action == "resolve":
             found["resolved_at"] = recorded.NOW
-        found["timeline"].append(
-            {"at": recorded.NOW, "kind": action, "author": said["author"], "text": said["comment"]}
-        )
+        if action == "merge":
+            found["status"], found["merged_into"] = "resolved", said["into"]
+        found |= {key: said[key] for key in ("assignee", "severity") if key in said}
+        if action == "snooze":
+            found |= {"status": "acknowledged", "acknowledged_at": recorded.NOW, "snoozed_until": said["until"]}
+        text = said.get("comment") or json.dumps({key: said[key] for key in said if key not in ("author", "comment")})
+        found["timeline"].append({"at": recorded.NOW, "kind": action, "author": said["author"], "text": text})
         return JSONResponse(found)
 
 

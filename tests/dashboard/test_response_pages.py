@@ -1,0 +1,137 @@
+"""Silencing, merging, snoozing and looking at the noise, in a real browser against the real dashboard process."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.dashboard.recorded import MALICIOUS, NOW
+from tests.dashboard.service import RecordedService
+
+
+def rows(page: Page, grid: str) -> Locator:
+    return page.locator(f".st-key-grid-{grid} tbody tr")
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=re.compile(label)).click()
+    page.get_by_role("option", name=option).click()
+
+
+def say_who(page: Page) -> None:
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("Your name").press("Enter")
+
+
+def test_silences_are_listed_and_one_is_extended_and_ended(page: Page, service: RecordedService) -> None:
+    page.goto("/silences")
+    expect(rows(page, "silences-active")).to_have_count(1)
+    expect(rows(page, "silences-active")).to_contain_text("batch · costs")
+    expect(rows(page, "silences-pending")).to_contain_text(MALICIOUS)
+    expect(rows(page, "silences-expired")).to_have_count(1)
+    expect(rows(page, "mutes")).to_have_count(3)
+    rows(page, "silences-active").locator("a").click()
+    detail = page.locator(".st-key-silence")
+    expect(detail).to_contain_text("re-priced")
+    page.get_by_role("button", name="Extend").click()
+    expect(rows(page, "silences-active")).to_contain_text("for 3 h")
+    assert service.alertmanager.silences["s-active"]["createdBy"] == "Ada"
+    page.get_by_role("button", name="Expire").click()
+    expect(rows(page, "silences-expired")).to_have_count(2)
+    expect(detail.get_by_role("link", name="Make it anew")).to_be_visible()
+
+
+def test_a_silence_is_made_with_what_it_would_keep_quiet_in_view(page: Page, service: RecordedService) -> None:
+    page.goto("/silences")
+    matchers = page.get_by_label("Matchers, one a line")
+    matchers.fill("chat")
+    matchers.blur()
+    expect(page.get_by_text("is no matcher; write")).to_be_visible()
+    matchers.fill('service=~"chat|search"')
+    matchers.blur()
+    expect(rows(page, "alerts-preview")).to_have_count(2)
+    expect(rows(page, "alerts-preview").nth(1)).to_contain_text(MALICIOUS)
+    page.get_by_role("button", name="Silence", exact=True).click()
+    expect(page.get_by_text("Enter your name and a comment first")).to_be_visible()
+    say_who(page)
+    page.get_by_label("Comment").fill("deploying v4")
+    page.get_by_label("Comment").press("Enter")
+    page.get_by_role("button", name="Silence", exact=True).click()
+    expect(rows(page, "silences-active")).to_have_count(2)
+    made = service.alertmanager.silences["made"]
+    assert (made["createdBy"], made["comment"]) == ("Ada", "deploying v4")
+    assert made["matchers"] == [{"name": "service", "value": "chat|search", "isRegex": True, "isEqual": True}]
+    expect(matchers).to_have_value("")
+
+
+def test_what_the_service_refuses_is_one_sentence(page: Page, service: RecordedService) -> None:
+    page.goto("/silences?new=service%3D~%22(%22")
+    expect(page.get_by_text("bad matcher format")).to_be_visible()
+    page.goto("/silences?new=service%3D%22chat%22")
+    page.get_by_label("Your name").fill("nobody")
+    page.get_by_label("Comment").fill("x")
+    page.get_by_label("Comment").press("Enter")
+    page.get_by_role("button", name="Silence", exact=True).click()
+    expect(page.get_by_text("end time can't be in the past")).to_be_visible()
+    assert "made" not in service.alertmanager.silences
+
+
+def test_an_incident_leads_to_its_silence(page: Page) -> None:
+    page.goto("/incidents?incident=inc-0042")
+    page.get_by_role("link", name="Silence this").click()
+    expect(page.get_by_label("Matchers, one a line")).to_have_value('input_type="code"\nslo="request-errors"')
+
+
+def test_snooze_assign_reclassify_and_merge(page: Page, service: RecordedService) -> None:
+    page.goto("/incidents?incident=inc-0042")
+    say_who(page)
+    page.get_by_text("Snooze, assign, change severity, merge").click()
+    page.get_by_role("button", name="Snooze", exact=True).click()
+    expect(page.locator('[data-tile="Status"]')).to_contain_text("snoozed until")
+    assert service.incidents["inc-0042"]["snoozed_until"] == NOW + 3600
+    page.get_by_role("button", name="Assign", exact=True).click()
+    expect(page.get_by_text("Say first to whom.")).to_be_visible()
+    page.get_by_label("Assign to").fill("Bob")
+    page.get_by_label("Assign to").press("Enter")
+    page.get_by_role("button", name="Assign", exact=True).click()
+    expect(page.locator('[data-tile="Status"]')).to_contain_text("assigned to Bob")
+    page.get_by_role("button", name="Make it a ticket").click()
+    expect(page.locator('[data-tile="Severity"] .value')).to_have_text("ticket")
+    choose(page, "Merge into", "inc-0041: classify-latency: tail spike")
+    page.get_by_role("button", name="Merge", exact=True).click()
+    expect(page.get_by_role("link", name="Open inc-0041")).to_be_visible()
+    assert service.incidents["inc-0042"]["merged_into"] == "inc-0041"
+    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+
+
+def test_a_resolved_incident_is_opened_again_and_its_post_mortem_is_a_file(
+    page: Page, service: RecordedService
+) -> None:
+    page.goto("/incidents?incident=inc-0037")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Post-mortem").click()
+    assert download.value.suggested_filename == "inc-0037.md"
+    assert download.value.path().read_text("utf-8") == "# inc-0037"
+    say_who(page)
+    page.get_by_role("button", name="Re-open").click()
+    expect(page.locator('[data-tile="Status"] .value')).to_have_text("Open")
+    assert service.incidents["inc-0037"]["timeline"][-1]["kind"] == "reopen"
+
+
+def test_on_call_shows_who_cries_wolf_and_asks_for_the_period(page: Page, service: RecordedService) -> None:
+    page.goto("/oncall")
+    expect(page.locator('[data-tile="Cry wolf"] .value')).to_have_text("1")
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_have_count(1)
+    expect(alert).to_contain_text("edge-errors cries wolf: 0 of 4 incidents were acted on.")
+    expect(alert).to_contain_text(MALICIOUS)
+    expect(rows(page, "noise-receivers").first).to_contain_text("Over: 2 pages a day")
+    expect(rows(page, "figures-Service")).to_have_count(2)
+    page.get_by_role("radio", name="SLO", exact=True).click()
+    expect(rows(page, "figures-SLO")).to_have_count(1)
+    service.requests.clear()
+    page.get_by_role("radio", name="7 d", exact=True).click()
+    expect(rows(page, "figures-SLO")).to_have_count(1)
+    page.wait_for_timeout(500)
+    assert {sent["since"] for _, path, sent in service.requests if path.endswith("/noise")} == {"7d"}
