@@ -56,12 +56,20 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverHealth:
-    """How delivery to a receiver stands; ``waiting_since_ns`` is None when nothing has failed and waits."""
+    """How delivery to a receiver stands.
+
+    Attributes:
+        pending: how many notifications wait.
+        waiting_since_ns: since when the oldest that has failed does; None when none has.
+        last_error: why the latest failed; None when that has been made good.
+        undelivered: how many were given up, and nothing later has made them good.
+    """
 
     receiver: str
     pending: int
     waiting_since_ns: int | None
     last_error: str | None
+    undelivered: int = 0
 
 
 def enqueue(

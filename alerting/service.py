@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
-from alerting import outbox, posted, postmortem, repository, silence_book
-from alerting.actions import Actions, find_incident
+from alerting import dead_letters, outbox, posted, postmortem, repository, silence_book
+from alerting.actions import Actions, find_incident, person
 from alerting.config import AlertingConfig
 from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
 from alerting.dispatch import Dispatch
@@ -260,8 +260,30 @@ class Alerting(Actions, HookActions):
     def health(self) -> tuple[ReceiverHealth, ...]:
         """How delivery to each receiver stands."""
         with self._database.read() as connection:
-            receivers = outbox.health(connection, [receiver.id for receiver in self.config.receivers])
-        return receivers + self.mirror.health()
+            receivers = outbox.health(connection, self._receivers)
+            lost = dead_letters.counted(connection, self._receivers)
+        return tuple(replace(one, undelivered=lost[one.receiver]) for one in receivers) + self.mirror.health()
+
+    def undelivered(self) -> list[dict[str, Any]]:
+        """The documents of the notifications that were given up, and that nothing later has made good."""
+        with self._database.read() as connection:
+            return dead_letters.listed(connection, self._receivers)
+
+    def retry_undelivered(self, number: int | None, author: str, now_ns: int, *, actor: str) -> list[dict[str, Any]]:
+        """Let one of them be tried again, or all; the documents of those that are.
+
+        Raises:
+            NotFoundError: there is no such notification.
+            ConflictError: it was not given up, or has been overtaken.
+            PayloadError: there is no author.
+        """
+        who = person(author, "author")
+        with self._database.write() as connection:
+            return dead_letters.retry(connection, self._receivers, number, author=who, actor=actor, now_ns=now_ns)
+
+    @property
+    def _receivers(self) -> list[str]:
+        return [receiver.id for receiver in self.config.receivers]
 
     def forget(self, before_ns: int) -> int:
         """Delete what ended before a moment: incidents with everything about them, silences; how many incidents."""

@@ -81,10 +81,16 @@ class _Tailwatch(Collector):
         pending = GaugeMetricFamily(
             "tailwatch_pending_notifications", "Notifications that wait to be delivered.", labels=["receiver"]
         )
+        undelivered = GaugeMetricFamily(
+            "tailwatch_undelivered_notifications",
+            "Notifications that were given up, and that nothing later has made good.", labels=["receiver"],
+        )  # fmt: skip
         with contextlib.suppress(StorageError):
             for one in self._sources.receivers():
                 pending.add_metric([one.receiver], one.pending)
+                undelivered.add_metric([one.receiver], one.undelivered)
         yield pending
+        yield undelivered
         yield from _noise(self._sources.told)
         yield GaugeMetricFamily(
             "tailwatch_prices_stale", "1 when the newest price is older than stale_after.",

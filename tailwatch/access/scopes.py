@@ -16,7 +16,7 @@ _INCLUDED: Final[dict[Scope, frozenset[Scope]]] = {
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/api/v2/docs", "/api/v2/openapi.json"})
 """Health for those who restart what is ill, and the description of the API, which is the same everywhere."""
-_RESPONSES: Final = ("/api/v1/incidents/", "/api/v2/silence/")
+_RESPONSES: Final = ("/api/v1/incidents/", "/api/v1/notifications/", "/api/v2/silence/")
 _SILENCES: Final = "/api/v2/silences"
 POSTED_ALERTS: Final = "/api/v2/alerts"
 

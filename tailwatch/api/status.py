@@ -108,6 +108,7 @@ def _receiver(one: ReceiverHealth) -> dict[str, Any]:
     return {
         "receiver": one.receiver,
         "pending": one.pending,
+        "undelivered": one.undelivered,
         "failing_since": None if one.waiting_since_ns is None else one.waiting_since_ns / NANOS,
         "last_error": one.last_error,
     }

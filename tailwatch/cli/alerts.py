@@ -11,6 +11,7 @@ from alerting.hooks.hook import Hook, HookRules
 from alerting.lint import lint as lint_alerting
 from alerting.routing import Route, format_labels, matching
 from tailwatch.cli.alerts_hindsight import figures, noise
+from tailwatch.cli.alerts_undelivered import undelivered
 from tailwatch.settings import load_settings
 from telemetry.clock import SystemClock
 from telemetry.errors import ConfigError
@@ -24,6 +25,7 @@ def command() -> None:
 
 command.add_command(figures)
 command.add_command(noise)
+command.add_command(undelivered)
 
 
 @command.command()
