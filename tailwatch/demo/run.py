@@ -30,6 +30,8 @@ from telemetry.windows import NANOS
 _SECRET_VARIABLE = "TAILWATCH_DEMO_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable, not its value
 _PREFERRED_PORTS = {"http": 4318, "grpc": 4317, "reference": 8600, "dashboard": 8501}
 _READY_S = 120.0
+_PATIENCE_S = 60.0
+"""For one answer, on a machine that is busy with other work."""
 _CALM_PERCENT = 40.0
 _CALM_WITHIN_S = 20.0
 _SETTLE_S = 3.0
@@ -79,7 +81,7 @@ def run_demo(plan: DemoPlan, display: Display) -> DrillReport:
         sink = NotificationSink(plan.folder / "notifications", secret)
         stack.callback(sink.close)
         addresses = _start(plan, processes, sink, secret, display)
-        client = stack.enter_context(httpx.Client(base_url=addresses.api, timeout=10.0))
+        client = stack.enter_context(httpx.Client(base_url=addresses.api, timeout=_PATIENCE_S))
         _settle(display)
         load = LoadThread(addresses.reference, plan.seed, *((GENTLE,) if plan.hooks else ()))
         stack.callback(load.stop)
@@ -141,7 +143,7 @@ class _Run:
         if not self._plan.hooks or scored.incident is None:
             return scored
         incident = self._get(f"/api/v1/incidents/{scored.incident['id']}")
-        serving = httpx.get(f"{self._addresses.reference}/admin/state", timeout=10.0).json()["models"]
+        serving = httpx.get(f"{self._addresses.reference}/admin/state", timeout=_PATIENCE_S).json()["models"]
         return with_loop(scored, incident, {name: route["shares"] for name, route in serving.items()})
 
     def _inject(self) -> None:
@@ -150,7 +152,7 @@ class _Run:
         if drill.fault is not None:
             answer = httpx.post(
                 f"{self._addresses.reference}/admin/faults",
-                json={"name": drill.fault, "parameters": dict(drill.parameters)}, timeout=10.0,
+                json={"name": drill.fault, "parameters": dict(drill.parameters)}, timeout=_PATIENCE_S,
             )  # fmt: skip
             answer.raise_for_status()
         if drill.load is not None:
