@@ -13,7 +13,6 @@ from storage.tables import correction_cancellations, corrections
 from telemetry.corrections import Cancellation, Correction, NewCorrection
 from telemetry.errors import ConflictError, NotFoundError
 from telemetry.matchers import parse_matchers
-from telemetry.windows import NANOS
 
 
 def create(db: Database, asked: NewCorrection, now_ns: int, actor: str | None = None) -> Correction:
@@ -36,7 +35,7 @@ def create(db: Database, asked: NewCorrection, now_ns: int, actor: str | None = 
     with db.write() as connection:
         number: int = connection.execute(insert(corrections).values(row).returning(corrections.c.id)).scalar_one()
         detail = {name: row[name] for name in ("author", "reason")} | {
-            "start": asked.start_ns / NANOS, "end": asked.end_ns / NANOS, "slos": list(asked.slos),
+            "start": audit.told_time(asked.start_ns), "end": audit.told_time(asked.end_ns), "slos": list(asked.slos),
             "matchers": [str(matcher) for matcher in asked.matchers.items],
         }  # fmt: skip
         audit.record(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
-from storage.audit import record
+from storage.audit import record, told_time
 from storage.database import Database
 from storage.statements import storable
 from storage.tables import tokens
@@ -61,7 +61,7 @@ def create(
                 remedy=f"take another name, or give it a new secret with: tailwatch token rotate {name}",
             )  # fmt: skip
         _insert(connection, name, scopes, digest, expires_ns, now_ns, actor)
-        detail = {"scopes": list(scopes), "expires": _seconds(expires_ns)}
+        detail = {"scopes": list(scopes), "expires": None if expires_ns is None else told_time(expires_ns)}
         record(connection, at_ns=now_ns, actor=actor, action="token.create", subject=name, detail=detail)
 
 
@@ -90,7 +90,7 @@ def rotate(
         )
         expires_ns = None if lifetime_ns is None else now_ns + lifetime_ns
         _insert(connection, name, newest.scopes, digest, expires_ns, now_ns, actor)
-        detail = {"overlap_s": overlap_ns / NANOS, "expires": _seconds(expires_ns)}
+        detail = {"overlap_s": overlap_ns / NANOS, "expires": None if expires_ns is None else told_time(expires_ns)}
         record(connection, at_ns=now_ns, actor=actor, action="token.rotate", subject=name, detail=detail)
     return newest
 
@@ -160,10 +160,6 @@ def _load(connection: Connection) -> tuple[StoredToken, ...]:
         StoredToken(**{**row, "scopes": tuple(json.loads(row["scopes"])), "digest": bytes(row["digest"])})
         for row in rows
     )
-
-
-def _seconds(time_ns: int | None) -> float | None:
-    return None if time_ns is None else time_ns / NANOS
 
 
 def _unknown(name: str) -> NotFoundError:

@@ -71,7 +71,8 @@ def author_field() -> str:
     """Ask for the reader's name, and keep it while the session lasts; where a proxy signs readers in, it says who."""
     signed_in = page.signed_in()
     if signed_in is not None:
-        st.text_input("Your name", value=signed_in, disabled=True, help="as you are signed in")
+        help_ = "as you are signed in" if signed_in else "the proxy before the dashboard does not say who you are"
+        st.text_input("Your name", value=signed_in, disabled=True, help=help_)
         return signed_in
     # Streamlit forgets a widget's value when its page is left, so the name is kept beside it
     st.session_state.setdefault("author-field", st.session_state.get(AUTHOR, ""))

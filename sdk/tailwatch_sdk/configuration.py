@@ -167,7 +167,8 @@ def _headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
             raise ConfigurationError(f"The header {name!r} must have a name and a value that are text.")
         if any(mark in name + value for mark in "\r\n\0"):
             raise ConfigurationError(f"The header {name!r} has a line break in it.")
-    return pairs
+    # gRPC takes lower case only, and to HTTP it is all the same.
+    return tuple((name.lower(), value) for name, value in pairs)
 
 
 def _first(*candidates: tuple[str | None, str]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Moments as options of commands, a date and time or how far it is from now, and as commands show them."""
+"""Moments as options of commands: a date and time, or how far it is from now."""
 
 from __future__ import annotations
 
@@ -30,8 +30,3 @@ class Moment(click.ParamType[int]):
             self.fail(f"{value!r} is no time; write 2026-05-01T10:00+02:00, now, -2h or +30m", param, ctx)
         at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
         return round(at.timestamp()) * NANOS
-
-
-def shown(time_ns: int) -> str:
-    """A moment in a table."""
-    return f"{datetime.fromtimestamp(time_ns / NANOS, UTC):%Y-%m-%d %H:%M:%S} UTC"

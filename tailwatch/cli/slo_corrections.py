@@ -13,9 +13,10 @@ from rich.table import Table
 
 from detectors.slo.parse import load_slos
 from storage import corrections
+from storage.audit import told_time
 from storage.database import Database
 from tailwatch.catalogue import expand
-from tailwatch.cli.moments import Moment, shown
+from tailwatch.cli.moments import Moment
 from tailwatch.cli.person import person
 from tailwatch.correcting import check_slos
 from tailwatch.settings import load_settings
@@ -54,7 +55,7 @@ def correct(
     check_slos(asked, load_slos(expand(settings.slos)))
     with _database(settings.url) as database:
         made = corrections.create(database, asked, SystemClock().now_ns(), person())
-    click.echo(f"correction {made.id}: {shown(start)} to {shown(end)} counts no more for {_whom(made)}")
+    click.echo(f"correction {made.id}: {told_time(start)} to {told_time(end)} counts no more for {_whom(made)}")
 
 
 @click.group("corrections", invoke_without_command=True)
@@ -109,7 +110,13 @@ def _table(found: tuple[Correction, ...]) -> Table:
         ended = "" if one.cancelled is None else f"{one.cancelled.author}: {one.cancelled.reason}"
         asked = one.asked
         table.add_row(
-            str(one.id), shown(asked.start_ns), shown(asked.end_ns), _whom(one), asked.author, asked.reason, ended
+            str(one.id),
+            told_time(asked.start_ns),
+            told_time(asked.end_ns),
+            _whom(one),
+            asked.author,
+            asked.reason,
+            ended,
         )
     return table
 
@@ -117,7 +124,7 @@ def _table(found: tuple[Correction, ...]) -> Table:
 def _audit_table(found: tuple[Correction, ...]) -> Table:
     table = Table("at", "what", "correction", "who", "why", box=None)
     for entry in audit(found):
-        table.add_row(shown(entry.at_ns), entry.action, str(entry.correction), entry.author, entry.reason)
+        table.add_row(told_time(entry.at_ns), entry.action, str(entry.correction), entry.author, entry.reason)
     return table
 
 

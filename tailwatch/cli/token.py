@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from storage import tokens
+from storage.audit import told_time
 from storage.database import Database
 from storage.tokens import StoredToken
 from tailwatch.access.scopes import SCOPES, Scope
 from tailwatch.access.secret import digest_of, new_secret
 from tailwatch.cli.durations import duration
-from tailwatch.cli.moments import shown
 from tailwatch.cli.person import person
 from tailwatch.settings import load_settings
 from telemetry.clock import SystemClock
@@ -86,7 +86,7 @@ def listing(config: Path | None, *, show_all: bool, as_json: bool) -> None:
     table = Table("name", "scopes", "created", "by", "last used", "ends", "state", box=None)
     for one in found:
         times = (
-            shown(one.created_ns), one.created_by, _or(one.last_used_ns, "never"), _or(one.expires_ns, "never"),
+            told_time(one.created_ns), one.created_by, _or(one.last_used_ns, "never"), _or(one.expires_ns, "never"),
         )  # fmt: skip
         table.add_row(one.name, ", ".join(one.scopes), *times, _state(one, now_ns))
     width = None if sys.stdout.isatty() else _WIDTH
@@ -145,7 +145,7 @@ def _checked(name: str) -> str:
 
 
 def _or(time_ns: int | None, otherwise: str) -> str:
-    return otherwise if time_ns is None else shown(time_ns)
+    return otherwise if time_ns is None else told_time(time_ns)
 
 
 def _until(overlap_ns: int) -> str:

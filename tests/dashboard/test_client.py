@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -186,3 +187,24 @@ def test_settings_come_from_the_environment() -> None:
     assert from_environment(given) == Settings("http://h:1", "t", 30)
     with pytest.raises(SettingsError):
         from_environment({"TAILWATCH_REFRESH_S": "x"})
+
+
+def test_a_rotated_token_file_counts_at_once(tmp_path: Path) -> None:
+    file, sent = tmp_path / "token", []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("authorization"))
+        return httpx.Response(200, json={"entries": []})
+
+    asking = Client(from_environment({"TAILWATCH_TOKEN_FILE": str(file)}), httpx.MockTransport(answer))
+    assert said(lambda: asking.audit(10)).startswith(f"TAILWATCH_TOKEN_FILE, {file}, cannot be read: No such file")
+    for token in ("one", "two"):
+        file.write_text(f"{token}\n")
+        assert asking.audit(10) == []
+    assert sent == ["Bearer one", "Bearer two"]
+
+
+def test_two_tokens_are_one_too_many() -> None:
+    with pytest.raises(SettingsError, match="exclude each other"):
+        from_environment({"TAILWATCH_TOKEN": "a", "TAILWATCH_TOKEN_FILE": "b"})
+    assert from_environment({"TAILWATCH_USER_HEADER": " X-Forwarded-User "}).user_header == "X-Forwarded-User"

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from tests.faults.server import Server
 from tests.faults.trial import RECOVERY_S, Outcome, Trial
 
-_HEAD = "POST /v1/traces HTTP/1.1\r\nHost: tailwatch\r\nContent-Type: application/x-protobuf\r\n"
+_HEAD = "POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-protobuf\r\n"
 _HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 """HTTP/2's preface and an empty SETTINGS frame, as a gRPC client begins."""
 _CHUNK = 256 * 1024

@@ -81,12 +81,14 @@ def test_the_last_use_only_moves_on(database: Database) -> None:
 
 
 def test_the_audit_log_has_all_of_it_and_no_digest(database: Database) -> None:
-    make(database)
-    rotate(database, "ci", b"new".ljust(32), overlap_ns=HOUR_NS, lifetime_ns=None, now_ns=START_NS + 1, actor=ADA)
+    make(database, expires_ns=START_NS + HOUR_NS)
+    rotate(
+        database, "ci", b"new".ljust(32), overlap_ns=HOUR_NS, lifetime_ns=2 * HOUR_NS, now_ns=START_NS + 1, actor=ADA
+    )
     revoke(database, "ci", now_ns=START_NS + 2, actor=ADA)
     entries = audit.load(database)
     assert [(one.action, one.subject, one.actor, one.address) for one in entries] == [
         (f"token.{verb}", "ci", "ada (command line)", "laptop") for verb in ("revoke", "rotate", "create")
     ]
-    assert dict(entries[2].detail) == {"scopes": ["ingest", "read"], "expires": None}
-    assert dict(entries[1].detail) == {"overlap_s": 3600.0, "expires": None}
+    assert dict(entries[2].detail) == {"scopes": ["ingest", "read"], "expires": "2023-11-14 23:13:20 UTC"}
+    assert dict(entries[1].detail) == {"overlap_s": 3600.0, "expires": "2023-11-15 00:13:20 UTC"}
