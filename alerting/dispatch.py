@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from alerting.config import AlertingConfig
 from alerting.documents import incident_document
 from alerting.evidence import refreshed
+from alerting.hooks.desk import offered
 from alerting.incidents import Alert, Incident
 from alerting.notifications import Group, Notification, Told, compose, reason_to_tell, telling
 from alerting.routing import Destination, destinations
@@ -81,7 +82,7 @@ def dispatches(
                     notification = compose(
                         reason, _present(group, findings), alerts, receiver=destination.receiver,
                         group_key=destination.key, group_labels=dict(destination.group_labels), runbook=runbook,
-                        external_url=config.external_url, now_ns=now_ns,
+                        external_url=config.external_url, now_ns=now_ns, hooks=offered(config.hooks, incident, alerts),
                     )  # fmt: skip
                 found.append(
                     Dispatch(

@@ -140,6 +140,7 @@ class Notification:
         external_url: where the dashboard is, without a slash at the end; empty when it is not configured.
         at: seconds since the epoch.
         thread: what the receiver calls its first message of this group, once it has said so.
+        hooks: names of response hooks that want a person's approval.
     """
 
     reason: Reason
@@ -155,6 +156,7 @@ class Notification:
     external_url: str
     at: float
     thread: str | None = None
+    hooks: Sequence[str] = ()
 
     @property
     def withdrawn(self) -> bool:
@@ -187,6 +189,7 @@ def compose(
     runbook: Mapping[str, str],
     external_url: str,
     now_ns: int,
+    hooks: Sequence[str] = (),
 ) -> Notification:
     """The notification about a group; ``members`` are all alerts of its incident."""
     resolved = reason == "resolved"
@@ -206,6 +209,7 @@ def compose(
         runbook=clean(dict(runbook)),
         external_url=external_url.rstrip("/"),
         at=now_ns / 1e9,
+        hooks=list(hooks),
     )
 
 

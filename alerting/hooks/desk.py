@@ -148,16 +148,6 @@ class HookDesk:
             )
         return {"hooks": offered, "hook_runs": [run.document() for run in own]}
 
-    def offered(self, incident: Incident, members: Sequence[Alert]) -> tuple[str, ...]:
-        """The hooks that wait for a person's approval on such an incident."""
-        if incident.status == "resolved" or not self._rules.enabled:
-            return ()
-        return tuple(
-            hook.name
-            for hook in self._rules.hooks
-            if hook.approval and _accepts(hook, incident, {incident.number: members})
-        )
-
     def _named(self, name: str) -> Hook:
         hook = self._rules.named(name)
         if hook is None:
@@ -229,6 +219,14 @@ class HookDesk:
             runbook={"name": incident.runbook, "title": "", "first_step": ""}, external_url=self._external_url,
             now_ns=now_ns,
         )  # fmt: skip
+
+
+def offered(rules: HookRules, incident: Incident, members: Sequence[Alert]) -> tuple[str, ...]:
+    """The hooks that want a person's approval and fit an incident that goes on."""
+    if incident.status == "resolved" or not rules.enabled:
+        return ()
+    fits = (hook for hook in rules.hooks if hook.approval and _accepts(hook, incident, {incident.number: members}))
+    return tuple(hook.name for hook in fits)
 
 
 _SEE = "GET /api/v1/hooks says what each hook does and whether it runs"

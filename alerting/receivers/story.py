@@ -67,6 +67,8 @@ def _sections(notification: Notification) -> Iterable[tuple[str, list[str]]]:
     step = notification.runbook.get("first_step")
     if step and notification.phase == "firing":
         yield f"Runbook: {notification.runbook['title']}. First step", [flat(step, 1000)]
+    if notification.phase == "firing":
+        yield "Response hooks that wait for you", [_hook_row(name, notification) for name in notification.hooks]
     yield "Where", [_attribution_row(row) for row in evidence["attribution"][:_ROWS]]
     yield "Where the time goes", [_tail_row(row) for row in evidence["tail"][:_ROWS]]
     yield "Drift", [_drift_row(row) for row in evidence["drift"][:_ROWS]]
@@ -79,6 +81,10 @@ def _alert_names(notification: Notification) -> str:
     names = list(dict.fromkeys(str(alert["name"]) for alert in notification.alerts))
     more = len(names) - _ROWS
     return ", ".join(names[:_ROWS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _hook_row(name: str, notification: Notification) -> str:
+    return f"{name}: on the incident's page, or: tailwatch hooks run {notification.incident['id']} {name}"
 
 
 def _attribution_row(row: Mapping[str, Any]) -> str:

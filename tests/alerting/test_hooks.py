@@ -8,6 +8,7 @@ import pytest
 
 from alerting.delivery import DeliveryPolicy
 from alerting.receivers.signature import verify
+from alerting.receivers.story import story
 from alerting.service import Alerting
 from storage import audit
 from telemetry.clock import ManualClock
@@ -233,6 +234,23 @@ def test_a_person_approves_and_only_then_it_runs(lite, hook):
     assert audit.load(lite, action="hook.request")[0].actor == "token-7"
     with pytest.raises(ConflictError, match="as often as it may"):
         alerting.run_hook("INC-1", "rollback", "maria", "", at(7), actor="token-7")
+
+
+def test_notifications_say_what_waits_for_approval(lite, hook):
+    receiver = makers.Recorder()
+    hooks = configured(hook, approval=True).hooks
+    alerting = makers.set_up(lite, receiver, hooks=hooks)
+    alerting.apply([finding()], bad_release(), at(0))
+    alerting.deliver(at(1))
+    (told,) = receiver.heard
+    sections = dict(story(told))
+    assert sections["Response hooks that wait for you"] == [
+        "rollback: on the incident's page, or: tailwatch hooks run INC-1 rollback"
+    ]
+    alerting.apply([finding()], bad_release(), at(10))
+    alerting.resolve("INC-1", "maria", "", at(11))
+    alerting.deliver(at(12))
+    assert "Response hooks that wait for you" not in dict(story(receiver.heard[-1]))
 
 
 def test_what_a_person_may_not_run(lite, hook):
