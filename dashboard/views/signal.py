@@ -80,10 +80,10 @@ def _measure(slo: Slo, period: periods.Period) -> None:
     of = f"of {operation} requests" if operation else f"of all requests to {slo.service}"
     with left:
         page.section(f"{budgets.MEASURES[measure]} {of}")
-    asked = {"start": period.start, "end": period.end, "step": period.step}
-    series = page.client().series(measure, service=slo.service or None, operation=operation, **asked)
+    start, end, step, service = period.start, period.end, period.step, slo.service or None
+    series = page.client().series(measure, start=start, end=end, step=step, service=service, operation=operation)
     frame = frames.series(series, lambda _: "all", period).dropna(subset=["p50"])
-    heat = page.client().heatmap(measure, service=slo.service or None, operation=operation, **asked)
+    heat = page.client().heatmap(measure, start=start, end=end, step=step, service=service, operation=operation)
     cells = frames.heatmap(heat, period.step)
     first, second = st.columns(2)
     with first:
