@@ -123,7 +123,7 @@ def test_a_quiet_service_is_told_what_it_can_and_cannot_know() -> None:
     assert found.startswith(
         "suggestion slos.yaml:3: a.alert: at 10 events an hour, an outage is noticed after 18 min on"
     )
-    assert "the least that is noticed is within 1h 40 % errors, within 6h 8.33 % errors" in found
+    assert "the least that is noticed is within 1h 30 % errors, within 6h 8.33 % errors" in found
     assert not [one for one in findings(slo_of(objective="99.9%"), quiet(7 * 24 * 2000)) if "is noticed" in one]
 
 

@@ -71,7 +71,7 @@ def test_every_kind_and_every_form_of_alert():
     assert first_token.sli == Quantile("ttft", 0.99, 1.5, ns("2m"), 200)
     assert first_token.policy == Policy(
         "inline",
-        (BurnPair("page", ns("1h"), ns("5m"), 14.4), BurnPair("ticket", ns("1d"), ns("2h"), 1.4)),
+        (BurnPair("page", ns("1h"), ns("6m"), 14.4), BurnPair("ticket", ns("1d"), ns("2h"), 1.4)),
         Sequential("page", ns("60d")),
     )
     assert cost.sli == Cost("per_1k_tokens", 0.002)
