@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from storage.audit import record, told_time
 from storage.database import Database
@@ -118,6 +118,17 @@ def load(db: Database) -> tuple[StoredToken, ...]:
     """
     with db.read() as connection:
         return _load(connection)
+
+
+def version(db: Database) -> tuple[int, int]:
+    """Differs from what it was whenever a token was made, rotated or revoked since, by any process.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    with db.read() as connection:
+        newest, revoked = connection.execute(select(func.max(tokens.c.id), func.count(tokens.c.revoked_ns))).one()
+        return newest or 0, revoked
 
 
 def note_uses(db: Database, last_used_ns: Mapping[int, int]) -> None:

@@ -7,7 +7,6 @@ While the database is away, what was known last holds.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,8 +56,8 @@ class KeyRing:
         self._database = database
         self._clock = clock
         self._used: dict[int, int] = {}
-        self._noted: Mapping[int, int] = {}
-        self.refresh()
+        self._noted: dict[int, int] = {}
+        self._refresh()
 
     def find(self, secret: str) -> Grant | None:
         """The token whose secret this is, also where it has expired; None: there is none, or it was revoked.
@@ -82,14 +81,13 @@ class KeyRing:
         used = {id_: at for id_, at in self._used.copy().items() if at - self._noted.get(id_, 0) >= _NOTED_NS}
         if used:
             tokens.note_uses(self._database, used)
-        self.refresh()
+            self._noted.update(used)
+        if tokens.version(self._database) != self._version:
+            self._refresh()
 
-    def refresh(self) -> None:
-        """Read every token anew.
-
-        Raises:
-            StorageError: the database cannot be used; what was known holds.
-        """
+    def _refresh(self) -> None:
+        # the version first: what changes in between is then read again
+        self._version = tokens.version(self._database)
         stored = tokens.load(self._database)
         living = (one for one in stored if one.revoked_ns is None)
         self._grants = {one.digest[:_KEY_BYTES]: _grant(one) for one in living}

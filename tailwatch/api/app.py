@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from typing import Final
+
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 
 import tailwatch
 from collector.http import Otlp
@@ -28,6 +31,9 @@ from tailwatch.api.errors import install_error_handlers
 from tailwatch.api.gate import Gate
 from tailwatch.service import Service
 
+_BEARER: Final = HTTPBearer(auto_error=False, description="A token, where the service asks for one.")
+"""For the pages of /docs, where people enter theirs; the gate decides."""
+
 
 def create_app(service: Service) -> Otlp:
     """The application over a service that was started; it starts and stops nothing itself."""
@@ -41,6 +47,7 @@ def _create_api(service: Service) -> FastAPI:
         version=tailwatch.__version__,
         description="SLOs, incidents and traces of AI inference. Times are seconds since the epoch.",
         redoc_url=None,
+        dependencies=[Depends(_BEARER)],
     )
     app.state.context = Context(service)
     install_error_handlers(app)
