@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from alerting.handled import ANSWERS
-from alerting.incidents import MACHINE, Incident, TimelineEvent
+from alerting.incidents import MACHINE, Incident, TimelineEvent, format_id
 from alerting.postmortem_charts import Curve, Graphs, Mark, chart
 from alerting.runbooks import fragments
 from alerting.runbooks.markdown import Markdown, code, escape, percent, table, utc
@@ -78,7 +78,8 @@ def _facts(incident: Incident, timeline: Sequence[TimelineEvent], now_ns: int) -
             f"{utc(incident.opened_ns / NANOS)}, after {_lasted(incident.onset_ns, incident.opened_ns)}"
         ),
         "Acknowledged": _acknowledged(incident, timeline),
-        "Resolved": _resolved(incident),
+        "Merged into": "" if incident.merged_into is None else format_id(incident.merged_into),
+        "Resolved": _resolved(incident) if incident.merged_into is None else "",
         "Lasted": _lasted(incident.onset_ns, end_ns),
         "Notifications": str(told),
         "Runbook": code(incident.runbook),

@@ -38,6 +38,7 @@ def test_alerts_and_timeline_move_and_both_say_so(database):
     assert (
         target["timeline"][-1]["text"] == "INC-2 is now part of this (search: errors-burn of search-errors): one deploy"
     )
+    assert "| Merged into | INC-1 |" in alerting.postmortem("INC-2", [], at(40))
     source = [(e["kind"], e["origin"]) for e in alerting.incident("INC-2")["timeline"] if e["kind"] != "notified"]
     assert source == [("opened", None), ("commented", None), ("merged", None)]
     run(alerting, [], 40, 200)
