@@ -143,6 +143,7 @@ def check_receivers(config: AlertingConfig) -> list[ConfigError]:
     problems: list[ConfigError] = []
     named = [(f"receiver {receiver.id}", receiver.check) for receiver in config.receivers]
     named += [(f"alertmanager {target.url}", target.check) for target in config.alertmanagers]
+    named.append(("alerting", config.trust.check))
     named += [(f"hook {hook.name}", partial(_check_hook, config.hooks, hook)) for hook in config.hooks.hooks]
     for name, check in named:
         try:

@@ -20,7 +20,7 @@ import httpx
 from alerting.outcomes import Outcome, judge, quoted
 from alerting.receivers.dialling import Dialler, ForbiddenAddressError, literal_address
 from alerting.receivers.http import Post
-from alerting.receivers.trust import Trust
+from alerting.receivers.trust import Trust, add_authorities
 from telemetry.errors import ConfigError
 
 _MAX_ANSWER: Final = 2048
@@ -158,11 +158,5 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     """
     context = httpx.create_ssl_context()
     if ca_file is not None:
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:
-            raise ConfigError(
-                f"ca_file holds no certificates: {error.strerror or type(error).__name__}",
-                remedy="name a PEM file of certificate authorities",
-            ) from None
+        add_authorities(context, ca_file)
     return context

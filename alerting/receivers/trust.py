@@ -6,11 +6,14 @@ service, a database, another service on this machine. So an address that is not 
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Final
+
+from telemetry.errors import ConfigError
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -32,6 +35,15 @@ class Trust:
 
     private: tuple[Network, ...] = ()
     ca_file: Path | None = None
+
+    def check(self) -> None:
+        """Raise unless ``ca_file`` holds certificates.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        if self.ca_file is not None:
+            add_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), self.ca_file)
 
     def permit(self, address: str) -> bool:
         """Whether an IP address may be called; False for what is none."""
@@ -59,6 +71,21 @@ def networks_of(texts: Iterable[str]) -> tuple[Network, ...]:
         except ValueError as error:
             raise ValueError(f"{text[:50]!r} is no network ({error}); write 10.0.0.0/8, or one address") from None
     return tuple(found)
+
+
+def add_authorities(context: ssl.SSLContext, ca_file: Path) -> None:
+    """Let ``context`` believe the authorities in a file too.
+
+    Raises:
+        ConfigError: there are none in it.
+    """
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            f"ca_file holds no certificates: {error.strerror or type(error).__name__}",
+            remedy="name a PEM file of certificate authorities",
+        ) from None
 
 
 def _forms(address: Address) -> Iterable[Address]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from alerting.config import check_receivers, parse_alerting
 from alerting.receivers.trust import PUBLIC_ONLY, Trust, networks_of
 from alerting.receivers.webhook import WebhookReceiver
 from telemetry.errors import ConfigError
@@ -146,6 +147,10 @@ def test_a_missing_authority_is_told_and_passes(hook: HookServer, tmp_path: Path
     kind, reason = send(hook.url, Trust(LOOPBACK.private, tmp_path / "none.pem"))
     assert (kind, hook.requests) == ("transient", [])
     assert reason.startswith("ca_file holds no certificates")
+    (tmp_path / "empty.pem").write_text("none")
+    for name in ("none.pem", "empty.pem"):
+        (problem,) = check_receivers(parse_alerting({"ca_file": name}, folder=tmp_path))
+        assert str(problem).startswith("alerting: ca_file holds no certificates")
 
 
 @pytest.mark.parametrize("networks", [["10.0.0.1/8"], ["example.com"], "10.0.0.0/8", [7]])
