@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import threading
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from alerting.receivers.signature import verify
 from alerting.receivers.story import story
 from alerting.service import Alerting
 from storage import audit
+from storage.database import Database
 from telemetry.clock import ManualClock
 from telemetry.errors import ConflictError, NotFoundError
 from tests.alerting import makers
@@ -18,18 +22,19 @@ from tests.alerting.hook_server import HookServer, drip, silence, status
 from tests.alerting.makers import T0, at, diagnosis, finding
 
 BODY = '{"model": "m", "version": {{ incident.slice.model_version | tojson }}, "event": {{ event | tojson }}}'
-MINUTE = 60
 
 
-def configured(server: HookServer, *, where="127.0.0.1", more=(), enabled=True, **changes):
+def configured(server: HookServer, *, enabled=True, **changes):
+    return makers.parse(document_for(server, enabled=enabled, **changes))
+
+
+def document_for(server: HookServer, *, enabled=True, **changes) -> dict[str, Any]:
     action = {
         "name": "rollback", "on": ["verdict"], "match": ['cause="bad-release"'], "url": server.url, "body": BODY,
         **changes,
     }  # fmt: skip
     host = server.url.split("/")[2]
-    return makers.parse({
-        "allow_private": ["127.0.0.1"], "hooks": {"enabled": enabled, "allow": [host], "actions": [action, *more]},
-    })  # fmt: skip
+    return {"allow_private": ["127.0.0.1"], "hooks": {"enabled": enabled, "allow": [host], "actions": [action]}}
 
 
 def set_up(database, server, **changes) -> Alerting:
@@ -173,6 +178,39 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(lite, hook):
         "answered 200: (its answer did not arrive in full)",
     )
     assert len(audit.load(lite, action="hook.run")) == 3
+    assert len(hook_events(alerting)) == 1
+
+
+def deliver_for(url: str, document: dict[str, Any]) -> None:
+    """A process that delivers what is due at second 1, until it is killed."""
+    with Database(url) as database:
+        Alerting(database, makers.parse(document), ManualClock(T0), makers.SHIPPED).deliver(at(1))
+
+
+def test_a_process_killed_while_the_hook_answers_has_it_asked_again_under_the_same_key(lite, hook, tmp_path):
+    arrived = threading.Event()
+
+    def never_answers(connection, closing):
+        arrived.set()
+        silence(connection, closing)
+
+    hook.answers = [never_answers]
+    alerting = set_up(lite, hook)
+    open_incident(alerting)
+    process = multiprocessing.get_context("spawn").Process(
+        target=deliver_for, args=(f"sqlite:///{tmp_path / 'tailwatch.db'}", document_for(hook))
+    )
+    process.start()
+    assert arrived.wait(60)
+    process.kill()
+    process.join()
+    alerting.deliver(at(10))
+    assert len(hook.requests) == 1, "the lease of the killed process still holds"
+    alerting.deliver(at(40))
+    first, second = hook.requests
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert first.body == second.body
+    assert states(alerting) == ["sent"]
     assert len(hook_events(alerting)) == 1
 
 
