@@ -10,12 +10,15 @@ week in effect); with less than one, the week is not known, and forecasts reach 
 Each of n past days is the worst with equal probability, so one to come is worse than all of them with probability
 1 / (n + 1) (Hill 1968): such a day is the worst one, times a Pareto factor whose index the worst fifth of the days tell
 (Hill 1975). Days that resemble the day before them count for fewer than there are: their weights are as uneven as those
-of n (1 - r) / (1 + r) days, r being the correlation of a day with the next.
+of n (1 - r) / (1 + r) days, r being the correlation of a day with the next. How often days come that are worse than any
+is hardly known from one week: their share differs more between paths than that of days that were seen.
 
 A level that changed lately (:mod:`detectors.forecast.change`) goes on for a time that each path draws; then days of the
-past follow. What never happened may: a path's rate has a floor of half an event in the whole history (Jeffreys).
+past follow. Where the past shows that levels change (:mod:`detectors.forecast.levels`), they go on to change in each
+path, to levels that need not have been seen, and the days drawn are scaled to them. What never happened may: a path's
+rate has a floor of half an event in the whole history (Jeffreys).
 
-Assumptions: days are exchangeable but for their age and weekday; no trend beyond the last change of level; nothing is
+Assumptions: days are exchangeable but for their age and weekday; no trend beyond changes of level; nothing is
 known of events that never happened before. Source of the overdispersion: the days themselves.
 """
 
@@ -29,6 +32,7 @@ from numpy.typing import NDArray
 
 from detectors.forecast.change import LastChange, last_change
 from detectors.forecast.history import DAY_HOURS, HOUR_NS, Floats, Hourly
+from detectors.forecast.levels import Levels, levels_of
 
 LEAST_DAYS: Final = 2
 WEEK_DAYS: Final = 14
@@ -39,6 +43,10 @@ _FINE_HOURS: Final = 48
 _WEEK_HOURS: Final = 7 * DAY_HOURS
 _MONTH_HOURS: Final = 35 * DAY_HOURS
 _WORST: Final = 1e3
+_UNSEEN: Final = 1.5
+"""The weight of days that are worse than any, by that of a day that was seen: one (Hill), and as much again as half."""
+_UNSEEN_SHAPE: Final = 0.4
+"""... of which each path draws its own share, so uneven: in most there are none, in some there are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +81,20 @@ def simulate(
     bounds = _bounds((now_ns - history.end_ns) / HOUR_NS, (end_ns - history.end_ns) / HOUR_NS)
     low, high = bounds[:-1], bounds[1:]
     day = (low // DAY_HOURS).astype(np.intp)
-    chosen, scale, worst = _days(history, int(day[-1]) + 1, rng, paths)
+    levels = levels_of(history, least_dispersion)
+    chosen, scale, worst = _days(history, levels, int(day[-1]) + 1, rng, paths)
+    luck = rng.random(paths)
     steps = np.arange(len(day))
     drawn, factor = chosen[:, day], scale[:, day]
     exposure = _cut(history.exposure, low, high, day)[drawn, steps] * factor
     consumed = _cut(history.consumed, low, high, day)[drawn, steps] * factor * worst[:, day]
+    if levels.change:
+        consumed = consumed * np.exp(levels.course(low, luck, rng) - levels.of_day[drawn])
     if least_dispersion > 0:
         unseen = rng.standard_gamma(0.5, paths) * least_dispersion / max(float(history.exposure.sum()), 1e-300)
         consumed = consumed + exposure * unseen[:, None]
     change = last_change(history, least_dispersion)
-    consumed = _go_on(change, exposure, consumed, low, rng)
+    consumed = _go_on(change, exposure, consumed, low, luck, rng)
     if least_dispersion > 0:
         consumed = np.minimum(consumed, exposure)
     return Paths(history.end_ns + (high * HOUR_NS).astype(np.int64), exposure, consumed, change)
@@ -99,11 +111,18 @@ def _bounds(start: float, end: float) -> Floats:
     return np.concatenate([[start], grid[(grid > start) & (grid < end)], [end]])
 
 
-def _days(history: Hourly, days: int, rng: np.random.Generator, paths: int) -> tuple[NDArray[np.intp], Floats, Floats]:
+def _days(
+    history: Hourly, levels: Levels, days: int, rng: np.random.Generator, paths: int
+) -> tuple[NDArray[np.intp], Floats, Floats]:
     """(paths, days) which past day each coming one is drawn from, what it is scaled by, and its consumption besides."""
     ratio = history.consumed.sum(axis=1) / np.maximum(history.exposure.sum(axis=1), 1e-300)
+    if levels.change:
+        ratio = ratio / np.exp(levels.of_day - levels.stretches[0])
     age = 0.5 ** (np.arange(history.days) / HALF_LIFE_DAYS)
-    weights = rng.standard_gamma(np.append(age, 1.5 * age.mean()) * _independence(ratio), (paths, history.days + 1))
+    alike = _independence(ratio)
+    weights = rng.standard_gamma(age * alike, (paths, history.days))
+    worse = rng.standard_gamma(_UNSEEN_SHAPE * _UNSEEN * age.mean() * alike, paths) / _UNSEEN_SHAPE
+    weights = np.column_stack([weights, worse])
     bounds = np.cumsum(np.maximum(weights, 1e-200), axis=1)
     # One search serves all paths: path p's bounds lie between p and p + 1.
     scaled = bounds / bounds[:, -1:] * (1 - 1e-9) + np.arange(paths)[:, None]
@@ -162,12 +181,14 @@ def _cut(hours: Floats, low: Floats, high: Floats, day: NDArray[np.intp]) -> Flo
     return until(high) - until(low)
 
 
-def _go_on(change: LastChange, exposure: Floats, consumed: Floats, low: Floats, rng: np.random.Generator) -> Floats:
+def _go_on(
+    change: LastChange, exposure: Floats, consumed: Floats, low: Floats, luck: Floats, rng: np.random.Generator
+) -> Floats:
     """Consumption with the level since the last change in place of the past days', as long as it lasts."""
     paths = len(exposure)
     which = rng.choice(len(change.weights), size=paths, p=change.weights)
     since = change.lengths[which]
-    lasts = since * (1 / np.maximum(rng.random(paths), 1e-12) - 1)
+    lasts = since * (1 / np.maximum(luck, 1e-12) - 1)
     rate = rng.standard_gamma(change.shape[which]) / change.rate[which]
     place, step = np.nonzero((low[None, :] < lasts[:, None]) & (since > 0)[:, None])
     if not len(place):
