@@ -44,6 +44,7 @@ class AlertmanagerTarget:
     url: str
     token: SecretReference | None = None
     trust: Trust = PUBLIC_ONLY
+    deadline_s: float = DEADLINE_S
 
     def check(self) -> None:
         """Raise unless its token is there.
@@ -63,7 +64,7 @@ class AlertmanagerTarget:
         except ConfigError as error:
             return Outcome("transient", error.what)
         body = json.dumps(alerts, ensure_ascii=False).encode()
-        return post(Post(f"{self.url.rstrip('/')}/api/v2/alerts", body, headers), now_ns, DEADLINE_S, self.trust)
+        return post(Post(f"{self.url.rstrip('/')}/api/v2/alerts", body, headers), now_ns, self.deadline_s, self.trust)
 
 
 class Mirror:

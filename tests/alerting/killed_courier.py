@@ -22,8 +22,11 @@ def config_for(hook_url: str) -> AlertingConfig:
 
 
 def deliver_for_ever(database_url: str, hook_url: str) -> None:
-    """Deliver, tick after tick, with short leases, so that the next process need not wait long for a dead one's."""
-    policy = DeliveryPolicy(lease_s=0.2, stale_s=3600.0, backoff=Backoff(base_s=0.01, cap_s=0.05))
+    """Deliver, tick after tick, with short leases, so that the next process need not wait long for a dead one's.
+
+    A lease is longer than the receiver takes at its most, as always; nothing is overtaken, so that each change counts.
+    """
+    policy = DeliveryPolicy(lease_s=3.0, stale_s=1e6, backoff=Backoff(base_s=0.01, cap_s=0.05))
     clock = SystemClock()
     with Database(database_url) as database:
         alerting = Alerting(database, config_for(hook_url), clock, delivery=policy)

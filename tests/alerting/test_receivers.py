@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import socket
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerting.mirror import AlertmanagerTarget
 from alerting.notifications import Notification
 from alerting.outcomes import Backoff, judge, parse_retry_after
 from alerting.receivers import alertmanager
 from alerting.receivers.pagerduty import PagerDutyReceiver
 from alerting.receivers.signature import sign, verify
 from alerting.receivers.slack import SlackReceiver
+from alerting.receivers.slack_bot import SlackBotReceiver
 from alerting.receivers.slack_message import MAX_BLOCKS, MAX_TOTAL, fit, message
 from alerting.receivers.teams import TeamsReceiver
 from alerting.receivers.templated import TemplatedReceiver
@@ -58,8 +61,30 @@ def templated(url, monkeypatch, deadline_s):
     return TemplatedReceiver("oncall", url, '{"text": {{ headline | tojson }}}', deadline_s=deadline_s, trust=LOOPBACK)
 
 
-RECEIVERS = [slack, webhook, rich_webhook, pagerduty, teams, templated]
+def slack_bot(url, monkeypatch, deadline_s):
+    monkeypatch.setenv("TEST_BOT", "xoxb-1")
+    reference = SecretReference("env", "TEST_BOT")
+    return SlackBotReceiver("oncall", reference, "C042", deadline_s=deadline_s, url=url, trust=LOOPBACK)
+
+
+@dataclass
+class Mirrored:
+    """An Alertmanager that is kept informed, asked as receivers are."""
+
+    target: AlertmanagerTarget
+
+    def send(self, told, _key, now_ns):
+        return self.target.send([dict(alert["labels"]) for alert in told.alerts], now_ns)
+
+
+def alertmanager_target(url, _monkeypatch, deadline_s):
+    return Mirrored(AlertmanagerTarget(url, trust=LOOPBACK, deadline_s=deadline_s))
+
+
+RECEIVERS = [slack, slack_bot, webhook, rich_webhook, pagerduty, teams, templated]
 """Whoever adds a receiver adds it here, and has it checked."""
+CALLERS = [*RECEIVERS, alertmanager_target]
+"""Whatever calls others over HTTP."""
 
 
 @pytest.fixture(params=RECEIVERS, ids=lambda make: make.__name__)
@@ -70,8 +95,24 @@ def make(request, monkeypatch):
     return make
 
 
+@pytest.fixture(params=CALLERS, ids=lambda make: make.__name__)
+def caller(request, monkeypatch):
+    def make(url, deadline_s=5.0):
+        return request.param(url, monkeypatch, deadline_s)
+
+    make.reads_answers = request.param is slack_bot
+    return make
+
+
+SAID = '{"ok": true, "ts": "1.1"}'
+"""Good, also for Slack, whose answer says more than its status."""
+NOT_SLACKS = {"no content", "ok, with an endless body", "ok, with a huge body", "ok, in another tongue"}
+
 ANSWERS = {
-    "ok": (status(200), "delivered", None),
+    "ok": (status(200, SAID), "delivered", None),
+    "ok, in another tongue": (status(200, "<html>"), "delivered", None),
+    "ok, with a huge body": (status(200, "x" * 3_000_000), "delivered", None),
+    "400, with a huge body": (status(400, "x" * 3_000_000), "permanent", None),
     "no content": (status(204, ""), "delivered", None),
     "ok, with an endless body": (drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n", b"x"), "delivered", None),
     "429 with seconds": (status(429, Retry_After="7"), "transient", 7.0),
@@ -92,9 +133,11 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-def test_every_answer_is_understood(make, hook, case):
+def test_every_answer_is_understood(caller, hook, case):
     hook.otherwise, kind, retry_after_s = ANSWERS[case]
-    outcome = make(hook.url).send(notification(), KEY, T0)
+    if caller.reads_answers and case in NOT_SLACKS:
+        kind = "transient"
+    outcome = caller(hook.url, deadline_s=1.5).send(notification(), KEY, T0)
     assert (outcome.kind, outcome.retry_after_s) == (kind, retry_after_s)
     assert len(hook.requests) == 1, "one attempt is one request"
     assert bool(outcome.reason) == (kind != "delivered")
@@ -104,25 +147,31 @@ def test_every_answer_is_understood(make, hook, case):
 @pytest.mark.parametrize(
     "answer", [silence, drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"y")], ids=["silent", "slow headers"]
 )
-def test_who_does_not_answer_in_time_is_tried_again(make, hook, answer):
+def test_who_does_not_answer_in_time_is_tried_again(caller, hook, answer):
     hook.otherwise = answer
-    outcome = make(hook.url, deadline_s=0.2).send(notification(), KEY, T0)
+    outcome = caller(hook.url, deadline_s=0.2).send(notification(), KEY, T0)
     assert (outcome.kind, outcome.reason) == ("transient", "no answer within 0.2 s")
 
 
-def test_who_is_not_there_is_tried_again(make):
+def test_who_is_not_there_is_tried_again(caller):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    outcome = make(f"http://127.0.0.1:{port}/hook").send(notification(), KEY, T0)
+    outcome = caller(f"http://127.0.0.1:{port}/hook").send(notification(), KEY, T0)
     assert outcome.kind == "transient"
     assert "refused" in outcome.reason
+
+
+def test_whose_name_nobody_knows_is_tried_again(caller):
+    outcome = caller("http://nobody.invalid/hook").send(notification(), KEY, T0)
+    assert (outcome.kind, "nobody.invalid" in outcome.reason) == ("transient", False)
+    assert outcome.reason
 
 
 @pytest.mark.parametrize(
     "url", ["ftp://127.0.0.1/x", "not a url", "http://", "http://[::1", "http://127.0.0.1:99999/x"]
 )
-def test_what_is_no_address_is_given_up(make, url):
-    assert make(url).send(notification(), KEY, T0).kind == "permanent"
+def test_what_is_no_address_is_given_up(caller, url):
+    assert caller(url).send(notification(), KEY, T0).kind == "permanent"
 
 
 def test_a_repeat_has_the_same_key_and_body_and_the_notification_is_left_alone(make, hook):
