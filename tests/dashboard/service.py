@@ -46,6 +46,7 @@ class RecordedService:
         self.alertmanager = getattr(self, "alertmanager", None) or RecordedAlertmanager()
         self.alertmanager.reset()
         self.corrections: list[dict[str, Any]] = []
+        self.audit: list[dict[str, Any]] = []
         self.broken: dict[str, str] = {}
         self.failing: dict[str, tuple[int, str]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -58,7 +59,7 @@ class RecordedService:
         read, act = self._read, self._act
         for path in ("status", "slos", "slos/{name}", "slos/{name}/history", "series", "heatmap", "incidents"):
             app.get(f"/api/v1/{path}")(read(path))
-        for path in ("slos/{name}/forecast", "corrections"):
+        for path in ("slos/{name}/forecast", "corrections", "audit"):
             app.get(f"/api/v1/{path}")(read(path))
         for path in ("metrics", "metrics/{name:path}", "scrape"):
             app.get(f"/api/v1/{path}")(read(path))
@@ -106,6 +107,7 @@ class RecordedService:
             "slos/{name}/history": lambda: slo and {"points": recorded.history(start, end, step, slo["objective"])},
             "slos/{name}/forecast": lambda: slo and self.forecast,
             "corrections": lambda: {"corrections": self.corrections, "audit": []},
+            "audit": lambda: {"entries": self.audit, "next": None},
             "series": lambda: {"series": recorded.series(asked["measure"], start, end, step, asked.get("by"))},
             "heatmap": lambda: recorded.heatmap(asked["measure"], start, end, step),
             "incidents": lambda: {"incidents": list(self.incidents.values())},

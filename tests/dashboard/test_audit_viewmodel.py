@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from dashboard.audit_documents import AuditEntry, AuditPage
 from dashboard.viewmodels import audit
+from dashboard.views import page
 
 NOW = 1_760_000_000.0
 
@@ -55,3 +59,14 @@ def test_a_long_detail_is_cut() -> None:
 def test_the_document_of_the_api_is_read() -> None:
     page = AuditPage.model_validate({"entries": [ENTRIES[0].model_dump()], "next": None})
     assert page.entries == ENTRIES[:1]
+
+
+def test_the_reader_is_whom_the_proxy_names_and_only_where_that_is_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = {"X-Forwarded-User": " maria@example.com "}
+    monkeypatch.setattr(page.st, "context", SimpleNamespace(headers=sent))
+    monkeypatch.delenv("TAILWATCH_USER_HEADER", raising=False)
+    assert page.signed_in() is None
+    monkeypatch.setenv("TAILWATCH_USER_HEADER", "X-Forwarded-User")
+    assert page.signed_in() == "maria@example.com"
+    monkeypatch.setenv("TAILWATCH_USER_HEADER", "X-Auth-Request-Email")
+    assert page.signed_in() == "", "nobody, and nobody can say otherwise"

@@ -291,6 +291,24 @@ def test_the_collector_page_shows_outcomes_reasons_clocks_and_collectors(page: P
     expect(rows(page, "collectors").nth(1)).to_contain_text("lacks queue-wait")
 
 
+def test_the_audit_page_says_who_changed_what(page: Page, service: RecordedService) -> None:
+    page.goto("/audit")
+    expect(page.get_by_text("Nothing has been changed.")).to_be_visible()
+    entry = {"actor": "dashboard", "address": "192.0.2.7", "detail": {"author": "maria", "text": "<b>mine</b>"}}
+    actions = [("incident.acknowledge", "inc-0042"), ("silence.create", "b1")]
+    service.audit = [
+        {**entry, "id": place, "at": recorded.status()["now"], "action": action, "subject": subject}
+        for place, (action, subject) in enumerate(actions)
+    ]
+    page.reload()
+    expect(rows(page, "audit")).to_have_count(2)
+    expect(rows(page, "audit").first).to_contain_text("by dashboard from 192.0.2.7")
+    expect(rows(page, "audit").first).to_contain_text("text: <b>mine</b>")
+    page.get_by_label("Search").fill("silence")
+    page.get_by_label("Search").press("Enter")
+    expect(rows(page, "audit")).to_have_count(1)
+
+
 @pytest.mark.parametrize("path", ["/collector", "/"])
 def test_overflow_is_told_with_whose_it_is_and_what_to_do(page: Page, service: RecordedService, path: str) -> None:
     service.status["overflow"] = recorded.overflow()
