@@ -19,9 +19,7 @@ def list_entries(
     since: Annotated[float | None, Query(ge=0, le=4e9, description="seconds since the epoch")] = None,
     before: Annotated[int | None, Query(ge=1, lt=2**63, description="an id: the next page ends below it")] = None,
     actor: Annotated[str | None, Query(max_length=200, description="name of a token")] = None,
-    action: Annotated[
-        str | None, Query(max_length=100, description="incident.merge, or incident for all")
-    ] = None,
+    action: Annotated[str | None, Query(max_length=100, description="incident.merge, or incident for all")] = None,
     limit: Annotated[int, Query(ge=1, le=audit.LONGEST_ANSWER)] = 100,
 ) -> dict[str, Any]:
     """Changes, the newest first; ``next`` is the ``before`` of the next page, and null at the end."""
