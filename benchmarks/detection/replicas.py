@@ -117,10 +117,10 @@ class PagesFound:
 def _cohort(keys: list[tuple[str, str]]) -> Cohort:
     window_ns = parse_duration(WINDOW)
     layout = Layout(
-        error_budget=OBJECTIVE_BUDGET, window_ns=window_ns, longest_ns=window_ns, calendar=None, policy=POLICY,
-        sliced=False, step_ns=BUCKET_NS, unit=1,
+        window_ns=window_ns, longest_ns=window_ns, calendar=None, policy=POLICY, sliced=False, step_ns=BUCKET_NS,
+        unit=1,
     )  # fmt: skip
     cohort = Cohort(layout)
-    cohort.enrol(RULE)
+    cohort.enrol(RULE, OBJECTIVE_BUDGET)
     cohort.ledger.register(keys)
     return cohort

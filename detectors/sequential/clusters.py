@@ -26,11 +26,12 @@ success as variable between the sets of trials", JRSS B 1948; mixtures as nulls:
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, gammaln
 
 from detectors.sequential.series import Series
@@ -94,13 +95,20 @@ class NullState(Series):
 class ClusteredNull:
     """The null "bad with a probability of at most ``p0``", for errors that cluster as little or as much as they do."""
 
-    def __init__(self, p0: float, *, clusters: bool = True) -> None:
-        """Without ``clusters`` errors are taken to be independent."""
+    def __init__(self, p0: ArrayLike, *, clusters: bool = True) -> None:
+        """``p0``: (series,) or one for all. Without ``clusters`` errors are taken to be independent."""
         models = len(DISPERSIONS) if clusters else 1
-        self._shares = np.asarray([p0, 1 - p0, 1.0])
+        rates = np.atleast_1d(np.asarray(p0, dtype=np.float64))
+        self._shares = np.stack([rates, 1 - rates, np.ones_like(rates)], axis=1)
         self._prior = np.log(np.asarray(PRIOR[:models]) / sum(PRIOR[:models]))
         spread = np.asarray(DISPERSIONS[1:models])
         self._size = (BLOCK - spread) / (spread - 1)
+
+    def of(self, series: NDArray[np.intp]) -> ClusteredNull:
+        """The null of the series at these positions."""
+        part = copy(self)
+        part._shares = self._shares[series]
+        return part
 
     def start(self, series: int) -> NullState:
         """Series that have seen nothing."""
@@ -109,7 +117,8 @@ class ClusteredNull:
         return NullState(
             block=nothing, before=nothing, fresh=certain, before_fresh=certain, log_prefix=np.zeros(series),
             log_taught=np.zeros((series, len(self._prior))), log_weights=np.tile(self._prior, (series, 1)),
-            scale=np.ones(series), recent=np.tile(0.5 / self._shares[0] * self._shares, (series, 1)),
+            scale=np.ones(series),
+            recent=np.broadcast_to(0.5 / self._shares[:, :1] * self._shares, (series, 3)),
         )  # fmt: skip
 
     def step(self, state: NullState, counts: Floats, teaches: NDArray[np.bool_]) -> tuple[NullState, Floats]:
@@ -134,14 +143,6 @@ class ClusteredNull:
             state.recent,
         )  # fmt: skip
         return after, log_prefix - state.log_prefix
-
-    def anew(self, state: NullState, teaches: NDArray[np.bool_]) -> NullState:
-        """Drop every open block: it belongs to an alarm. Those of ``teaches`` (series,) are an alarm's first."""
-        nothing = np.zeros_like(state.block)
-        return replace(
-            state, block=nothing, before=nothing, log_prefix=np.zeros(len(nothing)),
-            log_taught=np.zeros_like(state.log_taught), log_weights=_learnt(state, teaches),
-        )  # fmt: skip
 
     def _closed(self, state: NullState, full: NDArray[np.bool_], teaches: NDArray[np.bool_]) -> NullState:
         """Begin a new block where the open one is ``full`` (series,)."""
@@ -183,6 +184,15 @@ class ClusteredNull:
         models[..., 0] = (np.log(shares) * block).sum(axis=2)
         models[..., 1:] = np.logaddexp(fresh, goes_on)
         return models, expit(fresh[0] - goes_on[0])
+
+
+def anew(state: NullState, teaches: NDArray[np.bool_]) -> NullState:
+    """Drop every open block: it belongs to an alarm. Those of ``teaches`` (series,) are an alarm's first."""
+    nothing = np.zeros_like(state.block)
+    return replace(
+        state, block=nothing, before=nothing, log_prefix=np.zeros(len(nothing)),
+        log_taught=np.zeros_like(state.log_taught), log_weights=_learnt(state, teaches),
+    )  # fmt: skip
 
 
 def _learnt(state: NullState, teaches: NDArray[np.bool_]) -> Floats:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from detectors.slo.allowance import Allowance
 from detectors.slo.burn import burn_rates
@@ -19,9 +19,9 @@ from detectors.slo.spec import Slo
 from detectors.slo.tier import Counts
 
 
-def remaining(good: Counts, total: Counts, error_budget: float) -> NDArray[np.float64]:
+def remaining(good: Counts, total: Counts, error_budget: ArrayLike) -> NDArray[np.float64]:
     """Share of the budget that is left, same shape; NaN where there were no events."""
-    allowed = error_budget * np.asarray(total, dtype=np.float64)
+    allowed = np.asarray(error_budget) * np.asarray(total, dtype=np.float64)
     spent = np.divide(total - good, allowed, out=np.full(np.shape(total), np.nan), where=allowed > 0)
     return np.asarray(1.0 - spent)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from detectors.slo.spec import BurnPair
 from detectors.slo.tier import Counts
@@ -25,7 +25,7 @@ _ROUNDING: Final = 1e-9
 """Relative excess below which a burn counts as equal to a factor: the float's noise, not the service's."""
 
 
-def burn_rates(good: Counts, total: Counts, error_budget: float) -> NDArray[np.float64]:
+def burn_rates(good: Counts, total: Counts, error_budget: ArrayLike) -> NDArray[np.float64]:
     """Burn rates, same shape; 0 where there were no events: silence burns nothing."""
     ratio = np.divide(total - good, total, out=np.zeros(np.shape(total)), where=total > 0)
     return np.asarray(ratio / error_budget)

@@ -67,6 +67,8 @@ class Cohort:
         self.events = Ledger(RATE_WINDOW_NS, windows_ns=[RATE_WINDOW_NS]) if layout.sliced else self.ledger
         self.evidence = layout.evidence()
         self._rules: dict[str, int] = {}
+        self._budgets: list[float] = []
+        self._error_budget: Rates = np.zeros(0)
         self._owner: Places = np.zeros(0, dtype=np.intp)
         self._positions: list[Places] = []
         self._events_of: Places = np.zeros(0, dtype=np.intp)
@@ -77,9 +79,10 @@ class Cohort:
         self._remembered: Memory | None = None
         self._read_ns = 0
 
-    def enrol(self, rule: str) -> None:
-        """Hold the groups of one more SLO."""
+    def enrol(self, rule: str, error_budget: float) -> None:
+        """Hold the groups of one more SLO, whose objective is 1 - ``error_budget``."""
         self._rules[rule] = len(self._rules)
+        self._budgets.append(error_budget)
         self._positions.append(np.zeros(0, dtype=np.intp))
 
     def expel(self, rule: str) -> None:
@@ -152,7 +155,7 @@ class Cohort:
         settled = self.evidence.settled if self.evidence else None
         return Memory(
             identity(self.layout), groups, self._read_ns, settled.position_ns if settled else self._read_ns,
-            settled.arrays() if settled else {}, self._hindsight.memory(),
+            settled.arrays() if settled else {}, {**self._hindsight.memory(), "error_budget": self._error_budget},
         )  # fmt: skip
 
     def remember(self, memory: Memory) -> None:
@@ -163,14 +166,24 @@ class Cohort:
         memory, self._remembered = self._remembered, None
         if memory is None or memory.at_ns > now_ns:
             return
-        known = memory.of(frozenset(cast("Key", key) for key in self.ledger.groups))
-        places = self.ledger.places(known.groups)
         try:
+            known = memory.of(self._as_judged(memory))
+            places = self.ledger.places(known.groups)
             if self.evidence and known.evidence:
                 self.evidence.resume(places, known.settled_ns, known.evidence)
             self._hindsight.resume(places, len(self.ledger), known.at_ns, known.alerts)
         except (KeyError, ValueError):
             return  # Another version wrote it: the counts of the last hours have to do.
+
+    def _as_judged(self, memory: Memory) -> frozenset[Key]:
+        """The groups that ``memory`` knows and judged by the budget that they have now.
+
+        Raises:
+            KeyError: it does not say.
+        """
+        now = dict(zip(cast("list[Key]", self.ledger.groups), self._error_budget.tolist(), strict=True))
+        then = memory.alerts["error_budget"].tolist()
+        return frozenset(key for key, budget in zip(memory.groups, then, strict=True) if now.get(key) == budget)
 
     def read(self, now_ns: int, muted: Places) -> Reading:
         """What the counts say; nothing alerts in the groups at ``muted``."""
@@ -185,8 +198,8 @@ class Cohort:
         total = sums[1]
         good = np.minimum(sums[0], total)
         if layout.allowance is None:
-            burn = burn_rates(good, total, layout.error_budget)
-            left = remaining(good[own], total[own], layout.error_budget)
+            burn = burn_rates(good, total, self._error_budget)
+            left = remaining(good[own], total[own], self._error_budget)
         else:
             allowance = Allowance(layout.allowance, period.end_ns - period.start_ns if period else layout.window_ns)
             burn, left = allowance.burn(total, windows), allowance.remaining(total[own])
@@ -238,6 +251,9 @@ class Cohort:
             return
         new = [self._rules[cast("Key", key)[0]] for key in self.ledger.groups[known:]]
         self._owner = np.concatenate([self._owner, np.asarray(new, dtype=np.intp)])
+        self._error_budget = np.asarray(self._budgets)[self._owner]
+        if self.evidence:
+            self.evidence.expect(self._error_budget)
         order = np.argsort(self._owner, kind="stable")
         self._positions = np.split(order, np.searchsorted(self._owner[order], np.arange(1, len(self._rules))))
         same = self.events is self.ledger
@@ -296,7 +312,7 @@ class Cohort:
         groups = np.flatnonzero(doubtful.any(axis=0))
         again = replay(
             self.ledger, self.evidence, groups, self._hindsight.since_ns(doubtful), now_ns,
-            error_budget=self.layout.error_budget, min_bad_young=self.layout.min_bad_young,
+            error_budget=self._error_budget[groups], min_bad_young=self.layout.min_bad_young,
         )  # fmt: skip
         stands = np.zeros_like(doubtful)
         for i, place in np.argwhere(doubtful[:, groups]).tolist():
@@ -337,6 +353,7 @@ class Cohort:
                 if self.layout.allowance is not None:
                     onset_ns[i] = Allowance(self.layout.allowance, self.layout.window_ns).onset_ns(starts_ns, total)
                     continue
-                first = most_likely_onset(np.clip(total - good, 0, total), total, self.layout.error_budget)
+                budget = float(self._error_budget[holding[i]])
+                first = most_likely_onset(np.clip(total - good, 0, total), total, budget)
                 onset_ns[i] = starts_ns[first or 0]
         return onset_ns

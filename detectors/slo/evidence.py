@@ -29,10 +29,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from detectors.sequential.clusters import ClusteredNull, NullState
-from detectors.sequential.mixture import ODDS_RATIOS, BernoulliDetector, DetectorState, threshold
+from detectors.sequential.clusters import ClusteredNull, NullState, anew
+from detectors.sequential.mixture import ALTERNATIVES, ODDS_RATIOS, BernoulliDetector, DetectorState, threshold
 from detectors.sequential.recursions import advance
 from detectors.sequential.series import Series
 from detectors.slo.ledger import HOUR_NS, MIDDLE_NS, MINUTE_NS, NEVER, Ledger
@@ -107,16 +107,45 @@ class Standing(Series):
         return np.take_along_axis(self.onset_ns, best[:, None], axis=1)[:, 0]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Hypotheses:
+    """What is tested, group by group; arrays are (groups, ...), or (1, ...) where all groups have one budget.
+
+    Attributes:
+        null: errors within the budget.
+        log_bad, log_good: (groups, alternatives) log probabilities of a bad and of a good event beyond it.
+    """
+
+    null: ClusteredNull
+    log_bad: NDArray[np.float64]
+    log_good: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, error_budget: ArrayLike, *, clusters: bool) -> Hypotheses:
+        """Those of (groups,) budgets, or of one for all."""
+        budgets, which = np.unique(np.atleast_1d(error_budget), return_inverse=True)
+        if len(budgets) == 1:
+            which = which[:1]
+        rates = np.asarray([alternatives(budget)[0] for budget in budgets.tolist()]).reshape(-1, ALTERNATIVES)[which]
+        return cls(ClusteredNull(budgets[which], clusters=clusters), np.log(rates), np.log1p(-rates))
+
+    def take(self, groups: NDArray[np.intp]) -> Hypotheses:
+        """Those of the groups at these positions."""
+        if len(self.log_bad) == 1:
+            return self
+        return Hypotheses(self.null.of(groups), self.log_bad[groups], self.log_good[groups])
+
+
 class Evidence:
-    """The sequential test of one SLO."""
+    """The sequential test of SLOs that differ in their budgets only."""
 
     def __init__(
-        self, error_budget: float, arl_ns: int, step_ns: int, min_bad: int, unit: int = 1, *, clusters: bool = True
+        self, error_budget: ArrayLike, arl_ns: int, step_ns: int, min_bad: int, unit: int = 1, *, clusters: bool = True
     ) -> None:
         """Test "share of bad events <= error_budget".
 
         Args:
-            error_budget: 1 - objective.
+            error_budget: 1 - objective, (groups,) or one for all; see :meth:`expect`.
             arl_ns: mean time with traffic between false alarms of a group.
             step_ns: width of a step: a bucket, or a slice.
             min_bad: bad events (or slices) that a run needs before it alarms.
@@ -127,16 +156,19 @@ class Evidence:
         """
         self.arl_ns = arl_ns
         self.log_threshold = threshold(max(arl_ns / step_ns, 2.0))
-        self._rates = alternatives(error_budget)
-        self._log_bad, self._log_good = np.log(self._rates), np.log1p(-self._rates)
-        self._null = ClusteredNull(error_budget, clusters=clusters and unit == 1)
+        self._clusters = clusters and unit == 1
+        self.expect(error_budget)
         self._step_ns = step_ns
         self._longest_step_ns = max(LONGEST_STEP_NS, step_ns)
         self._unit = unit
         self._min_bad = min_bad * unit
         self._checkpoints: list[Standing] = []
         self._resumed: tuple[NDArray[np.intp], Standing] | None = None
-        self.standing = self._fresh(0, 0)
+        self.standing = self._fresh(0, np.zeros(0, dtype=np.intp))
+
+    def expect(self, error_budget: ArrayLike) -> None:
+        """Test groups against budgets: (groups,) for those of the ledger, or one for all."""
+        self._hypotheses = Hypotheses.of(error_budget, clusters=self._clusters)
 
     def keep(self, groups: NDArray[np.intp]) -> None:
         """Forget every other group."""
@@ -154,7 +186,7 @@ class Evidence:
         Raises:
             KeyError, ValueError: the arrays are not those of such a test.
         """
-        self._resumed = groups, self._fresh(settled_ns, len(groups)).filled(arrays)
+        self._resumed = groups, self._fresh(settled_ns, groups).filled(arrays)
 
     def advance(self, ledger: Ledger, changed_ns: Counts, now_ns: int) -> Standing:
         """Take in the buckets up to ``now_ns``, the current one as far as it has come.
@@ -167,9 +199,9 @@ class Evidence:
         if not self._checkpoints:
             begin = min(int(ledger.first_ns.min(initial=NEVER)), bucket_start(now_ns))
             begin = max(bucket_start(begin), ledger.fine_floor_ns)
-            self._checkpoints = [self._begun(self._fresh(begin, len(ledger)), ledger)]
+            self._checkpoints = [self._begun(self._fresh(begin, np.arange(len(ledger))), ledger)]
         if len(self._checkpoints[-1]) < len(ledger):
-            more = self._fresh(0, len(ledger) - len(self._checkpoints[-1]))
+            more = self._fresh(0, np.arange(len(self._checkpoints[-1]), len(ledger)))
             self._checkpoints = [point.joined(more) for point in self._checkpoints]
         self._rewind(ledger, changed_ns)
         newest, complete_ns = self._checkpoints[-1], bucket_start(now_ns)
@@ -229,33 +261,38 @@ class Evidence:
     def _run(self, standing: Standing, ledger: Ledger, end_ns: int, groups: NDArray[np.intp] | None = None) -> Standing:
         """Take in the buckets from the standing's position to ``end_ns``, for ``groups`` of the ledger or all."""
         start_ns = max(standing.position_ns, ledger.fine_floor_ns)
-        counts = ledger.recent(start_ns, max(end_ns, start_ns))
+        counts, tested = ledger.recent(start_ns, max(end_ns, start_ns)), self._hypotheses
         if groups is not None:
-            counts = counts[:, :, groups]
+            counts, tested = counts[:, :, groups], tested.take(groups)
         for row in counts[1].any(axis=1).nonzero()[0].tolist():
             good, total = counts[:, row].astype(np.int64)
-            standing = self._step(standing, start_ns + row * BUCKET_NS, good, total)
+            standing = self._step(standing, tested, start_ns + row * BUCKET_NS, good, total)
         return standing if standing.position_ns == end_ns else replace(standing, position_ns=end_ns)
 
-    def _fresh(self, position_ns: int, groups: int) -> Standing:
-        """Groups that have seen nothing."""
-        alternatives = self._rates.shape[1]
-        shape = (groups, alternatives)
+    def _fresh(self, position_ns: int, places: NDArray[np.intp]) -> Standing:
+        """Groups at these positions that have seen nothing."""
+        groups, shape = len(places), (len(places), ALTERNATIVES)
         none = np.full(groups, NO_ALARM, dtype=np.int64)
         return Standing(
-            position_ns=position_ns, detector=DetectorState.fresh(groups, alternatives), null=self._null.start(groups),
+            position_ns=position_ns, detector=DetectorState.fresh(*shape),
+            null=self._hypotheses.take(places).null.start(groups),
             last_ns=np.full(groups, NEVER), cusum=np.zeros(shape), onset_ns=np.zeros(shape, dtype=np.int64),
             bad=np.zeros(shape, dtype=np.int64), alarm_ns=none, alarm_onset_ns=none,
             alarm_evidence=np.full(groups, -np.inf),
         )  # fmt: skip
 
-    def _step(self, standing: Standing, bucket_ns: int, good: Counts, total: Counts) -> Standing:
+    def _step(
+        self, standing: Standing, tested: Hypotheses, bucket_ns: int, good: Counts, total: Counts
+    ) -> Standing:  # fmt: skip
         busy = (total > 0).nonzero()[0]
         if len(busy) == len(total):
-            return self._stepped(standing, bucket_ns, good, total)
-        return standing.replaced(busy, self._stepped(standing.take(busy), bucket_ns, good[busy], total[busy]))
+            return self._stepped(standing, tested, bucket_ns, good, total)
+        part = self._stepped(standing.take(busy), tested.take(busy), bucket_ns, good[busy], total[busy])
+        return standing.replaced(busy, part)
 
-    def _stepped(self, standing: Standing, bucket_ns: int, good: Counts, total: Counts) -> Standing:
+    def _stepped(
+        self, standing: Standing, tested: Hypotheses, bucket_ns: int, good: Counts, total: Counts
+    ) -> Standing:  # fmt: skip
         """One step of groups that all have events in the bucket."""
         bad = np.minimum(np.maximum(total - good, 0), total)
         counts = np.empty((len(total), 3))
@@ -263,8 +300,8 @@ class Evidence:
         if self._unit != 1:
             counts /= self._unit
         in_run = bucket_ns - standing.alarm_ns <= SAME_RUN_NS
-        null, log_null = self._null.step(standing.null, counts, ~in_run)
-        increments = counts[:, :1] * self._log_bad + counts[:, 1:2] * self._log_good - log_null[:, None]
+        null, log_null = tested.null.step(standing.null, counts, ~in_run)
+        increments = counts[:, :1] * tested.log_bad + counts[:, 1:2] * tested.log_good - log_null[:, None]
         weight_ns = np.minimum(np.maximum(bucket_ns - standing.last_ns, self._step_ns), self._longest_step_ns)
         log_weight = np.log(weight_ns / self._step_ns)
         statistic = advance(standing.detector.log_statistic, increments, "sr", log_weight[:, None])
@@ -289,7 +326,7 @@ class Evidence:
         # The mixture is a mean, so it is below its largest member; few groups need it computed.
         first = standing.detector.log_statistic.max(axis=1) >= self.log_threshold
         renewed = in_run & (standing.cusum.max(axis=1) >= RENEWAL)
-        near = (first | renewed).nonzero()[0]
+        near: NDArray[np.intp] = (first | renewed).nonzero()[0]
         if not len(near):
             return near
         part = standing.take(near)
@@ -302,16 +339,16 @@ class Evidence:
         onset_ns, lasted_ns = part.onset(), part.alarm_ns - part.alarm_onset_ns
         goes_on = part.alarm_ns != NO_ALARM
         goes_on &= onset_ns - part.alarm_ns <= np.maximum(lasted_ns // 4, SAME_RUN_NS)
-        anew = replace(
+        restarted = replace(
             part,
             detector=DetectorState.fresh(len(part), part.cusum.shape[1]),
-            null=self._null.anew(part.null, ~goes_on),
+            null=anew(part.null, ~goes_on),
             cusum=np.zeros_like(part.cusum),
             alarm_ns=np.full(len(part), bucket_ns + BUCKET_NS, dtype=np.int64),
             alarm_onset_ns=np.where(goes_on, part.alarm_onset_ns, onset_ns),
             alarm_evidence=np.where(goes_on, np.maximum(part.alarm_evidence, part.log_evidence()), part.log_evidence()),
         )
-        return standing.replaced(alarms, anew)
+        return standing.replaced(alarms, restarted)
 
 
 def alternatives(error_budget: float) -> NDArray[np.float64]:

@@ -119,13 +119,14 @@ class Replay:
     Attributes:
         times_ns: (buckets,) starts of 10 s buckets, each taken whole.
         alarm_ns: (buckets, groups) the last alarm as of each, ``NO_ALARM`` before there is one.
+        error_budget: (groups,) 1 - objective.
     """
 
     ledger: Ledger
     groups: Places
     times_ns: Counts
     alarm_ns: Counts
-    error_budget: float
+    error_budget: Rates
     min_bad_young: int
 
     def held(self, alert: Alert, place: int, *, hold_ns: float, gate: bool) -> bool:
@@ -141,29 +142,30 @@ class Replay:
         if gate and not unlocked.any():
             return False
         group = int(self.groups[place])
-        found = {length: self._largest_burn(group, length) for length in (alert.pair.long_ns, alert.pair.short_ns)}
+        found = {length: self._largest_burn(place, length) for length in (alert.pair.long_ns, alert.pair.short_ns)}
         burn = {length: both[0] for length, both in found.items()}
         bad = {length: both[1] for length, both in found.items()}
         age_ns = self.times_ns + BUCKET_NS - self.ledger.first_ns[group]
         holds = pair_holds(alert.pair, burn, bad, age_ns, self.min_bad_young)
         return bool((holds & unlocked if gate else holds).any())
 
-    def _largest_burn(self, group: int, length_ns: int) -> tuple[Rates, Counts]:
+    def _largest_burn(self, place: int, length_ns: int) -> tuple[Rates, Counts]:
         """(times,) the largest burn and the most bad events of a window, tried a bucket longer and shorter."""
         first_ns, last_ns = int(self.times_ns[0]), int(self.times_ns[-1])
-        starts, good, total = self.ledger.series(group, first_ns - length_ns - HOUR_NS, last_ns + 1)
+        starts, good, total = self.ledger.series(int(self.groups[place]), first_ns - length_ns - HOUR_NS, last_ns + 1)
         goods, totals = (np.concatenate([[0], np.cumsum(counts)]) for counts in (np.minimum(good, total), total))
         high = np.searchsorted(starts, self.times_ns, side="right")
         low = np.searchsorted(starts, self.times_ns - length_ns, side="left")
         edges = np.clip(low + np.asarray([[-1], [0], [1]]), 0, high)
         window_total = totals[high] - totals[edges]
         bad = window_total - (goods[high] - goods[edges])
-        return burn_rates(window_total - bad, window_total, self.error_budget).max(axis=0), bad.max(axis=0)
+        burn = burn_rates(window_total - bad, window_total, float(self.error_budget[place]))
+        return burn.max(axis=0), bad.max(axis=0)
 
 
 def replay(
     ledger: Ledger, evidence: Evidence | None, groups: Places, since_ns: int, now_ns: int, *,
-    error_budget: float, min_bad_young: int,
+    error_budget: Rates, min_bad_young: int,
 ) -> Replay:  # fmt: skip
     """The time from ``since_ns`` until now of the groups at these positions."""
     if evidence is not None:

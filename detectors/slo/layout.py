@@ -1,4 +1,4 @@
-"""What the arithmetic of an SLO depends on: SLOs of one layout share arrays. It holds no counts."""
+"""What the arithmetic of an SLO depends on, its objective apart: SLOs of one layout share arrays. It holds no counts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ class Layout:
         allowance: parts that may be spent within the window; None where a share of events or slices may be bad.
     """
 
-    error_budget: float
     window_ns: int
     longest_ns: int
     calendar: Calendar | None
@@ -42,8 +41,8 @@ class Layout:
     def of(cls, slo: Slo, *, sliced: bool) -> Layout:
         """That of ``slo``."""
         return cls(
-            slo.error_budget, slo.window_ns, slo.longest_window_ns, slo.calendar, slo.policy, sliced,
-            slo.slice_ns or BUCKET_NS, slo.unit, slo.allowance,
+            slo.window_ns, slo.longest_window_ns, slo.calendar, slo.policy, sliced, slo.slice_ns or BUCKET_NS,
+            slo.unit, slo.allowance,
         )  # fmt: skip
 
     @cached_property
@@ -81,9 +80,9 @@ class Layout:
         )  # fmt: skip
 
     def evidence(self) -> Evidence | None:
-        """A new sequential test; None for policies that ask for no evidence."""
+        """A new sequential test of no group yet; None for policies that ask for no evidence."""
         policy = self.policy
         if policy.sequential is None and not (policy.gate and policy.pairs):
             return None
         arl_ns = policy.sequential.arl_ns if policy.sequential else DEFAULT_ARL_NS
-        return Evidence(self.error_budget, arl_ns, self.step_ns, self.min_bad, self.unit)
+        return Evidence([], arl_ns, self.step_ns, self.min_bad, self.unit)

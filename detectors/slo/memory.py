@@ -32,7 +32,7 @@ class Memory:
         at_ns: when it was known.
         settled_ns: up to when the evidence has taken the counts in.
         evidence: the evidence at that time, arrays whose first axis is the group; empty without a test.
-        alerts: when the alerts held, likewise.
+        alerts: when the alerts held, and the error budget of each group, by which all this was judged, likewise.
     """
 
     layout: str

@@ -58,7 +58,7 @@ class Tracker:
             self.slices = self._counted = CountedSlices(slo.budgeting, slices_rule_id(slo))
         layout = Layout.of(slo, sliced=self.slices is not None)
         self.cohort = cohort_of(layout)
-        self.cohort.enrol(self.rule)
+        self.cohort.enrol(self.rule, slo.error_budget)
         self._slices_rule, self._beside_rule = slices_rule_id(slo), beside_rule_id(slo)
         self._beside, self._excluded = layout.ledger(), layout.ledger()
 

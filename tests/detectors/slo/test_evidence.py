@@ -15,7 +15,12 @@ T0 = 1_700_006_400_000_000_000
 
 
 def run(
-    bad: np.ndarray, total: np.ndarray, *, budget: float = 0.01, arl: str = "30d", min_bad: int = MIN_BAD_EVENTS
+    bad: np.ndarray,
+    total: np.ndarray,
+    *,
+    budget: float | np.ndarray = 0.01,
+    arl: str = "30d",
+    min_bad: int = MIN_BAD_EVENTS,
 ) -> tuple[Ledger, Evidence, list[Standing]]:
     """Feed (buckets, groups) counts a bucket at a time."""
     ledger, evidence = Ledger(ns("30d")), Evidence(budget, ns(arl), BUCKET_NS, min_bad)
@@ -118,3 +123,26 @@ def test_new_groups_join_and_forgotten_ones_leave():
     now_ns = T0 + 40 * BUCKET_NS
     ledger.add([SliDelta("r", "1", now_ns, 0, 10)])
     assert evidence.advance(ledger, ledger.advance(now_ns), now_ns).alarm_ns.tolist() == [now_ns + BUCKET_NS]
+
+
+def test_groups_of_several_budgets_stand_as_they_would_alone():
+    """Some have no events in some buckets, and one has late ones: groups are then taken apart and put together."""
+    budgets = np.asarray([0.001, 0.05, 0.001, 0.01])
+    rng = np.random.default_rng(15)
+    total = rng.poisson([200, 2, 30, 100], (240, 4))
+    total[0] = 1
+    bad = rng.binomial(total, np.where(np.arange(240)[:, None] < 120, budgets, 8 * budgets))
+    late = SliDelta("r", "1", T0 + 200 * BUCKET_NS, 0, 5)
+
+    def standing(groups: list[int], budget: float | np.ndarray) -> Standing:
+        ledger, evidence, _ = run(bad[:, groups], total[:, groups], budget=budget)
+        ledger.add([late._replace(group=str(groups.index(1)))] if 1 in groups else [])
+        now_ns = T0 + 239 * BUCKET_NS
+        return evidence.advance(ledger, ledger.advance(now_ns), now_ns)
+
+    together = standing([0, 1, 2, 3], budgets)
+    assert (together.alarm_ns != NO_ALARM).any()
+    for group, budget in enumerate(budgets):
+        alone, place = standing([group], float(budget)), np.asarray([group])
+        for name, array in together.take(place).arrays().items():
+            np.testing.assert_allclose(array, alone.arrays()[name], rtol=1e-9, err_msg=name)

@@ -117,8 +117,10 @@ def test_a_memory_of_other_counts_another_version_or_a_later_time_is_passed_over
     assert conclusions(restarted(TICKETED, rows, [memory]).step(now_ns)) != anew
     no_alarms = {name: array for name, array in memory.evidence.items() if name != "alarm_ns"}
     narrow = {**memory.evidence, "cusum": memory.evidence["cusum"][:, 1:]}
+    stricter = {**memory.alerts, "error_budget": memory.alerts["error_budget"] / 2}
     for other in (
         replace(memory, evidence=no_alarms), replace(memory, evidence=narrow),
+        replace(memory, alerts=stricter), replace(memory, alerts={}),
         replace(memory, at_ns=now_ns + NANOS), replace(memory, layout="another"),
     ):  # fmt: skip
         assert conclusions(restarted(TICKETED, rows, [other]).step(now_ns)) == anew
