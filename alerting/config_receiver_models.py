@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from alerting.config_strict import Name, Strict, Text, Variable, check_url, exactly_one
+from alerting.config_strict import Addressed, Bearing, Name, Strict, Text, Variable, at_most_one, check_url, exactly_one
 from alerting.receivers.email import Security
 from alerting.receivers.pagerduty import URL as PAGERDUTY_URL
 from alerting.receivers.templated import check_template
@@ -89,24 +89,12 @@ class EmailModel(Strict):
         return self
 
 
-class TemplateModel(Strict):
+class TemplateModel(Addressed, Bearing):
     """A URL of the user's own, told with a body of the user's own."""
 
-    url: Text | None = None
-    url_env: Variable | None = None
-    url_file: Text | None = None
     body: Annotated[str, StringConstraints(min_length=1)]
     content_type: Text = "application/json"
     headers: dict[HeaderName, Text] = Field(default_factory=dict)
-    bearer_token_env: Variable | None = None
-    bearer_token_file: Text | None = None
-
-    @field_validator("url")
-    @classmethod
-    def _open_url(cls, url: str | None) -> str | None:
-        if url is not None:
-            check_url(url, "url_env or url_file")
-        return url
 
     @field_validator("body")
     @classmethod
@@ -115,37 +103,22 @@ class TemplateModel(Strict):
         return body
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        exactly_one(url=self.url, url_env=self.url_env, url_file=self.url_file)
-        if self.bearer_token_env is not None and self.bearer_token_file is not None:
-            raise ValueError("bearer_token_env and bearer_token_file exclude each other; keep one")
+    def _no_secret(self) -> Self:
         if any(name.lower() in _SECRET_HEADERS for name in self.headers):
             raise ValueError("a header holds a secret, and secrets may not stand in this file; write bearer_token_env")
         return self
 
 
-class WebhookModel(Strict):
+class WebhookModel(Addressed):
     """A URL of the user's own."""
 
-    url: Text | None = None
-    url_env: Variable | None = None
-    url_file: Text | None = None
     secret_env: Variable | None = None
     secret_file: Text | None = None
     format: Format = "alertmanager"
 
-    @field_validator("url")
-    @classmethod
-    def _open_url(cls, url: str | None) -> str | None:
-        if url is not None:
-            check_url(url, "url_env or url_file")
-        return url
-
     @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        exactly_one(url=self.url, url_env=self.url_env, url_file=self.url_file)
-        if self.secret_env is not None and self.secret_file is not None:
-            raise ValueError("secret_env and secret_file exclude each other; keep one")
+    def _one_secret(self) -> Self:
+        at_most_one(secret_env=self.secret_env, secret_file=self.secret_file)
         return self
 
 
@@ -170,21 +143,13 @@ class ReceiverModel(Strict):
         return self
 
 
-class AlertmanagerModel(Strict):
+class AlertmanagerModel(Bearing):
     """An Alertmanager that is kept informed."""
 
     url: Text
-    bearer_token_env: Variable | None = None
-    bearer_token_file: Text | None = None
 
     @field_validator("url")
     @classmethod
     def _open_url(cls, url: str) -> str:
         check_url(url, None)
         return url
-
-    @model_validator(mode="after")
-    def _one_token(self) -> Self:
-        if self.bearer_token_env is not None and self.bearer_token_file is not None:
-            raise ValueError("bearer_token_env and bearer_token_file exclude each other; keep one")
-        return self

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, field_validator, model_validator
 
 from alerting.receivers.trust import Network, networks_of
 from telemetry.errors import DurationError, MatcherError
@@ -56,6 +56,44 @@ class Strict(BaseModel):
     """A mapping that has these keys and no others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+
+class Addressed(Strict):
+    """A URL in clear, or the environment variable or file that holds it as a secret."""
+
+    url: Text | None = None
+    url_env: Variable | None = None
+    url_file: Text | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _open_url(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_url(url, "url_env or url_file")
+        return url
+
+    @model_validator(mode="after")
+    def _one_url(self) -> Self:
+        exactly_one(url=self.url, url_env=self.url_env, url_file=self.url_file)
+        return self
+
+
+class Bearing(Strict):
+    """The environment variable or file that holds a bearer's token, if there is one."""
+
+    bearer_token_env: Variable | None = None
+    bearer_token_file: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        at_most_one(bearer_token_env=self.bearer_token_env, bearer_token_file=self.bearer_token_file)
+        return self
+
+
+def at_most_one(**given: str | None) -> None:
+    """Raise if several of the keys are given."""
+    if sum(value is not None for value in given.values()) > 1:
+        raise ValueError(f"{' and '.join(given)} exclude each other; keep one")
 
 
 def exactly_one(**given: str | None) -> None:
