@@ -122,9 +122,7 @@ def main() -> None:
     server = PrivatePostgres(binaries, durable=True) if binaries else None
     if given.postgresql and server is None:
         raise SystemExit("PostgreSQL is not installed (Debian: apt install postgresql)")
-    print(
-        "| services | incidents | notifications | firing, s | holding on, s | ending, s | memory at most, MB | growth, MB |"
-    )
+    print("| services | incidents | notifications | firing, s | on, s | ending, s | memory at most, MB | growth, MB |")
     print("|---|---|---|---|---|---|---|---|")
     results: dict[str, dict[str, float]] = {}
     try:

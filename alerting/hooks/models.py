@@ -8,7 +8,18 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from alerting.config_receiver_models import HeaderName
-from alerting.config_strict import Duration, MatcherList, Name, Strict, Text, Variable, check_url, exactly_one
+from alerting.config_strict import (
+    Addressed,
+    Bearing,
+    Duration,
+    MatcherList,
+    Name,
+    Strict,
+    Text,
+    Variable,
+    at_most_one,
+    exactly_one,
+)
 from alerting.hooks.hook import Event, Method, is_allowed
 from alerting.receivers.templated import check_template
 from telemetry.matchers import Matchers
@@ -34,13 +45,10 @@ class SecretHeaderModel(Strict):
         return self
 
 
-class HookModel(Strict):
+class HookModel(Addressed, Bearing):
     """One action."""
 
     name: Name
-    url: Text | None = None
-    url_env: Variable | None = None
-    url_file: Text | None = None
     on: tuple[Event, ...] = ()
     match: MatcherList = Matchers()
     min_confidence: float | None = Field(None, ge=0, le=1)
@@ -49,8 +57,6 @@ class HookModel(Strict):
     content_type: Text = "application/json"
     headers: dict[HeaderName, Text] = Field(default_factory=dict)
     secret_headers: dict[HeaderName, SecretHeaderModel] = Field(default_factory=dict)
-    bearer_token_env: Variable | None = None
-    bearer_token_file: Text | None = None
     secret_env: Variable | None = None
     secret_file: Text | None = None
     approval: bool = False
@@ -70,13 +76,11 @@ class HookModel(Strict):
             {"on" if key is True else key: entry for key, entry in value.items()} if isinstance(value, dict) else value
         )
 
-    @field_validator("url")
+    @field_validator("url", mode="before")
     @classmethod
-    def _fixed_url(cls, url: str | None) -> str | None:
-        if url is not None:
-            if "{{" in url or "{%" in url:
-                raise ValueError("an address is no template: data must not decide what is called; write it out")
-            check_url(url, "url_env or url_file")
+    def _fixed_url(cls, url: Any) -> Any:
+        if isinstance(url, str) and ("{{" in url or "{%" in url):
+            raise ValueError("an address is no template: data must not decide what is called; write it out")
         return url
 
     @field_validator("body")
@@ -114,10 +118,7 @@ class HookModel(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        exactly_one(url=self.url, url_env=self.url_env, url_file=self.url_file)
-        for one, other in (("bearer_token_env", "bearer_token_file"), ("secret_env", "secret_file")):
-            if getattr(self, one) is not None and getattr(self, other) is not None:
-                raise ValueError(f"{one} and {other} exclude each other; keep one")
+        at_most_one(secret_env=self.secret_env, secret_file=self.secret_file)
         if self.min_confidence is not None and "verdict" not in self.on:
             raise ValueError("min_confidence is about verdicts, and this hook waits for none; write on: [verdict]")
         if self.body is not None and self.method == "GET":
