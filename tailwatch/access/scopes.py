@@ -18,6 +18,9 @@ _OPEN: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/api
 """Health for those who restart what is ill, and the description of the API, which is the same everywhere."""
 _RESPONSES: Final = ("/api/v1/incidents/", "/api/v1/notifications/", "/api/v2/silence/")
 _SILENCES: Final = "/api/v2/silences"
+_HOOKS: Final = "/api/v1/hooks/"
+_STOP: Final = "/stop"
+"""Whoever responds may stop hooks; to start them again is a decision about the set-up."""
 POSTED_ALERTS: Final = "/api/v2/alerts"
 
 Need = frozenset[Scope] | None
@@ -44,5 +47,7 @@ def needed(method: str, path: str) -> Need:
     if method == "POST" and path == POSTED_ALERTS:
         return _POST_ALERTS
     if path.startswith(_RESPONSES) or path == _SILENCES:
+        return _RESPOND
+    if path.startswith(_HOOKS) and path.endswith(_STOP):
         return _RESPOND
     return _ADMIN

@@ -78,6 +78,10 @@ EXPECTED = {
     ("DELETE", "/api/v2/silence/1"): {"respond", "admin"},
     ("POST", "/api/v1/corrections"): {"admin"},
     ("POST", "/api/v1/config/reload"): {"admin"},
+    ("POST", "/api/v1/hooks/stop"): {"respond", "admin"},
+    ("POST", "/api/v1/hooks/rollback/stop"): {"respond", "admin"},
+    ("POST", "/api/v1/hooks/start"): {"admin"},
+    ("POST", "/api/v1/incidents/INC-1/hooks/rollback"): {"respond", "admin"},
     ("PUT", "/api/v1/what/is/to/come"): {"admin"},
 }
 
