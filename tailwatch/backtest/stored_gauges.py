@@ -66,8 +66,9 @@ class StoredGauges:
                 yield one.bucket_ns + BUCKET_NS, one
             elif grid_ns:
                 # Whoever was alive was so all along, as far as anybody knows now: it is no news at the bucket's end.
+                # A verdict that is stored knows better, and is there first.
                 for bucket_ns in range(one.bucket_ns, one.bucket_ns + width_ns, grid_ns):
-                    yield bucket_ns + grid_ns, one._replace(bucket_ns=bucket_ns)
+                    yield bucket_ns + grid_ns + GRACE_NS, one._replace(bucket_ns=bucket_ns)
 
     def verdicts(self, slo: Slo, start_ns: int) -> Iterator[tuple[int, SliDelta]]:
         """Verdicts over slices from ``start_ns`` on whose values are folded, each known when its bucket is over."""

@@ -29,6 +29,10 @@ _STREAM: Final = 2
 """Which of a seed's further streams of random numbers the labels are drawn from."""
 
 
+_LONGEST_NS: Final = 1e17
+"""Three years: no simulation lasts so long."""
+
+
 class LabelSource:
     """Draws the labels of requests, and counts them by those rules that count labels."""
 
@@ -67,7 +71,7 @@ class LabelSource:
             chance = _either(chance, one.labels.wrong * strength)
             delay += np.log(one.labels.delay) * strength
         wrong = self._generator.random(len(given)) < chance
-        time_ns = given.time_ns + np.exp(delay).astype(np.int64)
+        time_ns = given.time_ns + np.minimum(np.exp(delay), _LONGEST_NS).astype(np.int64)
         yield from at_bucket_end(self._count(given, time_ns, mistaken == wrong))
         if predictions.revised_ns is None or not wrong.any():
             return

@@ -48,6 +48,10 @@ DEFAULT_START_NS: Final = 1_767_571_200 * NANOS
 """Monday, 2026-01-05, midnight UTC."""
 _DEFAULT_DURATION_NS: Final = 30 * 86400 * NANOS
 _DEFAULT_STEP_NS: Final = 60 * NANOS
+_MOST: Final = 1e9
+_MOST_SIGMA: Final = 10.0
+"""Of a logarithm: one in a thousand is then more than e^30 times the median."""
+_MOST_A_SECOND: Final = 1e6
 _LONGEST_NS: Final = 400 * 86400 * NANOS
 
 
@@ -70,13 +74,26 @@ def load_scenario(path: Path, seed: int | None = None) -> Scenario:
     return _Scenario(path, text).read(root, seed)
 
 
+class _Bounded(Reader):
+    """Reads numbers that can be drawn with: others would overflow hours into a run."""
+
+    def number(self, node: yaml.Node, field: str) -> float | None:
+        """A finite number above 0, and not beyond all measure."""
+        found = super().number(node, field)
+        most = _MOST_SIGMA if field.endswith("sigma") else _MOST
+        if found is None or found <= most:
+            return found
+        self.note(node, field, f"{found:g} is beyond all measure", f"write at most {most:,.0f}")
+        return None
+
+
 class _Scenario:
     """Reads one file."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.text = text
-        self.reader = Reader(str(path))
+        self.reader = _Bounded(str(path))
 
     def read(self, root: yaml.Node, seed: int | None) -> Scenario:
         """The scenario.
@@ -123,6 +140,12 @@ class _Scenario:
                 reader.problems.append(
                     Problem(str(self.path), 1, field, f"there is no SLO {one.slo!r}", f"name one of {known}")
                 )
+        rush = max((one.traffic for one in disturbances), default=1.0)
+        burst = traffic.bursts.factor if traffic.bursts else 1.0
+        peak = traffic.rate * max(rush, 1.0) * max(burst, 1.0)
+        if peak > _MOST_A_SECOND:
+            message = f"would be {peak:,.0f} requests a second at the peak"
+            reader.note(top.get("traffic", root), "traffic", message, f"keep it to {_MOST_A_SECOND:,.0f}")
         if not reader.problems:
             faults += [problem for slo in slos.slos for problem in _unfed(slo, scenario)]
         if reader.problems or faults:

@@ -139,3 +139,44 @@ def test_a_file_that_is_not_there_gives_a_sentence(tmp_path: Path):
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
 def test_the_examples_are_read(path: Path):
     assert load_scenario(path).disturbances
+
+
+@pytest.mark.parametrize(
+    ("written_so", "instead", "said"),
+    [
+        ("traffic: {rate: 1}", "traffic: {rate: 1.0e+30}", "5 traffic.rate: 1e+30 is beyond all measure"),
+        (
+            "traffic: {rate: 1}",
+            "traffic: {rate: 2000000}",
+            "5 traffic: would be 2,000,000 requests a second",
+        ),
+        ("rate: 1}", "rate: 1}\ngauges: {queue_depth: {median: 2, sigma: 99}}", "99 is beyond all measure"),
+        ("rate: 1}", "rate: 1}\ngauges: {queue_depth: {}}", "gauges.queue_depth.median: is missing"),
+        ("rate: 1}", "rate: 1}\ngauges: {queue_depth: []}", "gauges.queue_depth: has no series"),
+        ("rate: 1}", "rate: 1}\ngauges: {queue_depth: [{median: 1}, {median: 2}]}", "two series with the same labels"),
+        ("rate: 1}", "rate: 1}\ngauges: {kv_cache_usage: {median: 2, highest: 1}}", "is above the highest value, 1"),
+        ("rate: 1}", 'rate: 1}\ngauges: {"vllm:num_preemptions_total": {median: 2}}', "is a sum and no gauge"),
+        ("rate: 1}", "rate: 1}\npredictions: {mistakes: 5}", "6 predictions.mistakes: 5 is not between 0 and 1"),
+        ("rate: 1}", "rate: 1}\npredictions: {mistakes: 5%, revised: 1h}", "predictions.revised: no label is wrong"),
+        ("rate: 1}", "rate: 1}\nincidents: [{start: 1h, duration: 0, errors: 5%}]", "duration: is no time at all"),
+        ("rate: 1}", "rate: 1}\nincidents: [{start: 1h, duration: 1h, mistakes: 5%}]", "requests predict nothing"),
+        (
+            "rate: 1}",
+            "rate: 1}\nincidents: [{start: 1h, duration: 1h, gauges: {a: 2}}]",
+            "not among the scenario's gauges",
+        ),
+        ("rate: 1}", "rate: 1}\nincidents: [{start: 1h, duration: 1h}]", "incidents[0]: changes nothing"),
+        ("rate: 1}", "rate: 1}\ncorrections: [{start: 1h, duration: 1h, slos: [ers]}]", "there is no SLO 'ers'"),
+        (
+            "rate: 1}",
+            "rate: 1}\ncorrections: [{start: 40d, duration: 1h}]",
+            "[0].start: ends after the simulation",
+        ),
+        ("rate: 1}", "rate: 1}\ncorrections: [{start: 1h, duration: 1h, match: ['x']}]", "corrections[0]: "),
+        ("{errors: {}}", "{saturation: {gauge: queue_depth, below: 5}}", "is judged by the gauge one of"),
+        ("{errors: {}}", "{accuracy: {}}", "errs.sli: judges predictions, and the simulation's requests make none"),
+    ],
+)
+def test_what_cannot_be_simulated_is_said_with_its_place(tmp_path: Path, written_so: str, instead: str, said: str):
+    found = problems(tmp_path, LEAST.replace(written_so, instead))
+    assert any(said in one for one in found), found
