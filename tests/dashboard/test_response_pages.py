@@ -24,7 +24,7 @@ def say_who(page: Page) -> None:
     page.get_by_label("Your name").press("Enter")
 
 
-def test_silences_are_listed_and_one_is_extended_and_ended(page: Page, service: RecordedService) -> None:
+def test_silences_and_mute_times_are_listed_and_one_opens(page: Page) -> None:
     page.goto("/silences")
     expect(rows(page, "silences-active")).to_have_count(1)
     expect(rows(page, "silences-active")).to_contain_text("batch · costs")
@@ -32,14 +32,17 @@ def test_silences_are_listed_and_one_is_extended_and_ended(page: Page, service: 
     expect(rows(page, "silences-expired")).to_have_count(1)
     expect(rows(page, "mutes")).to_have_count(3)
     rows(page, "silences-active").locator("a").click()
-    detail = page.locator(".st-key-silence")
-    expect(detail).to_contain_text("re-priced")
+    expect(page.locator(".st-key-silence")).to_contain_text("re-priced")
+
+
+def test_a_silence_is_extended_and_ended(page: Page, service: RecordedService) -> None:
+    page.goto("/silences?silence=s-active")
     page.get_by_role("button", name="Extend").click()
     expect(rows(page, "silences-active")).to_contain_text("for 3 h")
     assert service.alertmanager.silences["s-active"]["createdBy"] == "Ada"
     page.get_by_role("button", name="Expire").click()
     expect(rows(page, "silences-expired")).to_have_count(2)
-    expect(detail.get_by_role("link", name="Make it anew")).to_be_visible()
+    expect(page.get_by_role("link", name="Make it anew")).to_be_visible()
 
 
 def test_a_silence_is_made_with_what_it_would_keep_quiet_in_view(page: Page, service: RecordedService) -> None:
@@ -83,7 +86,7 @@ def test_an_incident_leads_to_its_silence(page: Page) -> None:
     expect(page.get_by_label("Matchers, one a line")).to_have_value('input_type="code"\nslo="request-errors"')
 
 
-def test_snooze_assign_reclassify_and_merge(page: Page, service: RecordedService) -> None:
+def test_snooze_assign_and_reclassify(page: Page, service: RecordedService) -> None:
     page.goto("/incidents?incident=inc-0042")
     say_who(page)
     page.get_by_text("Snooze, assign, change severity, merge").click()
@@ -98,6 +101,12 @@ def test_snooze_assign_reclassify_and_merge(page: Page, service: RecordedService
     expect(page.locator('[data-tile="Status"]')).to_contain_text("assigned to Bob")
     page.get_by_role("button", name="Make it a ticket").click()
     expect(page.locator('[data-tile="Severity"] .value')).to_have_text("ticket")
+
+
+def test_an_incident_is_merged_into_another(page: Page, service: RecordedService) -> None:
+    page.goto("/incidents?incident=inc-0042")
+    say_who(page)
+    page.get_by_text("Snooze, assign, change severity, merge").click()
     choose(page, "Merge into", "inc-0041: classify-latency: tail spike")
     page.get_by_role("button", name="Merge", exact=True).click()
     expect(page.get_by_role("link", name="Open inc-0041")).to_be_visible()
