@@ -1,4 +1,4 @@
-"""What the arithmetic of an SLO depends on, its objective apart: SLOs of one layout share arrays. It holds no counts."""
+"""What an SLO's arithmetic depends on, its objective apart: SLOs of one layout share arrays. It holds no counts."""
 
 from __future__ import annotations
 
