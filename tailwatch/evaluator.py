@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from detectors.slo.budget import BudgetPoint
-from detectors.slo.compile import slices_rule_id
+from detectors.slo.compile import compile_rules, slices_rule_id
 from detectors.slo.distribution_slices import FixedReference
 from detectors.slo.engine import Engine, Evaluation
 from detectors.slo.punctuality import Punctuality
@@ -208,21 +208,39 @@ class Evaluator:
                 return
             if self._position is not None:
                 forget_verdicts(self._database, recounted)
+                same = self._same(slos, recounted)
                 with self._database.moment() as moment:
-                    self._corrected = corrections.version(moment)
-                    engine = Engine(slos, corrections.load(moment))
+                    in_force = corrections.load(moment)
+                    anew = Engine(SloSet(tuple(slo for slo in slos.slos if slo.name not in same)), in_force)
                     missed = read_since(moment, self._position, without_distributions_of=_SERIES)
-                    position = load_history(moment, engine, now_ns)
-                engine.remember(self._engine.memories(), without=recounted)
+                    load_history(moment, anew, now_ns)
+                anew.remember(self._engine.memories(), without=recounted)
+                self._engine.ingest_sli(missed.sli.without(self._slice_rules))
+                self._engine.ingest_distributions(missed.distributions)
+                engine = Engine(slos, in_force)
+                engine.adopt(self._engine, same)
+                engine.adopt(anew)
                 self._hear(missed.sli, now_ns)
                 self.events.add(missed.sli, now_ns)
                 self._unsaved.clear()
                 self._unsaved_references.clear()
-                self._engine, self._position, self._saved_ns = engine, position, 0
+                self._engine, self._position, self._saved_ns = engine, missed.position, 0
                 self._gauges.begin()
             self.events.use(slos, now_ns)
             self._slos, self._next, self._recounted = slos, None, frozenset()
             self._slice_rules = frozenset(slices_rule_id(slo) for slo in slos.slos)
+
+    def _same(self, slos: SloSet, recounted: frozenset[str]) -> frozenset[str]:
+        """Names of the SLOs that go on as they are: nothing about them, nor what was counted for them, has changed.
+
+        None while verdicts wait to be stored, which those that are evaluated anew would make once more.
+        """
+        if self._unsaved or self._unsaved_references:
+            return frozenset()
+        return frozenset(
+            slo.name for slo in slos.slos
+            if self._slos.named(slo.name) == slo and recounted.isdisjoint(rule.id for rule in compile_rules(slo))
+        )  # fmt: skip
 
     def _lead(self, now_ns: int) -> None:
         """Begin to evaluate, from stored history."""

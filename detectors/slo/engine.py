@@ -181,9 +181,15 @@ class Engine:
             )
         )  # fmt: skip
 
-    def adopt(self, other: Engine) -> None:
-        """Go on with what ``other`` knows of its SLOs, which are among these."""
+    def adopt(self, other: Engine, only: Collection[str] | None = None) -> None:
+        """Go on with what ``other``, which is of no further use, knows of its SLOs, or of those named ``only``.
+
+        They are among these, and mean the same here.
+        """
         for name, tracker in other._trackers.items():
+            if only is not None and name not in only:
+                tracker.cohort.expel(tracker.rule)
+                continue
             self._trackers[name].cohort.expel(tracker.rule)
             self._trackers[name] = tracker
         self._index()

@@ -129,6 +129,33 @@ def test_what_comes_in_before_between_and_after_its_slices_is_counted_once(
     )
 
 
+def test_slos_that_did_not_change_go_on_with_what_they_know(running: InProcess, tmp_path: Path) -> None:
+    """Evaluated anew they would have forgotten which events came late, as after a restart."""
+
+    def shown() -> Any:
+        running.evaluate()
+        (group,) = running.service.evaluator.statuses()["availability"]["groups"]
+        return group
+
+    running.take(traces(20, end_ns=START_NS, bad=2))
+    running.evaluate()
+    running.clock.advance(2 * 3600)
+    running.take(traces(5, end_ns=START_NS, bad=1, first_id=500))
+    before = shown()
+    assert before["detail"]["late"] == 5
+    declare(tmp_path, TAIL, AVAILABILITY)
+    reload(running)
+    running.take(traces(10, end_ns=running.clock.now_ns(), bad=1, first_id=900))
+    after = shown()
+    assert (after["good"], after["total"], after["detail"]["late"]) == (31, 35, 5)
+    assert list(running.service.evaluator.statuses()) == ["tail", "availability"]
+    declare(tmp_path, AVAILABILITY.replace("99%", "95%"))
+    reload(running)
+    again = shown()
+    assert (again["good"], again["total"]) == (31, 35)
+    assert "late" not in again["detail"], "a changed one is evaluated anew"
+
+
 def test_slices_of_a_new_slo_are_judged_from_stored_rows(running: InProcess, tmp_path: Path) -> None:
     for minute in range(4):
         slow = 5_000_000_000 if minute % 2 else 100_000_000
