@@ -172,10 +172,13 @@ def budget(subject: Subject) -> Markdown:
         for window, rate in chosen["burn"].items() if rate is not None
     )  # fmt: skip
     state = escape(str(chosen["state"]).replace("_", " "))
-    return Markdown(
-        f"The SLO is **{state}**; {percent(left) if left is not None else 'an unknown share'} of its budget is left"
-        + (f"; it burns {burns}." if burns else ".")
-    )
+    if left is None:
+        rest = "how much of its budget is left is not known"
+    elif left <= 0:
+        rest = f"its budget is spent, {number(1 - left, 2)} times over"
+    else:
+        rest = f"{percent(left)} of its budget is left"
+    return Markdown(f"The SLO is **{state}**; {rest}{f'; it burns {burns}' if burns else ''}.")
 
 
 def last_request(subject: Subject) -> Markdown:
@@ -211,7 +214,8 @@ def _compared(
     keys = sorted(now.keys() | before.keys(), key=lambda key: -_requests(now, key) - _requests(before, key))
     if not keys:
         return _NOTHING
-    minutes = [(end_ns - start_ns) / _MINUTE_NS for start_ns, end_ns in ranges]
+    # The present minute has only begun: what is counted of it is divided by as much of it as has passed.
+    minutes = [(min(end_ns, subject.now_ns) - start_ns) / _MINUTE_NS for start_ns, end_ns in ranges]
     rows = [
         (*(code(value) for value in key),
          *(cell(side[key], length) if _requests(side, key) else Markdown("no requests")

@@ -87,10 +87,10 @@ def test_latency_traffic_means_and_money(two_versions):
     assert cells(ask(two_versions, '{{ live("latency", "duration", by="model_version") }}'))[2] == [
         "`v2`", "2 s / 2 s", "no requests",
     ]  # fmt: skip
-    # Now is five minutes to the present and the minute that runs: 200 requests in six, 200 before in fifteen.
-    assert cells(ask(two_versions, '{{ live("traffic") }}', service="chat"))[1] == ["33.3", "13.3"]
+    # Now began five minutes ago, at the start of that minute: 200 requests in 5 min 20 s, 200 before in 15 min.
+    assert cells(ask(two_versions, '{{ live("traffic") }}', service="chat"))[1] == ["37.5", "13.3"]
     count(two_versions, 180, requests=1, values=[0.06], measure="cost", model_version="v1")
-    assert cells(ask(two_versions, '{{ live("spend") }}'))[1] == ["0.6", "0"]
+    assert cells(ask(two_versions, '{{ live("spend") }}'))[1] == ["0.675", "0"]
     assert cells(ask(two_versions, '{{ live("mean", "cost") }}'))[1] == ["0.06", "not measured"]
 
 
@@ -98,7 +98,7 @@ def test_latency_traffic_means_and_money(two_versions):
     ("what", "says"),
     [
         ({"evidence": {"group": {"input_type": "code"}}},
-         "The SLO is **burning**; -50 % of its budget is left; it burns 22.1x over 5m."),
+         "The SLO is **burning**; its budget is spent, 1.5 times over; it burns 22.1x over 5m."),
         ({}, "The SLO `request-errors` has no such group now."),
         ({"slo": "gone"}, "The SLO `gone` is not among those in force."),
     ],
