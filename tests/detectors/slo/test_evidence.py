@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,15 @@ def test_a_run_that_goes_on_keeps_its_onset_and_a_new_one_has_its_own():
     onsets = [(int(standing.alarm_onset_ns[0]) - T0) // BUCKET_NS for standing in standings]
     assert set(onsets[110:400]) == {100}
     assert onsets[-1] == 690
+
+
+def test_where_errors_cluster_ten_times_the_evidence_is_asked_for():
+    """Of a group known to cluster, of one known not to, and of one of which nobody knows: something between."""
+    _, _, standings = run(np.full((3, 3), 2), np.full((3, 3), 50))
+    known = replace(standings[-1].null, log_weights=np.log(np.asarray([[1e-9, 1.0], [1.0, 1e-9], [0.5, 0.5]])))
+    standing = replace(standings[-1], null=known)
+    less = standing.detector.log_evidence() - standing.log_evidence()
+    np.testing.assert_allclose(np.exp(less), [10, 1, np.sqrt(10)], rtol=1e-6)
 
 
 def test_few_failures_are_no_run_however_unlikely():
