@@ -53,14 +53,15 @@ class IncidentCosts:
         """What each incident cost the budget that it cost most, as far as the run goes; None where there is none."""
         found: list[IncidentCost | None] = []
         for one in self._accounts:
-            if one.in_all is None:
-                one.in_all = _spent(engine, reports, one.incident, min(one.incident.end_ns, now_ns))
-            budget = max(one.in_all, key=lambda key: one.in_all[key], default=None) if one.in_all else None
-            if budget is None:
+            in_all = one.in_all
+            if in_all is None:
+                in_all = _spent(engine, reports, one.incident, min(one.incident.end_ns, now_ns))
+            if not in_all:
                 found.append(None)
                 continue
-            at_alert = None if one.at_alert is None else min(one.at_alert.get(budget, 0.0), one.in_all[budget])
-            found.append(IncidentCost(budget[0], group_labels(budget[1]), one.in_all[budget], at_alert))
+            budget, spent = max(in_all.items(), key=lambda item: item[1])
+            at_alert = None if one.at_alert is None else min(one.at_alert.get(budget, 0.0), spent)
+            found.append(IncidentCost(budget[0], group_labels(budget[1]), spent, at_alert))
         return found
 
 

@@ -38,7 +38,7 @@ class _Queue(Generic[_Row]):
         self._next = 0
 
     def add(self, known: Iterable[tuple[int, _Row]]) -> None:
-        added = list(known)
+        added: list[tuple[int, _Row]] = list(known)
         if not added:
             return
         rows = [*self._rows[self._next :], *(row for _, row in added)]

@@ -39,8 +39,8 @@ class Stage:
     def labels(self) -> Mapping[str, Collection[str]]:
         """The values of each label that a slice or a gauge has."""
         found: dict[str, set[str]] = {}
-        for piece in (*self.slices, *self.gauges):
-            for name, text in piece.labels.items():
+        for labels in (*(piece.labels for piece in self.slices), *(one.labels for one in self.gauges)):
+            for name, text in labels.items():
                 found.setdefault(name, set()).add(text)
         return found
 

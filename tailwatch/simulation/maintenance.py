@@ -24,7 +24,7 @@ def read_corrections(
     reader: Reader, node: yaml.Node | None, *, start_ns: int, length_ns: int, service: str, slos: SloSet
 ) -> tuple[Correction, ...]:
     """The corrections of a run from ``start_ns`` on; one that names nobody is for every SLO of ``service``."""
-    found = []
+    found: list[Correction] = []
     for field, entry in (reader.items(node, "corrections") or []) if node is not None else []:
         values = reader.mapping(entry, field, _KEYS)
         if values is None:

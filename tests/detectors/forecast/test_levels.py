@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from benchmarks.forecast import DAY, HOUR_NS, T0_NS
-from detectors.forecast.history import Hourly, hourly
+from detectors.forecast.history import Floats, Hourly, hourly
 from detectors.forecast.levels import levels_of
 
 
-def history(daily_rates: np.ndarray, seed: int = 1, incident_day: int | None = None) -> Hourly:
+def history(daily_rates: Floats, seed: int = 1, incident_day: int | None = None) -> Hourly:
     """A thousand events an hour, bad ones at the rate of the day, overdispersed."""
     rng = np.random.default_rng(seed)
     total = np.full(len(daily_rates) * DAY, 1000.0)
-    bad = 3.0 * rng.poisson(np.repeat(daily_rates, DAY) * 1000 / 3)
+    bad = (3.0 * rng.poisson(np.repeat(daily_rates, DAY) * 1000 / 3)).astype(np.float64)
     if incident_day is not None:
         bad[incident_day * DAY : incident_day * DAY + 6] += 400
     starts = T0_NS + np.arange(len(total), dtype=np.int64) * HOUR_NS
