@@ -51,14 +51,27 @@ def test_one_opening_and_one_end_however_many_alerts_share_the_fault(lite):
     assert len(told.heard[0].alerts) == 6
 
 
-def test_flapping_is_quiet_and_an_outage_that_returns_is_not(lite):
+def test_what_flaps_is_told_once_more_and_then_held_open(lite):
     told = Recorder()
     alerting = set_up(lite, told)
-    for cycle in range(6):
+    for cycle in range(12):
         run(alerting, [finding()], 300 * cycle, 300 * cycle + 100)
         run(alerting, [], 300 * cycle + 100, 300 * cycle + 300)
+    assert told.reasons == ["opened", "resolved", "reopened"]
+    run(alerting, [], 3600, 6000, every=50)
+    assert told.reasons == ["opened", "resolved", "reopened", "resolved"]
+    assert len(alerting.incidents()) == 1
+
+
+def test_one_short_return_is_quiet_and_an_outage_that_returns_is_not(lite):
+    told = Recorder()
+    alerting = set_up(lite, told)
+    run(alerting, [finding()], 0, 100)
+    run(alerting, [], 100, 300)
+    run(alerting, [finding()], 300, 340)
+    run(alerting, [], 340, 700)
     assert told.reasons == ["opened", "resolved"]
-    run(alerting, [finding()], 1800, 2200)
+    run(alerting, [finding()], 700, 1100)
     assert told.reasons == ["opened", "resolved", "reopened"]
     assert len(alerting.incidents()) == 1
 
