@@ -3,13 +3,15 @@
 Every group has a history of 30 days, of which the last hour is known to 10 s, and sends a delta every 10 s; some
 burn their budget. A tick takes in what is new and evaluates; statuses are put together when somebody asks, so their
 cost stands apart. CPU seconds of one process; a figure is the median over ticks and the largest of them. Memory is that
-of the buckets. Beside it, what reading the same deltas from SQLite costs. Usage:
+of the buckets, and the most that the process has held so far, Python and its libraries included. Beside it, what
+reading the same deltas from SQLite costs. Usage:
 
     python benchmarks/evaluation.py [--ticks 30] [--json benchmarks/results/evaluation.json]
 """
 
 import argparse
 import json
+import resource
 import statistics
 import tempfile
 import time
@@ -103,6 +105,7 @@ def measure(slos: int, groups: int, ticks: int) -> dict[str, object]:
     return {
         "slos": slos, "groups": groups, "findings": len(evaluation.findings), "first step, s": round(first_s, 2),
         "buckets, KiB a group": round(engine.nbytes / 1024 / (slos * groups), 1),
+        "peak of the process, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         **{name: summary(times_ms) for name, times_ms in took.items()},
     }  # fmt: skip
 
