@@ -17,6 +17,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -91,10 +92,10 @@ def measure(url: str, alerts: int, services: int) -> dict[str, float]:
         for burst in range(BURSTS):
             now_ns = T0 + burst * 7200 * NANOS
             held = findings(alerts, services, now_ns)
-            fire_s.append(cpu_of(lambda now=now_ns, held=held: alerting.apply(held, nothing, now)))
-            hold_s.append(cpu_of(lambda now=now_ns, held=held: alerting.apply(held, nothing, now + 10 * NANOS)))
+            fire_s.append(cpu_of(partial(alerting.apply, held, nothing, now_ns)))
+            hold_s.append(cpu_of(partial(alerting.apply, held, nothing, now_ns + 10 * NANOS)))
             alerting.apply([], nothing, now_ns + 20 * NANOS)
-            end_s.append(cpu_of(lambda now=now_ns: alerting.apply([], nothing, now + 80 * NANOS)))
+            end_s.append(cpu_of(partial(alerting.apply, [], nothing, now_ns + 80 * NANOS)))
             after_mb.append(rss_mb())
         with database.read() as connection:
             queued = connection.execute(select(func.count()).select_from(outbox)).scalar_one()
