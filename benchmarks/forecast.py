@@ -232,6 +232,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.real is not None:
         made, held, naive = real_spend(options.real)
+        if not made:
+            parser.error(f"{options.real.name}: forecasts of a week need more than two weeks of values")
         print(
             f"{options.real.name}: spend of the next 7 days, {made} forecasts: {held / made:.0%} within 80 % intervals"
         )
