@@ -36,6 +36,7 @@ class Actions:
 
     _database: Database
     _setup: Setup
+    _deliver_soon: Callable[[], None]
 
     def acknowledge(
         self, incident_id: str, author: str, comment: str, now_ns: int, *, actor: str | None = None
@@ -125,6 +126,7 @@ class Actions:
                 audit.record(
                     connection, at_ns=now_ns, actor=actor, action="incident.merge", subject=source.id, detail=detail
                 )
+        self._deliver_soon()
         return incident_document(merged.source, ())
 
     def _act(
@@ -154,6 +156,7 @@ class Actions:
                 audit.record(
                     connection, at_ns=now_ns, actor=actor, action=f"incident.{verb}", subject=incident.id, detail=detail
                 )
+        self._deliver_soon()
         return incident_document(incident, members[incident.number])
 
 

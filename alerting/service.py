@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,6 +71,7 @@ class Alerting(Actions, HookActions):
         runbooks: by default those that are shipped, and the folder that the configuration names.
         delivery: how deliveries are tried.
         statuses: every SLO as the HTTP API shows it, by name, for the live steps of runbooks.
+        deliver_soon: called after each commit of what a person did, so that nobody waits for the next pass.
 
     Attributes:
         silences: what people keep quiet for a while.
@@ -86,8 +87,10 @@ class Alerting(Actions, HookActions):
         *,
         delivery: DeliveryPolicy | None = None,
         statuses: Statuses = dict,
+        deliver_soon: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
+        self._deliver_soon = deliver_soon
         self.silences = SilenceBook(database)
         self.mirror = Mirror(database, config.alertmanagers, config.external_url)
         self._setup = Setup.of(config, RunbookLibrary(config.runbooks) if runbooks is None else runbooks)
@@ -279,7 +282,9 @@ class Alerting(Actions, HookActions):
         """
         who = person(author, "author")
         with self._database.write() as connection:
-            return dead_letters.retry(connection, self._receivers, number, author=who, actor=actor, now_ns=now_ns)
+            again = dead_letters.retry(connection, self._receivers, number, author=who, actor=actor, now_ns=now_ns)
+        self._deliver_soon()
+        return again
 
     @property
     def _receivers(self) -> list[str]:

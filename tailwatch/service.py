@@ -82,7 +82,9 @@ class Service:
         self.rates = Rates()
         self.keyring = KeyRing(store.database, clock)
         self.guard = Guard(self.keyring, rules_of(settings), clock)
-        self.alerting = Alerting(store.database, settings.alerting, clock, statuses=self._statuses)
+        self.alerting = Alerting(
+            store.database, settings.alerting, clock, statuses=self._statuses, deliver_soon=self._deliver_soon
+        )
         self._diagnoser = Diagnoser(store.database, store.catalogue.slos)
         self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
         self._labels = Labels(store.database, lambda: self.intake.pipeline.rules, store.pipeline.guard)
@@ -214,6 +216,9 @@ class Service:
     def _statuses(self) -> Mapping[str, Any]:
         return self.evaluator.statuses()
 
+    def _deliver_soon(self) -> None:
+        self._scheduler.wake(_DELIVERY)
+
     def _act(self, findings: Sequence[Finding], now_ns: int) -> None:
         changed = self.alerting.apply(
             findings,
@@ -222,7 +227,7 @@ class Service:
             withdrawn=self.evaluator.withdrawn,
         )
         if changed:
-            self._scheduler.wake(_DELIVERY)
+            self._deliver_soon()
             self._scheduler.wake(_MIRROR)
 
     def _adopt(self, catalogue: Catalogue, recounted: frozenset[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from alerting import repository
@@ -16,6 +17,7 @@ class HookActions:
 
     _database: Database
     _setup: Setup
+    _deliver_soon: Callable[[], None]
 
     def hooks(self, now_ns: int) -> dict[str, Any]:
         """Every hook with what it does, whether it runs, and its latest runs.
@@ -44,6 +46,7 @@ class HookActions:
                 connection, name, incident, members,
                 author=person(author, "author"), comment=comment.strip(), actor=actor, now_ns=now_ns,
             )  # fmt: skip
+        self._deliver_soon()
         return run.document()
 
     def switch_hook(
