@@ -82,8 +82,10 @@ def changes(evidence: Mapping[str, Any]) -> Markdown:
     for entry in evidence["changes"][:_ROWS]:
         text = entry.get("text") or ""
         before, after = entry.get("before"), entry.get("after")
-        was = f" (was {code(before)}, now {code(after)})" if before is not None or after is not None else ""
-        lines.append(f"- {escape(entry.get('what'))}{was}{': ' if text else ''}{escape(text)}")
+        if not text and (before is not None or after is not None):
+            lines.append(f"- {escape(entry.get('what'))} was {code(before)}, is {code(after)}")
+        else:
+            lines.append(f"- {escape(entry.get('what'))}{': ' if text else ''}{escape(text)}")
     return Markdown("\n".join(lines) or "Nothing that Tailwatch sees changed about when it began.")
 
 

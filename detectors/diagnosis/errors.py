@@ -22,11 +22,12 @@ QUEUE_GREW: Final = 2.0
 def diagnose_errors(situation: Situation) -> Verdict:
     """Attribute the excess of bad events, and read the cause off where it sits."""
     good = situation.good or NoError()
-    found = attribute(situation.before, situation.after, good)
+    since = _since_first_failure(situation.after, good)
+    found = attribute(situation.before, since, good)
     risen = found.risen
     if not risen:
         # The baseline is as bad: it may reach into the trouble. Where bad events sit now is still telling.
-        now = attribute(empty_columns(), situation.after, good)
+        now = attribute(empty_columns(), since, good)
         found = now if now.explanation else found
     bad = _bad_rows(situation.after, good)
     labels = dict(found.explanation[0].labels) if found.explanation else {}
@@ -74,6 +75,15 @@ def _sentence(found: Attribution, labels: dict[str, str], release: Release | Non
 def _took_over(labels: dict[str, str], arrived: list[Release]) -> Release | None:
     """The new version that nearly all traffic moved to: nothing is left to compare it with, but it began with it."""
     return next((item for item in arrived if not labels and item.new and item.dominant), None)
+
+
+def _since_first_failure(columns: Columns, good: GoodWhen) -> Columns:
+    """The requests since the first that failed began: the onset is known to 10 s only.
+
+    What was replaced in those seconds (an instance, a version) would look like a healthy rest of the traffic.
+    """
+    bad = _bad_rows(columns, good)
+    return columns.take(columns.start_ns >= columns.start_ns[bad].min()) if bad.any() else columns
 
 
 def _bad_rows(columns: Columns, good: GoodWhen) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -86,6 +86,18 @@ def test_a_version_that_took_over_is_blamed_for_what_began_with_it():
     assert (found.cause, found.slice) == ("bad-release", {"model_version": "v9"})
 
 
+def test_an_instance_that_replaced_another_is_no_slice_for_what_the_old_one_did_before():
+    before, after = traffic(1, 3000)[0], traffic(2, 1000)[0]
+    served = np.where(np.arange(1000) < 40, 0, 1).astype(np.int32)
+    error = np.where((served == 1) & (np.arange(1000) % 2 == 0), 0, -1).astype(np.int32)
+    changed = {"instance": StringColumn(served, ("old", "new")), "error_type": StringColumn(error, ("timeout",))}
+    old = {**before.strings, "instance": StringColumn(np.zeros(3000, dtype=np.int32), ("old",))}
+    times = np.arange(1000, dtype=np.int64)
+    now = replace(after, strings=after.strings | changed, time_ns=times, start_ns=times)
+    found = written(diagnose("errors", replace(before, strings=old), now, good=NoError()))
+    assert (found.cause, dict(found.slice)) == ("error-burst", {})
+
+
 def test_a_young_instance_is_warming_up():
     before, after = traffic(1, 4000)[0], traffic(2, 3000)[0]
     rng = np.random.default_rng(3)
