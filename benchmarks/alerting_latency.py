@@ -1,7 +1,7 @@
 """How long a state change takes to reach a receiver: from an incident's opening, and from what people do, to the sink.
 
 A real `tailwatch serve` with an SLO for each service, one webhook and one response hook. Each service in turn sends
-failures over OTLP/HTTP; its incident is then acknowledged, which the hook hears, resolved, re-opened, and resolved again.
+failures over OTLP/HTTP; its incident is then acknowledged (the hook hears of it), resolved, re-opened, resolved again.
 "opened" counts from the `opened_at` that the API tells, which is when the evaluation that opened it began; the others
 count from the moment that the request was sent, since the attempt may arrive before the API's answer. Each ends when
 the first attempt has arrived whole. Ends with status 1 when the slowest took more than a second. Usage:
