@@ -166,6 +166,18 @@ class Client:
         """How much people were told for so long (`30d`), and how much of it was worth it."""
         return self._get(response_documents.Noise, "/api/v1/noise", {"since": since})
 
+    def undelivered(self) -> list[response_documents.Undelivered]:
+        """Notifications that were given up, the latest first."""
+        return self._get(response_documents.UndeliveredList, "/api/v1/notifications/undelivered").undelivered
+
+    def retry(self, number: int | None, *, author: str) -> list[response_documents.Undelivered]:
+        """Try one of them again, or all; what is tried."""
+        one = "" if number is None else f"/{number}"
+        path = f"/api/v1/notifications/undelivered{one}/retry"
+        return self._parse(
+            response_documents.Retried, path, self._request("POST", path, body={"author": author})
+        ).retried
+
     def traces(self, **filters: str | float | bool | None) -> list[documents.TraceSummary]:
         """Traces that match the filters: service, operation, error, min_duration, start, end, limit."""
         return self._get(documents.Traces, "/api/v1/traces", filters).traces

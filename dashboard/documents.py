@@ -70,6 +70,13 @@ class Config(Document):
     problems: list[ConfigProblem] = Field(default_factory=list)
 
 
+class Delivery(Document):
+    """How telling one receiver stands: `undelivered` counts what was given up and nothing later has made good."""
+
+    receiver: str
+    undelivered: int = 0
+
+
 class Status(Document):
     """Health of the service itself; `now` is the service's clock, which every page uses as the present."""
 
@@ -82,6 +89,7 @@ class Status(Document):
     config: Config = Field(default_factory=Config)
     database_problem: str | None = None
     overflow: list[Overflow] = Field(default_factory=list)
+    receivers: list[Delivery] | None = None
     last_evaluation: LastEvaluation | None = None
 
 

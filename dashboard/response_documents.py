@@ -177,3 +177,30 @@ class Noise(Document):
 
     receivers: list[ReceiverNoise]
     slos: list[SloNoise]
+
+
+# --- notifications that were given up ---------------------------------------------------------------------
+
+
+class Undelivered(Document):
+    """A notification that was given up, and why; nothing later has told its receiver what it said."""
+
+    id: int
+    incident: str
+    receiver: str
+    reason: str
+    error: str | None = None
+    attempts: int = 0
+    given_up_at: float
+
+
+class UndeliveredList(Document):
+    """What was given up, the latest first."""
+
+    undelivered: list[Undelivered]
+
+
+class Retried(Document):
+    """What is tried again."""
+
+    retried: list[Undelivered]

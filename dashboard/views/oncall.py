@@ -8,7 +8,7 @@ from dashboard import navigation, prose
 from dashboard.components import mount
 from dashboard.response_documents import Noise
 from dashboard.viewmodels import oncall
-from dashboard.views import page
+from dashboard.views import page, undelivered
 
 REFRESH_S = page.SLOW_S
 PERIODS = {"24 h": "1d", "7 d": "7d", "30 d": "30d", "90 d": "90d"}
@@ -32,6 +32,7 @@ def _live() -> None:
     if figures is None or noise is None:
         return
     mount.show_tiles("oncall", oncall.tiles(figures, noise))
+    lost = undelivered.render(status.now)
     _wolves(noise)
     page.section("Receivers", "what was delivered; a page is an incident of a page opened, escalated or re-opened")
     mount.show_grid(oncall.receiver_grid(noise))
@@ -42,7 +43,7 @@ def _live() -> None:
     rows = {"Service": figures.by_service, "Severity": figures.by_severity, "SLO": figures.by_slo}
     mount.show_grid(oncall.figure_grid(rows[by], by))
     st.caption(page.freshness(status, REFRESH_S))
-    navigation.follow(opened)
+    navigation.follow(lost or opened)
 
 
 def _wolves(noise: Noise) -> None:

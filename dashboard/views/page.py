@@ -10,9 +10,10 @@ from typing import ParamSpec, TypeVar
 import altair as alt
 import streamlit as st
 
-from dashboard import formats, prose, settings
+from dashboard import formats, navigation, prose, settings
 from dashboard.client import Client, ServiceError
-from dashboard.documents import Config, ConfigProblem, IncidentSummary, Overflow, Status
+from dashboard.components.place import Place
+from dashboard.documents import Config, ConfigProblem, Delivery, IncidentSummary, Overflow, Status
 
 # Read once, at the start of the process: Streamlit fixes a fragment's pace when it is declared.
 QUICK_S = settings.from_environment().refresh_s
@@ -106,6 +107,10 @@ def problems(status: Status) -> None:
         st.warning(prose.plain(text), icon=":material/warning:")
     if status.overflow:
         st.warning(prose.plain(overflow_sentence(status.overflow)), icon=":material/dataset_linked:")
+    lost = undelivered_sentence(status.receivers or ())
+    if lost:
+        st.warning(prose.plain(lost), icon=":material/unsubscribe:")
+        navigation.link(Place("oncall"), "See which, and try again", ":material/support_agent:")
 
 
 def config_failure(config: Config, zone: tzinfo) -> str:
@@ -133,6 +138,16 @@ def overflow_sentence(overflow: Sequence[Overflow]) -> str:
     told = [one.what for one in overflow[:3]]
     more = [f"{len(overflow) - 3} more limits are passed"] if len(overflow) > 3 else []
     return f"{'; '.join([*told, *more])}. What to do: {overflow[0].remedy}."
+
+
+def undelivered_sentence(receivers: Sequence[Delivery]) -> str:
+    """Whom something could not be told for good; empty where everybody knows."""
+    missing = [one for one in receivers if one.undelivered]
+    total = sum(one.undelivered for one in missing)
+    if not total:
+        return ""
+    names = ", ".join(f"{one.receiver} ({one.undelivered})" for one in missing)
+    return f"{total} {'notification was' if total == 1 else 'notifications were'} given up: {names}."
 
 
 def taken_by(incidents: Sequence[IncidentSummary] | None) -> Sequence[IncidentSummary]:

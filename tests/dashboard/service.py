@@ -27,6 +27,7 @@ class RecordedService:
         broken: path -> body to answer instead, whatever the state.
         failing: path -> (HTTP status, body) to answer instead.
         requests: every request, as (method, path, parameters).
+        undelivered: notifications that were given up; a retry takes them out, and leaves who asked in retried_by.
         token: the bearer token that is demanded, or None.
     """
 
@@ -47,6 +48,8 @@ class RecordedService:
         self.alertmanager.reset()
         self.corrections: list[dict[str, Any]] = []
         self.audit: list[dict[str, Any]] = []
+        self.undelivered: list[dict[str, Any]] = []
+        self.retried_by = ""
         self.broken: dict[str, str] = {}
         self.failing: dict[str, tuple[int, str]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -69,6 +72,9 @@ class RecordedService:
             app.get(f"/api/v1/{path}")(read(path))
         app.get("/api/v1/incidents/{name}/postmortem")(lambda name: Response(f"# {name}", media_type="text/markdown"))
         app.post("/api/v1/incidents/{incident}/{action}")(act)
+        app.get("/api/v1/notifications/undelivered")(lambda: {"undelivered": self.undelivered})
+        app.post("/api/v1/notifications/undelivered/retry")(self._retry)
+        app.post("/api/v1/notifications/undelivered/{number}/retry")(self._retry)
         self.alertmanager.mount(app)
         return app
 
@@ -124,6 +130,16 @@ class RecordedService:
             "sources": lambda: {"sources": self.sources, "now": recorded.NOW},
         }
         return documents[kind]()
+
+    async def _retry(self, request: Request) -> Response:
+        number = request.path_params.get("number")
+        retried = [one for one in self.undelivered if number in (None, str(one["id"]))]
+        if number and not retried:
+            what = {"what": f"notification {number} cannot be tried again: it was delivered", "remedy": "do nothing"}
+            return JSONResponse({"error": what}, 409)
+        self.undelivered = [one for one in self.undelivered if one not in retried]
+        self.retried_by = json.loads(await request.body())["author"]
+        return JSONResponse({"retried": retried})
 
     async def _act(self, incident: str, action: str, request: Request) -> Response:
         said = json.loads(await request.body())

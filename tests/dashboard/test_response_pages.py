@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.dashboard.recorded import MALICIOUS, NOW
+from tests.dashboard.recorded import MALICIOUS, NOW, response
 from tests.dashboard.service import RecordedService
 
 
@@ -144,3 +145,52 @@ def test_on_call_shows_who_cries_wolf_and_asks_for_the_period(page: Page, servic
     expect(rows(page, "figures-SLO")).to_have_count(1)
     page.wait_for_timeout(500)
     assert {sent["since"] for _, path, sent in service.requests if path.endswith("/noise")} == {"7d"}
+
+
+def test_what_was_given_up_is_shown_with_its_reason_and_tried_again(page: Page, service: RecordedService) -> None:
+    service.undelivered = response.undelivered()
+    page.goto("/oncall")
+    expect(rows(page, "undelivered")).to_have_count(2)
+    expect(rows(page, "undelivered").first).to_contain_text(MALICIOUS)
+    expect(rows(page, "undelivered").nth(1)).to_contain_text("answered 404: channel_not_found")
+    again = page.get_by_role("button", name="Try again")
+    again.click()
+    expect(page.get_by_text("Enter your name first")).to_be_visible()
+    say_who(page)
+    choose(page, "Try again", "9: inc-0042 to oncall/slack (opened)")
+    again.click()
+    expect(rows(page, "undelivered")).to_have_count(1)
+    assert [one["id"] for one in service.undelivered] == [12]
+    assert service.retried_by == "Ada"
+    expect(page.get_by_text("Enter your name first")).to_have_count(0)
+    again.click()
+    expect(rows(page, "undelivered")).to_have_count(0)
+    expect(page.get_by_text("given up, and nothing later")).to_have_count(0)
+
+
+def test_a_retry_that_is_refused_is_one_sentence(page: Page, service: RecordedService) -> None:
+    service.undelivered = response.undelivered()
+    page.goto("/oncall")
+    say_who(page)
+    choose(page, "Try again", "12: inc-0042 to oncall/slack (reminder)")
+    expect(page.get_by_role("combobox", name=re.compile("Try again"))).to_have_value(re.compile("^12"))
+    again = page.get_by_role("button", name="Try again")
+    again.wait_for()
+    # made good a moment ago, so that the list lacks it by the time of the click; it must not be taken for all
+    service.undelivered = service.undelivered[1:]
+    again.dispatch_event("click")
+    expect(page.get_by_text("notification 12 cannot be tried again: it was delivered; do nothing.")).to_be_visible()
+    assert [one["id"] for one in service.undelivered] == [9]
+
+
+@pytest.mark.parametrize("path", ["/", "/collector"])
+def test_what_was_given_up_is_told_where_people_look_and_leads_to_the_list(
+    page: Page, service: RecordedService, path: str
+) -> None:
+    service.undelivered = response.undelivered()
+    service.status["receivers"] = [{"receiver": "oncall/slack", "pending": 0, "undelivered": 2}]
+    page.goto(path)
+    notice = page.get_by_test_id("stAlert").filter(has_text="2 notifications were given up: oncall/slack (2).")
+    expect(notice).to_be_visible()
+    page.get_by_role("link", name="See which, and try again").click()
+    expect(rows(page, "undelivered")).to_have_count(2)

@@ -6,9 +6,18 @@ from datetime import UTC
 
 import pytest
 
-from dashboard.documents import IncidentAlert
-from dashboard.response_documents import Figures, FiringAlerts, Mutes, Noise, SilenceMatcher, Silences
-from dashboard.viewmodels import incidents, oncall, silences
+from dashboard.documents import Delivery, IncidentAlert
+from dashboard.response_documents import (
+    Figures,
+    FiringAlerts,
+    Mutes,
+    Noise,
+    SilenceMatcher,
+    Silences,
+    UndeliveredList,
+)
+from dashboard.viewmodels import incidents, oncall, silences, undelivered
+from dashboard.views.page import undelivered_sentence
 from tests.dashboard.recorded import NOW, response
 from tests.dashboard.viewed import incident, summaries, texts
 
@@ -131,3 +140,26 @@ def test_who_has_an_incident_and_where_it_went():
 def test_an_incident_may_be_merged_into_those_that_go_on():
     ids = [one.id for one in incidents.others(incident(), summaries())]
     assert ids == ["inc-0041"]
+
+
+def test_what_was_given_up_says_whom_what_why_and_when():
+    lost = UndeliveredList.model_validate({"undelivered": response.undelivered()}).undelivered
+    grid = undelivered.grid(lost, NOW, UTC)
+    assert texts(grid)[1][:4] == ["inc-0042", "oncall/slack", "answered 404: channel_not_found", "1"]
+    assert [[cell.sub for cell in row.cells] for row in grid.rows] == [
+        ["reminder", "notification 12", "", "", "30 s ago"], ["opened", "notification 9", "", "", "10 min ago"],
+    ]  # fmt: skip
+    assert [row.place.params for row in grid.rows] == [{"incident": "inc-0042"}] * 2
+    assert undelivered.choices(lost) == {
+        "All of them": None,
+        "12: inc-0042 to oncall/slack (reminder)": 12,
+        "9: inc-0042 to oncall/slack (opened)": 9,
+    }
+    assert undelivered.grid([], NOW, UTC).rows == []
+
+
+def test_the_status_line_counts_what_was_given_up_by_receiver():
+    none, one, two = (Delivery(receiver=f"{name}/slack", undelivered=name) for name in (0, 1, 2))
+    assert undelivered_sentence([none]) == ""
+    assert undelivered_sentence([none, one]) == "1 notification was given up: 1/slack (1)."
+    assert undelivered_sentence([one, two]) == "3 notifications were given up: 1/slack (1), 2/slack (2)."

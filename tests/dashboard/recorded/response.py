@@ -79,3 +79,12 @@ def noise() -> dict[str, Any]:
     }  # fmt: skip
     worth = {**wolf, "slo": "chat-errors", "service": "chat", "acted_on": 3, "cries_wolf": False, "advice": []}
     return {"since": NOW - 1, "until": NOW, "receivers": [oncall, quiet], "slos": [wolf, worth]}
+
+
+def undelivered() -> list[dict[str, Any]]:
+    """Two notifications that were given up, one of them with a hostile answer."""
+    one = {
+        "id": 9, "incident": "inc-0042", "receiver": "oncall/slack", "reason": "opened", "attempts": 1,
+        "error": "answered 404: channel_not_found", "created_at": NOW - 700, "given_up_at": NOW - 600,
+    }  # fmt: skip
+    return [{**one, "id": 12, "reason": "reminder", "error": MALICIOUS, "given_up_at": NOW - 30, "attempts": 5}, one]
