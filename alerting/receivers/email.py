@@ -24,6 +24,7 @@ from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S
 from alerting.receivers.story import facts, footer, headline, story
+from alerting.receivers.trust import tls_failure
 from alerting.secret_references import SecretReference
 from alerting.texts import cut
 from telemetry.windows import NANOS
@@ -85,7 +86,7 @@ class EmailReceiver:
         except TimeoutError:
             return Outcome("transient", f"no answer within {self.deadline_s:g} s")
         except ssl.SSLError as error:
-            return Outcome("transient", f"TLS failed: {error.reason or type(error).__name__}")
+            return Outcome("transient", tls_failure(error))
         except (OSError, ValueError) as error:
             return Outcome("transient", f"could not be reached: {type(error).__name__}")
         # Who was accepted has been told; to send again for the others would tell them twice.

@@ -20,7 +20,7 @@ import httpx
 from alerting.outcomes import Outcome, judge, quoted
 from alerting.receivers.dialling import Dialler, ForbiddenAddressError, literal_address
 from alerting.receivers.http import Post
-from alerting.receivers.trust import Trust, add_authorities
+from alerting.receivers.trust import Trust, add_authorities, tls_failure
 from telemetry.errors import ConfigError
 
 _MAX_ANSWER: Final = 2048
@@ -135,7 +135,7 @@ def _describe(error: Exception) -> str:
     if isinstance(error, httpcore.ConnectError):
         handshake = _handshake_error(error)
         if handshake is not None:
-            return f"TLS failed: {handshake.reason or 'no handshake'}"
+            return tls_failure(handshake)
         return "the connection was refused or its name is unknown"
     if isinstance(error, httpcore.ProtocolError):
         return "it did not answer in HTTP"

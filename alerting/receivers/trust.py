@@ -24,6 +24,15 @@ _NEVER_PUBLIC: Final = (ip_network("64:ff9b:1::/48"), ip_network("192.0.0.0/24")
 """What some releases of Python call public and is not: local NAT64, protocol assignments, site-local."""
 
 
+_CERTIFICATES: Final = {
+    9: "its certificate is not valid yet", 10: "its certificate has expired",
+    18: "its certificate is signed by itself", 19: "its certificate is of an authority that is not trusted",
+    20: "its certificate is of an authority that is not trusted", 62: "its certificate is of another name",
+    64: "its certificate is of another name",
+}  # fmt: skip
+"""What a certificate fails for, by OpenSSL's X509_V_ERR codes; its own texts hold names, which may be secret."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trust:
     """Where receivers may be, and whose certificates count.
@@ -52,6 +61,12 @@ class Trust:
         except ValueError:
             return False
         return any(form in network for form in forms for network in self.private) or all(map(_is_public, forms))
+
+
+def tls_failure(error: ssl.SSLError) -> str:
+    """Why a handshake failed, in words that name no host."""
+    certificate = _CERTIFICATES.get(getattr(error, "verify_code", 0))
+    return f"TLS failed: {certificate or error.reason or type(error).__name__}"
 
 
 PUBLIC_ONLY: Final = Trust()

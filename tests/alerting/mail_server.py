@@ -30,6 +30,17 @@ def make_certificate(folder: Path, name: str = "localhost") -> tuple[Path, Path]
     return certificate, key
 
 
+def make_expired(certificate: Path, key: Path) -> tuple[Path, Path]:
+    """The same certificate as it would be a day after its end."""
+    expired = certificate.with_name("expired.pem")
+    openssl = require_program("openssl", "openssl")
+    subprocess.run(
+        [openssl, "x509", "-in", str(certificate), "-signkey", str(key), "-days", "-1", "-out", str(expired)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return expired, key
+
+
 class MailServer(Controller):
     """Listens on a free port; ``refuse`` is answered to every recipient, if set."""
 

@@ -102,7 +102,7 @@ def test_tls_and_a_login(certificate, monkeypatch, direct):
 def test_a_server_that_nobody_vouches_for_is_not_trusted(certificate, direct):
     with running(MailServer(certificate, direct=direct)) as server:
         outcome = receiver_of(server.address, security="tls" if direct else "starttls").send(notification(), "k", T0)
-        assert (outcome.kind, outcome.reason) == ("transient", "TLS failed: CERTIFICATE_VERIFY_FAILED")
+        assert (outcome.kind, outcome.reason) == ("transient", "TLS failed: its certificate is signed by itself")
         assert server.mails == []
 
 
@@ -110,7 +110,7 @@ def test_a_certificate_for_another_name_is_not_trusted(tmp_path):
     other = make_certificate(tmp_path, "elsewhere.example.com")
     with running(MailServer(other)) as server:
         receiver = receiver_of(server.address, security="starttls", context=trusting(other))
-        assert receiver.send(notification(), "k", T0).reason == "TLS failed: CERTIFICATE_VERIFY_FAILED"
+        assert receiver.send(notification(), "k", T0).reason == "TLS failed: its certificate is of another name"
 
 
 def test_a_server_without_starttls_is_not_told_in_clear(plain):

@@ -58,6 +58,32 @@ def test_pagerdutys_limits_hold(title, service):
     assert len(json.dumps(told).encode()) < 512 * 1024
 
 
+def test_an_event_stays_below_512_kb_whatever_there_is_to_say(monkeypatch, hook):
+    """Everything at once, each value a megabyte of letters that take four bytes, and two hundred alerts."""
+    monkeypatch.setenv("PD", KEY)
+    told, long = notification(), "𝕏" * 250_000
+    row = dict.fromkeys(
+        ["dimension", "value", "part", "what", "text", "before", "after", "trace_id", "error_type", "field", "long"],
+        long,
+    )
+    evidence = {name: [row] * 50 if isinstance(value, list) else value for name, value in told.evidence.items()}
+    texts = dict.fromkeys(["title", "service", "slo", "cause"], long)
+    huge = notification(
+        incident={**told.incident, **texts, "slice": {f"{n}{long}": long for n in range(5)}},
+        evidence={**evidence, "summary": long},
+        alerts=[{**told.alerts[0], "name": f"{n}{long}", "labels": {long: long}} for n in range(200)],
+        runbook={"name": long, "title": long, "first_step": long},
+        hooks=[f"hook-{n:058}" for n in range(50)],
+    )
+    receiver = PagerDutyReceiver("x", SecretReference("env", "PD"), hook.url, trust=LOOPBACK)
+    assert receiver.send(huge, "idem", T0).kind == "delivered"
+    (sent,) = hook.requests
+    assert 20_000 < len(sent.body) < 512 * 1024
+    payload = sent.document["payload"]
+    assert payload["summary"].startswith("🔴 Page INC-7: 𝕏")
+    assert {"Service", "Where", "Burn rate", "Examples", "Alerts"} <= set(payload["custom_details"])
+
+
 def test_the_configuration():
     document = {
         "name": "x",
