@@ -1,8 +1,9 @@
 """Delivers what waits in the outbox: lease, send, conclude, each receiver on its own; it decides nothing to say.
 
 Sending happens between two short transactions, never within one. A pass over one receiver ends at its first
-transient failure, and a receiver that is still busy with an earlier pass is left to it, so a slow one holds up
-itself only.
+transient failure, begins no attempt once it has taken its time, and leaves a receiver alone that an earlier pass is
+still busy with. So a slow receiver holds up itself only: however many hang, a pass ends about as soon as one attempt
+does, and the next one serves all the others.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from telemetry.windows import NANOS
 
 logger = logging.getLogger(__name__)
 
-_MAX_THREADS = 16
 _FAULTS = 5
 """Attempts that end in a fault of our own before a notification is given up."""
 
@@ -40,6 +40,7 @@ class DeliveryPolicy:
         stale_s: what has waited this long is superseded by what followed it.
         unknown_s: what waits this long for a receiver that was never configured here is given up.
         per_pass: rows for one receiver in one pass.
+        pass_s: after this long a pass begins no further attempt; those that run are waited for.
         backoff: the wait after a transient failure.
     """
 
@@ -47,6 +48,7 @@ class DeliveryPolicy:
     stale_s: float = 60.0
     unknown_s: float = 300.0
     per_pass: int = 50
+    pass_s: float = 2.0
     backoff: Backoff = field(default_factory=Backoff)
 
 
@@ -101,7 +103,8 @@ class Courier:
         if not known:
             return DeliveryReport()
         counts: Counter[str] = Counter()
-        with ThreadPoolExecutor(min(len(known), _MAX_THREADS), thread_name_prefix="deliver") as pool:
+        # A thread for each, or those that hang would hold up whoever waits for a thread.
+        with ThreadPoolExecutor(len(known), thread_name_prefix="deliver") as pool:
             passes = [pool.submit(self._pass, receiver, now_ns, started_ns) for receiver in known]
         for finished in passes:
             counts.update(finished.result())
@@ -120,7 +123,7 @@ class Courier:
                 outcome = self._send(receiver, leased, self._at(now_ns, started_ns))
                 self._conclude(leased, outcome, self._at(now_ns, started_ns))
                 counts[outcome.kind] += 1
-                if outcome.kind == "transient":
+                if outcome.kind == "transient" or self._passed_ns(started_ns) >= self._policy.pass_s * NANOS:
                     break
         finally:
             lock.release()
@@ -128,7 +131,10 @@ class Courier:
 
     def _at(self, now_ns: int, started_ns: int) -> int:
         """The caller's time, moved on by what has passed since: leases must not be shorter than they say."""
-        return now_ns + max(self._clock.now_ns() - started_ns, 0)
+        return now_ns + self._passed_ns(started_ns)
+
+    def _passed_ns(self, started_ns: int) -> int:
+        return max(self._clock.now_ns() - started_ns, 0)
 
     def _lease(self, receiver: Receiver, now_ns: int) -> Leased | None:
         stale_ns = round(self._policy.stale_s * NANOS)

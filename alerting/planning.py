@@ -327,7 +327,8 @@ def _wake(draft: Plan, now_ns: int) -> None:
 def _reopen_what_still_holds(draft: Plan, now_ns: int, timing: AlertTiming) -> None:
     """Contradict a person who resolved an incident whose alerts keep firing, after a while."""
     for number, incident in list(draft.incidents.items()):
-        if incident.status != "resolved" or now_ns - (incident.resolved_ns or 0) <= timing.reopen_within_ns:
+        # Apart in either direction: a clock that was set back must not keep a page until it has caught up.
+        if incident.status != "resolved" or abs(now_ns - (incident.resolved_ns or 0)) <= timing.reopen_within_ns:
             continue
         still = [member for member in draft.members.get(number, {}).values() if member.state.loud]
         if still:

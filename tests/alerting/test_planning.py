@@ -16,7 +16,7 @@ from alerting.state import AlertTiming
 from alerting.steps import advance
 from telemetry.matchers import parse_matchers
 from telemetry.windows import NANOS
-from tests.alerting.makers import SHIPPED, Recorder, at, diagnosis, finding
+from tests.alerting.makers import SHIPPED, Recorder, at, diagnosis, finding, run, set_up
 
 TIMING = AlertTiming()
 RULES = PlanRules(TIMING, 300 * NANOS, SHIPPED)
@@ -157,3 +157,14 @@ def check_pages(memory, held_since, now):
         if alert.state.loud or now - since >= TIMING.renotify_after_ns / NANOS:
             assert alert.state.loud
             assert [known.phase for known in told] == ["firing"]
+
+
+def test_a_clock_that_is_set_back_keeps_nothing_resolved_that_still_fires(lite):
+    alerting = set_up(lite)
+    run(alerting, [finding()], 0, 10)
+    alerting.resolve("INC-1", "Ada", "", at(10))
+    run(alerting, [finding()], -600, -590)
+    assert alerting.incident("INC-1")["status"] == "resolved", "within the time that a person's word counts"
+    run(alerting, [finding()], -7200, -7190)
+    assert alerting.incident("INC-1")["status"] == "open"
+    assert alerting.incident("INC-1")["timeline"][-1]["text"] == "Resolved, but still firing: errors-burn"
