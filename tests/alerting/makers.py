@@ -147,5 +147,6 @@ def notification(**changes: Any) -> Notification:
         "runbook": {"name": "slice-errors", "title": "Errors in a slice", "first_step": "Open a request."},
         "external_url": "https://tailwatch.example.com",
         "at": 1_700_000_000.0,
+        "hooks": [],
     }  # fmt: skip
     return Notification(**{**values, **changes})

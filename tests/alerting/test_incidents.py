@@ -37,7 +37,7 @@ def test_an_incident_as_the_http_api_gives_it(database):
         "alerts": [{"name": "errors-burn", "labels": dict(found.labels), "state": "firing", "since": at(-30) / 1e9}],
     }  # fmt: skip
     whole = alerting.incident("INC-1")
-    assert list(whole) == [*INC_KEYS, "timeline", "evidence", "runbook_markdown"]
+    assert list(whole) == [*INC_KEYS, "hooks", "hook_runs", "timeline", "evidence", "runbook_markdown"]
     assert whole["timeline"][0] == {
         "at": at(0) / 1e9, "kind": "opened", "author": "tailwatch",
         "text": "errors-burn fires: errors-burn of request-errors", "origin": None,
