@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 from alerting.config import AlertingConfig
-from alerting.documents import incident_document
 from alerting.evidence import refreshed
 from alerting.hooks.desk import offered
 from alerting.incidents import Alert, Incident
-from alerting.notifications import Group, Notification, Told, compose, reason_to_tell, telling
+from alerting.notifications import Group, Notification, Told, compose, reason_to_tell, shown, telling
 from alerting.routing import Destination, destinations
 from alerting.runbooks.library import RunbookLibrary
-from alerting.runbooks.rendering import first_step, render
+from alerting.runbooks.rendering import rendered_first_step
 from telemetry.findings import Finding
 
 
@@ -62,7 +63,7 @@ def dispatches(
     found: list[Dispatch] = []
     for incident in incidents:
         alerts = members.get(incident.number, ())
-        runbook: dict[str, str] | None = None
+        facts = _Facts(incident, alerts, config, runbooks, findings.get(incident.primary))
         for destination, group in _groups(config, incident, alerts):
             for receiver in config.receivers:
                 key = (incident.number, receiver.id, destination.key)
@@ -78,11 +79,10 @@ def dispatches(
                 known = telling(before, reason, group, now_ns)
                 notification = None
                 if reason != "resolved" or receiver.send_resolved:
-                    runbook = runbook or _quoted(incident, alerts, config.external_url, runbooks)
                     notification = compose(
-                        reason, _present(group, findings), alerts, receiver=destination.receiver,
-                        group_key=destination.key, group_labels=dict(destination.group_labels), runbook=runbook,
-                        external_url=config.external_url, now_ns=now_ns, hooks=offered(config.hooks, incident, alerts),
+                        reason, Group(facts.present, group.alerts), facts.document, receiver=destination.receiver,
+                        group_key=destination.key, group_labels=dict(destination.group_labels), runbook=facts.runbook,
+                        external_url=config.external_url, now_ns=now_ns, hooks=facts.hooks,
                     )  # fmt: skip
                 found.append(
                     Dispatch(
@@ -118,15 +118,33 @@ def _destinations(config: AlertingConfig, alert: Alert, incident: str) -> Iterat
             yield escalation.destination(place, incident)
 
 
-def _present(group: Group, findings: Mapping[str, Finding]) -> Group:
-    finding = findings.get(group.incident.primary)
-    if finding is None:
-        return group
-    evidence = refreshed(group.incident.evidence, finding.evidence)
-    return replace(group, incident=replace(group.incident, evidence=evidence))
+@dataclass(frozen=True)
+class _Facts:
+    """What everybody is told of an incident alike, put together once somebody is to be told."""
 
+    incident: Incident
+    alerts: Sequence[Alert]
+    config: AlertingConfig
+    runbooks: RunbookLibrary
+    finding: Finding | None
 
-def _quoted(incident: Incident, alerts: Iterable[Alert], external_url: str, runbooks: RunbookLibrary) -> dict[str, str]:
-    runbook = runbooks.choose(incident.runbook, incident.cause)
-    text = render(runbook, incident_document(incident, alerts), incident.evidence, external_url)
-    return {"name": runbook.name, "title": runbook.title, "first_step": first_step(text)}
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        return shown(self.incident, self.alerts)
+
+    @cached_property
+    def present(self) -> Incident:
+        """The incident with budget and burn as they are now."""
+        if self.finding is None:
+            return self.incident
+        return replace(self.incident, evidence=refreshed(self.incident.evidence, self.finding.evidence))
+
+    @cached_property
+    def runbook(self) -> dict[str, str]:
+        runbook = self.runbooks.choose(self.incident.runbook, self.incident.cause)
+        step = rendered_first_step(runbook, self.document, self.incident.evidence, self.config.external_url)
+        return {"name": runbook.name, "title": runbook.title, "first_step": step}
+
+    @cached_property
+    def hooks(self) -> tuple[str, ...]:
+        return offered(self.config.hooks, self.incident, self.alerts)

@@ -18,6 +18,7 @@ _LISTS: Final = ("burn", "attribution", "tail", "changes", "exemplars", "drift")
 _MAX_ENTRIES: Final = 50
 _MAX_DEPTH: Final = 12
 _BIG: Final = 2**63
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def assemble(
@@ -27,12 +28,11 @@ def assemble(
 
     Args:
         summary: the finding's sentence, used when there is no diagnosis.
-        finding_evidence: ``budget``, ``burn``, ``objective`` and facts of the kind of SLO.
+        finding_evidence: ``budget``, ``burn``, ``objective`` and facts of the kind of SLO; :func:`cleaned`.
         diagnosis: why; None when it is not known.
         cause: a key of ``telemetry.findings.CAUSES``.
     """
-    given = {**finding_evidence, **(diagnosis.evidence if diagnosis else {})}
-    document: dict[str, Any] = clean(given, entries=_MAX_ENTRIES)
+    document = {**finding_evidence, **(cleaned(diagnosis.evidence) if diagnosis else {})}
     for name in _LISTS:
         value = document.get(name)
         document[name] = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
@@ -50,15 +50,19 @@ def assemble(
 
 def refreshed(document: Mapping[str, Any], finding_evidence: Mapping[str, Any]) -> dict[str, Any]:
     """The document with budget and burn as they are now, and everything that explains the onset as it was."""
-    now = clean(
-        {name: finding_evidence[name] for name in ("budget", "burn") if name in finding_evidence}, entries=_MAX_ENTRIES
-    )
+    now = cleaned({name: finding_evidence[name] for name in ("budget", "burn") if name in finding_evidence})
     fresh = dict(document)
     if isinstance(now.get("budget"), dict):
         fresh["budget"] = {**document.get("budget", {}), **now["budget"]}
     if isinstance(now.get("burn"), list):
         fresh["burn"] = [entry for entry in now["burn"] if isinstance(entry, dict)]
     return fresh
+
+
+def cleaned(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding's or diagnosis's evidence, cleaned, and its lists cut to as much as people read."""
+    document: dict[str, Any] = clean(dict(evidence), entries=_MAX_ENTRIES)
+    return document
 
 
 def clean(value: Any, *, entries: int | None = None, depth: int = 0) -> Any:
@@ -69,8 +73,12 @@ def clean(value: Any, *, entries: int | None = None, depth: int = 0) -> Any:
     """
     # By the usual types first: a burst of alerts cleans millions of values.
     kind = type(value)
-    if kind is str:
-        return _text(value)
+    if kind is str and value.isascii() and "\x00" not in value:
+        return value
+    if value is None or kind is bool or (kind is int and -_BIG < value < _BIG):
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None
     if kind is dict and depth < _MAX_DEPTH:
         return {_text(name): clean(entry, entries=entries, depth=depth + 1) for name, entry in value.items()}
     if kind is list and depth < _MAX_DEPTH:
@@ -79,8 +87,8 @@ def clean(value: Any, *, entries: int | None = None, depth: int = 0) -> Any:
 
 
 def _cleaned_of_other(value: Any, entries: int | None, depth: int) -> Any:
-    if value is None or isinstance(value, bool | Real):
-        return value if value is None or isinstance(value, bool) else _number(value)
+    if isinstance(value, Real):
+        return _number(value)
     if depth >= _MAX_DEPTH or isinstance(value, str | bytes | bytearray):
         return _text(value)
     if isinstance(value, Mapping):
@@ -115,4 +123,4 @@ def dumps(value: Any) -> str:
 
 def encoded(value: Any) -> str:
     """What is clean already as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)

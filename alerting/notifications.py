@@ -178,10 +178,17 @@ class Notification:
         return cls(**json.loads(text))
 
 
+def shown(incident: Incident, members: Iterable[Alert]) -> dict[str, Any]:
+    """``INC`` with these alerts, all that it has, as notifications hold it."""
+    document = incident_document(incident, members, most=MAX_ALERTS)
+    # Labels, summaries and evidence have been cleaned when they came in.
+    return {**clean({**document, "alerts": []}), "alerts": document["alerts"]}
+
+
 def compose(
     reason: Reason,
     group: Group,
-    members: Iterable[Alert],
+    document: Mapping[str, Any],
     *,
     receiver: str,
     group_key: str,
@@ -191,18 +198,16 @@ def compose(
     now_ns: int,
     hooks: Sequence[str] = (),
 ) -> Notification:
-    """The notification about a group; ``members`` are all alerts of its incident."""
+    """The notification about a group; ``document`` is its incident as :func:`shown`."""
     resolved = reason == "resolved"
     ordered = sorted(group.alerts, key=lambda alert: (alert.severity != "page", alert.onset_ns, alert.fingerprint))
-    document = incident_document(group.incident, members, most=MAX_ALERTS)
     return Notification(
         reason=reason,
         phase="resolved" if resolved else "firing",
         receiver=receiver,
         group_key=group_key,
         group_labels=dict(group_labels),
-        # Labels, summaries and evidence have been cleaned when they came in.
-        incident=clean({**document, "alerts": []}) | {"alerts": document["alerts"]},
+        incident=document,
         evidence=dict(group.incident.evidence),
         alerts=[_alert_document(alert, now_ns, ended=resolved) for alert in ordered[:MAX_ALERTS]],
         truncated=max(len(ordered) - MAX_ALERTS, 0),

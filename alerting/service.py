@@ -42,8 +42,9 @@ MAX_COMMENT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What is stored, what holds now by fingerprint, and how the alerts change."""
+    """What is stored, what holds now by fingerprint, and how the alerts change; ``seen`` is all that they go by."""
 
+    seen: tuple[object, ...]
     world: World
     findings: Mapping[str, Finding]
     steps: tuple[Step, ...]
@@ -146,7 +147,7 @@ class Alerting(Actions, HookActions):
         diagnoses = diagnose_some(firing, findings, diagnose)
         with self._database.write() as connection:
             repository.lock(connection)
-            look = self._look(connection, findings, now_ns, withdrawn)
+            look = self._look(connection, findings, now_ns, withdrawn, earlier=look)
             decision = self._decide(connection, look, diagnoses, now_ns)
             repository.save(connection, decision.plan)
             queue(connection, decision.dispatches)
@@ -299,17 +300,24 @@ class Alerting(Actions, HookActions):
             return repository.delete_resolved_before(connection, before_ns)
 
     def _look(
-        self, connection: Connection, findings: Sequence[Finding], now_ns: int, withdrawn: Collection[str]
+        self,
+        connection: Connection,
+        findings: Sequence[Finding],
+        now_ns: int,
+        withdrawn: Collection[str],
+        earlier: _Look | None = None,
     ) -> _Look:
-        timing = self.config.timing
+        """How the alerts change; as it was found ``earlier`` in this evaluation, where nothing differs since."""
+        timing, rules = self.config.timing, self.config.inhibit_rules
         world = repository.load_world(connection, now_ns - timing.reopen_within_ns)
         # Our own first: of two with the same labels the first counts.
         held = [*findings, *(alert.finding() for alert in posted.active(connection, now_ns))]
-        steps = advance(
-            world.alerts, held, now_ns, timing, withdrawn=withdrawn,
-            silences=silence_book.in_force(connection, now_ns), inhibit_rules=self.config.inhibit_rules,
-        )  # fmt: skip
-        return _Look(world, {finding.fingerprint: finding for finding in reversed(held)}, steps)
+        silences = silence_book.in_force(connection, now_ns)
+        seen = (timing, rules, world, held, silences)
+        if earlier is not None and earlier.seen == seen:
+            return earlier
+        steps = advance(world.alerts, held, now_ns, timing, withdrawn=withdrawn, silences=silences, inhibit_rules=rules)
+        return _Look(seen, world, {finding.fingerprint: finding for finding in reversed(held)}, steps)
 
     def _decide(
         self, connection: Connection, look: _Look, diagnoses: Mapping[str, Diagnosis], now_ns: int

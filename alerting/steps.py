@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from alerting.correlation import precedence
-from alerting.evidence import clean
+from alerting.evidence import clean, cleaned
 from alerting.incidents import Alert
 from alerting.inhibition import InhibitRule, inhibitors
 from alerting.silences import Silence
@@ -143,7 +143,7 @@ def _described(before: Alert | None, found: Finding | None, events: Sequence[Eve
         state=AlertState(),
         onset_ns=found.since_ns,
         summary=cut(str(clean(found.summary)), _MAX_SUMMARY),
-        evidence=found.evidence,
+        evidence=cleaned(found.evidence),
         runbook=found.runbook,
     )
     if before is None or (ended and "reopened" not in events):

@@ -14,7 +14,9 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 def flat(value: Any, limit: int = MAX_VALUE) -> str:
     """The value as one line of visible text, cut: no line breaks, no control or direction-changing characters."""
     text = "" if value is None else str(value)
-    visible = "".join(" " if unicodedata.category(letter) in _INVISIBLE else letter for letter in text[: 4 * limit])
+    visible = text[: 4 * limit]
+    if not visible.isprintable():
+        visible = "".join(" " if unicodedata.category(letter) in _INVISIBLE else letter for letter in visible)
     return cut(" ".join(visible.split()), limit)
 
 

@@ -17,7 +17,7 @@ from alerting.hooks.caller import HookCaller, body_of, group_key
 from alerting.hooks.hook import BY_HAND, Hook, HookRules, events, labels_of
 from alerting.hooks.runs import ALL, Run, State, Switch
 from alerting.incidents import MACHINE, Alert, Incident, TimelineEvent
-from alerting.notifications import Group, Notification, Reason, Told, compose
+from alerting.notifications import Group, Notification, Reason, Told, compose, shown
 from alerting.receivers.trust import Trust
 from alerting.sandbox import FAULTS
 from alerting.texts import cut, flat
@@ -214,7 +214,7 @@ class HookDesk:
         self, hook: Hook, incident: Incident, members: Sequence[Alert], event: str, now_ns: int
     ) -> Notification:
         return compose(
-            _REASONS.get(event, "updated"), Group(incident, tuple(members)), members,
+            _REASONS.get(event, "updated"), Group(incident, tuple(members)), shown(incident, members),
             receiver=hook.name, group_key="", group_labels={"incident": incident.id, "hook": hook.name, "event": event},
             runbook={"name": incident.runbook, "title": "", "first_step": ""}, external_url=self._external_url,
             now_ns=now_ns,

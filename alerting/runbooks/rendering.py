@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -23,6 +25,8 @@ from alerting.sandbox import FAULTS, Environment, compiled, rendered
 _MAX_RENDERED: Final = 200_000
 _STEP: Final = re.compile(r"^\s{0,3}1[.)]\s+(.*)$")
 _HEADING: Final = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*$")
+_REACHES_BEYOND: Final = re.compile(r"{%|{#")
+"""Statements and comments of a template: they decide about text beyond themselves."""
 _NEXT_ITEM: Final = re.compile(r"^\s{0,3}(\d+[.)]|[-*+])\s+")
 _MARKUP: Final = re.compile(r"\[([^\]\[]+)\]\([^)\s]*\)")
 _ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -60,19 +64,44 @@ def fill(
     Raises:
         FAULTS: it is no template, or asks for what is not there.
     """
-    context = _context(incident, evidence, external_url) | {"live": live}
+    context = _context(text, incident, evidence, external_url) | {"live": live}
     return rendered(compiled(_ENVIRONMENT, text), context, most=_MAX_RENDERED)
+
+
+def rendered_first_step(
+    runbook: Runbook, incident: Mapping[str, Any], evidence: Mapping[str, Any], external_url: str
+) -> str:
+    """The first step of the runbook as :func:`first_step`, filled in.
+
+    Only that step is filled in, where it stands for itself: a burst of incidents quotes ten thousand.
+    """
+    step = _step_alone(runbook.text)
+    if step:
+        with suppress(*FAULTS):
+            return first_step(fill(step, incident, evidence, external_url))
+    return first_step(render(runbook, incident, evidence, external_url))
+
+
+@lru_cache(256)
+def _step_alone(text: str) -> str:
+    """The first step of a template; empty where its statements may reach into it."""
+    return "" if _REACHES_BEYOND.search(text) else "\n".join(_first_step_lines(text))
 
 
 def first_step(markdown: str) -> str:
     """The first numbered step under "What to do now" (or the first at all), as plain text; empty if there is none."""
+    first, *rest = _first_step_lines(markdown) or ["1."]
+    found = _STEP.match(first)
+    return "" if found is None else _plain(" ".join([found[1], *(line.strip() for line in rest)]))
+
+
+def _first_step_lines(markdown: str) -> list[str]:
     lines = markdown.splitlines()
     start = next((place for place, line in enumerate(lines) if _is_now(line)), 0)
     for place in range(start, len(lines)):
-        found = _STEP.match(lines[place])
-        if found:
-            return _plain(" ".join([found[1], *_continued(lines[place + 1 :])]))
-    return ""
+        if _STEP.match(lines[place]):
+            return [lines[place], *_continued(lines[place + 1 :])]
+    return []
 
 
 def _is_now(line: str) -> bool:
@@ -90,7 +119,7 @@ def _continued(lines: list[str]) -> list[str]:
             or line.lstrip().startswith(("|", "`" * 3))
         ):
             break
-        wrapped.append(line.strip())
+        wrapped.append(line)
     return wrapped
 
 
@@ -103,20 +132,21 @@ _ENVIRONMENT: Final = Environment(
 )
 
 
-def _context(incident: Mapping[str, Any], evidence: Mapping[str, Any], external_url: str) -> dict[str, Any]:
-    return {
-        "incident": dict(incident),
-        "evidence": dict(evidence),
-        "slice": fragments.slice_text(evidence.get("slice") or {}),
-        "budget": fragments.budget(evidence),
-        "burn": fragments.burn(evidence),
-        "attribution": fragments.attribution(evidence),
-        "tail": fragments.tail(evidence),
-        "changes": fragments.changes(evidence),
-        "exemplars": fragments.exemplars(evidence, _pages(external_url)),
-        "drift": fragments.drift(evidence),
-        "page": _pages(external_url),
+def _context(text: str, incident: Mapping[str, Any], evidence: Mapping[str, Any], external_url: str) -> dict[str, Any]:
+    page = _pages(external_url)
+    made: dict[str, Callable[[], Markdown]] = {
+        "slice": lambda: fragments.slice_text(evidence.get("slice") or {}),
+        "budget": lambda: fragments.budget(evidence),
+        "burn": lambda: fragments.burn(evidence),
+        "attribution": lambda: fragments.attribution(evidence),
+        "tail": lambda: fragments.tail(evidence),
+        "changes": lambda: fragments.changes(evidence),
+        "exemplars": lambda: fragments.exemplars(evidence, page),
+        "drift": lambda: fragments.drift(evidence),
     }
+    # A template that asks for one of them holds its name.
+    asked = {name: make() for name, make in made.items() if name in text}
+    return {"incident": dict(incident), "evidence": dict(evidence), "page": page, **asked}
 
 
 def _pages(external_url: str) -> Callable[..., Markdown]:
