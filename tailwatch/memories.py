@@ -62,6 +62,8 @@ def _unpacked(layout: str, body: bytes) -> Memory:
         about = json.loads(arrays["about"].tobytes())
         groups = [(str(rule), str(group)) for rule, group in about["groups"]]
         evidence, alerts = _named(arrays, _EVIDENCE), _named(arrays, _ALERTS)
+        if any(len(array) != len(groups) for array in (*evidence.values(), *alerts.values())):
+            raise ValueError("its arrays are not as long as its list of groups")
         return Memory(layout, groups, about["at_ns"], about["settled_ns"], evidence, alerts)
 
 

@@ -153,9 +153,10 @@ class Cohort:
         """What is known beyond the counts, as of the last :meth:`read`."""
         groups = [cast("Key", key) for key in self.ledger.groups]
         settled = self.evidence.settled if self.evidence else None
+        alerts = {**self._hindsight.memory(len(groups)), "error_budget": self._error_budget}
         return Memory(
             identity(self.layout), groups, self._read_ns, settled.position_ns if settled else self._read_ns,
-            settled.arrays() if settled else {}, {**self._hindsight.memory(), "error_budget": self._error_budget},
+            settled.arrays() if settled else {}, alerts,
         )  # fmt: skip
 
     def remember(self, memory: Memory) -> None:

@@ -45,12 +45,14 @@ class Hindsight:
 
     def keep(self, groups: Places) -> None:
         """Forget every other group."""
+        self._widen(int(groups.max(initial=-1)) + 1)
         self._held, self._wrong = self._held[:, groups], self._wrong[:, groups]
         self._began_ns, self._held_ns = self._began_ns[:, groups], self._held_ns[:, groups]
         self._late_ns = self._late_ns[groups]
 
-    def memory(self) -> dict[str, NDArray[Any]]:
-        """What is remembered, as arrays whose first axis is the group."""
+    def memory(self, count: int) -> dict[str, NDArray[Any]]:
+        """What is remembered of ``count`` groups, as arrays whose first axis is the group."""
+        self._widen(count)
         held = {"held": self._held, "began_ns": self._began_ns, "held_ns": self._held_ns, "wrong": self._wrong}
         return {name: array.T.copy() for name, array in held.items()}
 
@@ -105,7 +107,7 @@ class Hindsight:
 
     def _widen(self, groups: int) -> None:
         more = ((0, 0), (0, groups - len(self._late_ns)))
-        if more[1][1]:
+        if more[1][1] > 0:
             self._held, self._wrong = np.pad(self._held, more), np.pad(self._wrong, more)
             self._began_ns = np.pad(self._began_ns, more, constant_values=NEVER)
             self._held_ns = np.pad(self._held_ns, more, constant_values=-1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 
@@ -105,7 +107,11 @@ def test_a_damaged_memory_is_told_of_and_does_without(
     server, _ = run_into_a_ticket(database, slos)
     server.evaluator.stop()
     (body,) = load_memories(database).values()
-    for damaged in (b"", body[: len(body) // 2], body.replace(b"about", b"abort")):
+    with np.load(io.BytesIO(body)) as arrays:
+        short = {name: array if name == "about" else array[1:] for name, array in arrays.items()}
+    shorter = io.BytesIO()
+    np.savez_compressed(shorter, allow_pickle=False, **short)
+    for damaged in (b"", body[: len(body) // 2], body.replace(b"about", b"abort"), shorter.getvalue()):
         with database.write() as connection:
             connection.execute(update(slo_memories).values(body=damaged))
         caplog.clear()

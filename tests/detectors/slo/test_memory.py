@@ -15,7 +15,7 @@ from detectors.slo.spec import SloSet
 from telemetry.deltas import SliDelta
 from telemetry.windows import BUCKET_NS, NANOS
 from telemetry.windows import parse_duration as ns
-from tests.detectors.slo.traffic import T0, errors_slo, row
+from tests.detectors.slo.traffic import T0, errors_slo, row, slos_of
 
 GATED = errors_slo()
 TICKETED = errors_slo(more=", alert: {policy: page-and-ticket, gate: on, sequential: off}")
@@ -151,3 +151,16 @@ def test_a_layout_has_the_same_name_in_every_process():
         for _ in range(2)
     }  # fmt: skip
     assert len(names) == 1
+
+
+@pytest.mark.parametrize("sli", ["{spend: {budget: $720}}", "{errors: {}}, objective: 99%, alert: none"])
+def test_groups_that_nothing_looks_back_on_are_remembered_and_forgotten_too(sli: str):
+    slos = slos_of(f"{{name: quiet, service: chat, sli: {sli}, per: [input_type], window: 7d}}")
+    rows = [row(slos, T0, 1, 40), row(slos, T0 + ns("6d"), 1, 40, "other")]
+    first = Engine(slos)
+    first.ingest_sli(rows)
+    first.step(T0 + ns("6d"))
+    second, now_ns = restarted(slos, rows, first.memories()), T0 + ns("6d") + NANOS
+    assert conclusions(second.step(now_ns)) == conclusions(first.step(now_ns))
+    (status,) = second.step(T0 + ns("8d")).statuses
+    assert [group.group for group in status.groups] == [{"input_type": "other"}]
