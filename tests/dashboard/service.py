@@ -72,6 +72,7 @@ class RecordedService:
             app.get(f"/api/v1/{path}")(read(path))
         app.get("/api/v1/incidents/{name}/postmortem")(lambda name: Response(f"# {name}", media_type="text/markdown"))
         app.post("/api/v1/incidents/{incident}/{action}")(act)
+        app.get("/api/v1/incidents/{name}/report")(lambda name: Response("<p>drift</p>", media_type="text/html"))
         app.get("/api/v1/notifications/undelivered")(lambda: {"undelivered": self.undelivered})
         app.post("/api/v1/notifications/undelivered/retry")(self._retry)
         app.post("/api/v1/notifications/undelivered/{number}/retry")(self._retry)

@@ -133,7 +133,8 @@ def test_every_question_of_live_steps_is_documented() -> None:
 def test_variables_and_filters_of_runbooks_are_documented() -> None:
     documented = {name.partition("(")[0] for row in rows(ALERTING_PAGE, "in a template") for name in codes(row[0])}
     told = notification()
-    given = _context(told.incident, told.evidence, told.external_url).keys()
+    asks_for_all = read(ROOT / "alerting" / "runbooks" / "rendering.py")
+    given = _context(asks_for_all, told.incident, told.evidence, told.external_url).keys()
     own_filters = {"code", "number", "percent", "seconds", "utc", "url_part"}
     assert own_filters <= _ENVIRONMENT.filters.keys()
     assert documented == {*given, "live", *own_filters}
