@@ -43,7 +43,8 @@ check: setup
 	@echo "[check 4/4] import rule" && $(BIN)/lint-imports
 
 test: check
-	@echo "[test] pytest" && $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@echo "[test 1/2] pytest" && $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --ignore tests/dashboard $(PYTEST_ARGS)
+	@echo "[test 2/2] pytest, pages in a browser, which needs the machine for itself" && $(BIN)/pytest tests/dashboard $(PYTEST_ARGS)
 
 bench: setup
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
