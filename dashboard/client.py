@@ -10,14 +10,17 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from dashboard import (
-    audit_documents,
-    budget_documents,
-    collector_documents,
-    documents,
-    metric_documents,
-    response_documents,
-)
+from dashboard.documents.audit import AuditEntry, AuditPage
+from dashboard.documents.budgets import Correction, Corrections, Forecast
+from dashboard.documents.collector import CollectorStatus, Source, Sources
+from dashboard.documents.incidents import Incident, Incidents, IncidentSummary
+from dashboard.documents.metrics import Metric, MetricCourse, Metrics, Target, Targets
+from dashboard.documents.oncall import Figures, Noise, Retried, Undelivered, UndeliveredList
+from dashboard.documents.silences import FiringAlert, FiringAlerts, Mute, Mutes, Silence, SilenceMade, Silences
+from dashboard.documents.slos import History, HistoryPoint, Slo, Slos
+from dashboard.documents.status import Status
+from dashboard.documents.traces import Trace, Traces, TraceSummary
+from dashboard.documents.traffic import Heatmap, OneSeries, Series, Service, Services
 from dashboard.settings import Settings, SettingsError
 
 TIMEOUT_S = 10.0
@@ -42,46 +45,44 @@ class Client:
         # trust_env off: a proxy variable meant for the internet must not swallow calls to the loopback
         self._http = httpx.Client(headers=headers, timeout=TIMEOUT_S, transport=transport, trust_env=False)
 
-    def status(self) -> documents.Status:
+    def status(self) -> Status:
         """Health and clock of the service."""
-        return self._get(documents.Status, "/api/v1/status")
+        return self._get(Status, "/api/v1/status")
 
-    def collector(self) -> collector_documents.CollectorStatus:
+    def collector(self) -> CollectorStatus:
         """Health of the service with that of its collector."""
-        return self._get(collector_documents.CollectorStatus, "/api/v1/status")
+        return self._get(CollectorStatus, "/api/v1/status")
 
-    def sources(self) -> list[collector_documents.Source]:
+    def sources(self) -> list[Source]:
         """Senders with what is known of their clocks."""
-        return self._get(collector_documents.Sources, "/api/v1/sources").sources
+        return self._get(Sources, "/api/v1/sources").sources
 
-    def slos(self) -> list[documents.Slo]:
+    def slos(self) -> list[Slo]:
         """Every SLO with its budgets."""
-        return self._get(documents.Slos, "/api/v1/slos").slos
+        return self._get(Slos, "/api/v1/slos").slos
 
-    def slo(self, name: str) -> documents.Slo:
+    def slo(self, name: str) -> Slo:
         """One SLO with its budgets."""
-        return self._get(documents.Slo, f"/api/v1/slos/{quote(name, safe='')}")
+        return self._get(Slo, f"/api/v1/slos/{quote(name, safe='')}")
 
     def history(
         self, name: str, *, start: float, end: float, step: float, group: Mapping[str, str] | None = None
-    ) -> list[documents.HistoryPoint]:
+    ) -> list[HistoryPoint]:
         """One budget's course between two times (seconds since the epoch) in steps of `step` seconds."""
         params = {"start": start, "end": end, "step": step}
         chosen = {"group": json.dumps(dict(group), sort_keys=True)} if group else {}
         path = f"/api/v1/slos/{quote(name, safe='')}/history"
-        return self._get(documents.History, path, {**params, **chosen}).points
+        return self._get(History, path, {**params, **chosen}).points
 
-    def forecast(
-        self, name: str, *, group: Mapping[str, str] | None = None, timezone: str
-    ) -> budget_documents.Forecast:
+    def forecast(self, name: str, *, group: Mapping[str, str] | None = None, timezone: str) -> Forecast:
         """What may become of one budget; the sentence tells times on the clocks of `timezone`."""
         chosen = {"group": json.dumps(dict(group), sort_keys=True)} if group else {}
         path = f"/api/v1/slos/{quote(name, safe='')}/forecast"
-        return self._get(budget_documents.Forecast, path, {"timezone": timezone, **chosen})
+        return self._get(Forecast, path, {"timezone": timezone, **chosen})
 
-    def corrections(self, slo: str) -> list[budget_documents.Correction]:
+    def corrections(self, slo: str) -> list[Correction]:
         """The corrections that may be about an SLO, cancelled ones too, the newest first."""
-        return self._get(budget_documents.Corrections, "/api/v1/corrections", {"slo": slo}).corrections
+        return self._get(Corrections, "/api/v1/corrections", {"slo": slo}).corrections
 
     def series(
         self,
@@ -93,11 +94,11 @@ class Client:
         service: str | None = None,
         operation: str | None = None,
         by: str | None = None,
-    ) -> list[documents.OneSeries]:
+    ) -> list[OneSeries]:
         """Counts and percentiles of a measure over time, one series for each value of the label `by`."""
         params = {"measure": measure, "start": start, "end": end, "step": step}
         optional = {"service": service, "operation": operation, "by": by}
-        return self._get(documents.Series, "/api/v1/series", {**params, **optional}).series
+        return self._get(Series, "/api/v1/series", {**params, **optional}).series
 
     def heatmap(
         self,
@@ -108,25 +109,23 @@ class Client:
         step: float,
         service: str | None = None,
         operation: str | None = None,
-    ) -> documents.Heatmap:
+    ) -> Heatmap:
         """Counts of a measure per time step and bin."""
         params = {"measure": measure, "start": start, "end": end, "step": step}
-        return self._get(documents.Heatmap, "/api/v1/heatmap", {**params, "service": service, "operation": operation})
+        return self._get(Heatmap, "/api/v1/heatmap", {**params, "service": service, "operation": operation})
 
-    def incidents(self, status: str | None = None) -> list[documents.IncidentSummary]:
+    def incidents(self, status: str | None = None) -> list[IncidentSummary]:
         """Incidents, all of them or those with one status."""
-        return self._get(documents.Incidents, "/api/v1/incidents", {"status": status}).incidents
+        return self._get(Incidents, "/api/v1/incidents", {"status": status}).incidents
 
-    def incident(self, incident_id: str) -> documents.Incident:
+    def incident(self, incident_id: str) -> Incident:
         """One incident with evidence, timeline and runbook."""
-        return self._get(documents.Incident, f"/api/v1/incidents/{quote(incident_id, safe='')}")
+        return self._get(Incident, f"/api/v1/incidents/{quote(incident_id, safe='')}")
 
-    def act(self, incident_id: str, action: str, *, author: str, **said: str | float) -> documents.IncidentSummary:
+    def act(self, incident_id: str, action: str, *, author: str, **said: str | float) -> IncidentSummary:
         """Do something about an incident: `action` is the last part of the address, `said` what it wants to know."""
         path = f"/api/v1/incidents/{quote(incident_id, safe='')}/{action}"
-        return self._parse(
-            documents.IncidentSummary, path, self._request("POST", path, body={"author": author, **said})
-        )
+        return self._parse(IncidentSummary, path, self._request("POST", path, body={"author": author, **said}))
 
     def run_hook(self, incident_id: str, name: str, *, author: str, comment: str) -> None:
         """Run a response hook for an incident, or approve of the run that waits."""
@@ -137,77 +136,73 @@ class Client:
         """The post-mortem drafted from an incident, as Markdown."""
         return self._request("GET", f"/api/v1/incidents/{quote(incident_id, safe='')}/postmortem").decode()
 
-    def silences(self) -> list[response_documents.Silence]:
+    def silences(self) -> list[Silence]:
         """Every silence, those that have ended recently too; the active first."""
-        return self._get(response_documents.Silences, "/api/v2/silences").root
+        return self._get(Silences, "/api/v2/silences").root
 
     def put_silence(self, silence: Mapping[str, Any]) -> str:
         """Make a silence, or change the one of its id; the id of what is in force then."""
         path = "/api/v2/silences"
-        return self._parse(response_documents.SilenceMade, path, self._request("POST", path, body=silence)).silenceID
+        return self._parse(SilenceMade, path, self._request("POST", path, body=silence)).silenceID
 
     def expire_silence(self, silence_id: str) -> None:
         """End a silence now."""
         self._request("DELETE", f"/api/v2/silence/{quote(silence_id, safe='')}")
 
-    def alerts(self, matchers: Sequence[str] = ()) -> list[response_documents.FiringAlert]:
+    def alerts(self, matchers: Sequence[str] = ()) -> list[FiringAlert]:
         """The alerts that fire now, quiet or not, and that every matcher accepts."""
-        return self._get(response_documents.FiringAlerts, "/api/v2/alerts", {"filter": list(matchers)}).root
+        return self._get(FiringAlerts, "/api/v2/alerts", {"filter": list(matchers)}).root
 
-    def mutes(self) -> list[response_documents.Mute]:
+    def mutes(self) -> list[Mute]:
         """The recurring times at which routes tell nobody."""
-        return self._get(response_documents.Mutes, "/api/v1/mutes").mutes
+        return self._get(Mutes, "/api/v1/mutes").mutes
 
-    def figures(self, since: str) -> response_documents.Figures:
+    def figures(self, since: str) -> Figures:
         """How quickly the incidents of so long (`30d`) were answered and ended."""
-        return self._get(response_documents.Figures, "/api/v1/figures", {"since": since})
+        return self._get(Figures, "/api/v1/figures", {"since": since})
 
-    def noise(self, since: str) -> response_documents.Noise:
+    def noise(self, since: str) -> Noise:
         """How much people were told for so long (`30d`), and how much of it was worth it."""
-        return self._get(response_documents.Noise, "/api/v1/noise", {"since": since})
+        return self._get(Noise, "/api/v1/noise", {"since": since})
 
-    def undelivered(self) -> list[response_documents.Undelivered]:
+    def undelivered(self) -> list[Undelivered]:
         """Notifications that were given up, the latest first."""
-        return self._get(response_documents.UndeliveredList, "/api/v1/notifications/undelivered").undelivered
+        return self._get(UndeliveredList, "/api/v1/notifications/undelivered").undelivered
 
-    def retry(self, number: int | None, *, author: str) -> list[response_documents.Undelivered]:
+    def retry(self, number: int | None, *, author: str) -> list[Undelivered]:
         """Try one of them again, or all; what is tried."""
         one = "" if number is None else f"/{number}"
         path = f"/api/v1/notifications/undelivered{one}/retry"
-        return self._parse(
-            response_documents.Retried, path, self._request("POST", path, body={"author": author})
-        ).retried
+        return self._parse(Retried, path, self._request("POST", path, body={"author": author})).retried
 
-    def traces(self, **filters: str | float | bool | None) -> list[documents.TraceSummary]:
+    def traces(self, **filters: str | float | bool | None) -> list[TraceSummary]:
         """Traces that match the filters: service, operation, error, min_duration, start, end, limit."""
-        return self._get(documents.Traces, "/api/v1/traces", filters).traces
+        return self._get(Traces, "/api/v1/traces", filters).traces
 
-    def trace(self, trace_id: str) -> documents.Trace:
+    def trace(self, trace_id: str) -> Trace:
         """Every stored span of a trace."""
-        return self._get(documents.Trace, f"/api/v1/traces/{quote(trace_id, safe='')}")
+        return self._get(Trace, f"/api/v1/traces/{quote(trace_id, safe='')}")
 
-    def services(self) -> list[documents.Service]:
+    def services(self) -> list[Service]:
         """Services that sent telemetry lately."""
-        return self._get(documents.Services, "/api/v1/services").services
+        return self._get(Services, "/api/v1/services").services
 
-    def metrics(self) -> list[metric_documents.Metric]:
+    def metrics(self) -> list[Metric]:
         """Metrics that were sent or scraped within the last hour."""
-        return self._get(metric_documents.Metrics, "/api/v1/metrics").metrics
+        return self._get(Metrics, "/api/v1/metrics").metrics
 
-    def metric(
-        self, name: str, *, start: float, end: float, step: float, service: str, by: str
-    ) -> metric_documents.MetricCourse:
+    def metric(self, name: str, *, start: float, end: float, step: float, service: str, by: str) -> MetricCourse:
         """One metric of a service over time, one series for each value of the label `by`."""
         params = {"start": start, "end": end, "step": step, "service": service, "by": by}
-        return self._get(metric_documents.MetricCourse, f"/api/v1/metrics/{quote(name, safe='/:')}", params)
+        return self._get(MetricCourse, f"/api/v1/metrics/{quote(name, safe='/:')}", params)
 
-    def targets(self) -> list[metric_documents.Target]:
+    def targets(self) -> list[Target]:
         """Scraped targets."""
-        return self._get(metric_documents.Targets, "/api/v1/scrape").targets
+        return self._get(Targets, "/api/v1/scrape").targets
 
-    def audit(self, limit: int) -> list[audit_documents.AuditEntry]:
+    def audit(self, limit: int) -> list[AuditEntry]:
         """The newest changes that somebody made."""
-        return self._get(audit_documents.AuditPage, "/api/v1/audit", {"limit": limit}).entries
+        return self._get(AuditPage, "/api/v1/audit", {"limit": limit}).entries
 
     def report(self, incident_id: str) -> bytes:
         """The drift report of an incident, as HTML."""

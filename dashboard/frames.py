@@ -6,15 +6,11 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from dashboard.budget_documents import Correction, FanPoint
-from dashboard.documents import (
-    Attribution,
-    Heatmap,
-    HistoryPoint,
-    OneSeries,
-    TailPart,
-)
-from dashboard.metric_documents import GaugeColumn, MetricCourse, MetricPoint, MetricSeries
+from dashboard.documents.budgets import Correction, FanPoint
+from dashboard.documents.evidence import Attribution, TailPart
+from dashboard.documents.metrics import GaugeColumn, MetricCourse, MetricPoint, MetricSeries
+from dashboard.documents.slos import HistoryPoint
+from dashboard.documents.traffic import Heatmap, OneSeries
 from dashboard.periods import Period, with_silence
 
 _SERIES_COLUMNS = [

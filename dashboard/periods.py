@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.documents import HistoryPoint, SeriesPoint
+from dashboard.documents.slos import HistoryPoint
+from dashboard.documents.traffic import SeriesPoint
 
 # The service's buckets are 10 s; every step is a multiple, so that a step is a sum of whole buckets.
 STEPS_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)

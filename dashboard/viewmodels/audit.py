@@ -7,9 +7,9 @@ from datetime import tzinfo
 from typing import Any
 
 from dashboard import formats
-from dashboard.audit_documents import AuditEntry
 from dashboard.components.grid import Cell, Column, Grid, Row
 from dashboard.components.place import Place
+from dashboard.documents.audit import AuditEntry
 
 _LONGEST = 300
 _PERSON = "author"

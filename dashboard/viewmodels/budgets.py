@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row
 from dashboard.components.tiles import Tile
-from dashboard.documents import IncidentSummary, Overflow, Slo, SloGroup
+from dashboard.documents.incidents import IncidentSummary
+from dashboard.documents.slos import Slo, SloGroup
+from dashboard.documents.status import Overflow
 from dashboard.viewmodels import overview, states
 
 # Share of the budget spent when each pair fires, by window length in days, for the long windows of 1 h, 6 h,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dashboard import formats
-from dashboard.collector_documents import Collector, CollectorStatus, Decoder, Rejected, Source
 from dashboard.components.grid import Cell, Column, Grid, Row, Tone
 from dashboard.components.tiles import Tile
+from dashboard.documents.collector import Collector, CollectorStatus, Decoder, Rejected, Source
 
 QUEUE_WARNS = 0.5
 QUEUE_FULL = 0.9

@@ -9,7 +9,8 @@ from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row, Tone
 from dashboard.components.place import Place
 from dashboard.components.tiles import Tile
-from dashboard.documents import Evidence, Incident, IncidentSummary, TimelineEvent
+from dashboard.documents.evidence import Evidence
+from dashboard.documents.incidents import Incident, IncidentSummary, TimelineEvent
 from dashboard.viewmodels import states
 
 # what every alert of the incident has in common, and the page says already

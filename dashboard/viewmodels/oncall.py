@@ -8,7 +8,7 @@ from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row
 from dashboard.components.place import Place
 from dashboard.components.tiles import Tile
-from dashboard.response_documents import Figures, FiguresOf, Noise, ReceiverNoise, Times
+from dashboard.documents.oncall import Figures, FiguresOf, Noise, ReceiverNoise, Times
 
 
 def tiles(figures: Figures, noise: Noise) -> list[Tile]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from dashboard import formats
-from dashboard.budget_documents import Correction, Forecast
 from dashboard.components.grid import Cell, Column, Grid, Row, Tone
+from dashboard.documents.budgets import Correction, Forecast
 
 
 def basis(forecast: Forecast, zone: tzinfo) -> str:

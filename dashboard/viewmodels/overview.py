@@ -10,7 +10,10 @@ from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row, Tone
 from dashboard.components.place import Place
 from dashboard.components.tiles import Tile
-from dashboard.documents import IncidentSummary, OneSeries, Slo, SloGroup, State, Status
+from dashboard.documents.incidents import IncidentSummary
+from dashboard.documents.slos import Slo, SloGroup, State
+from dashboard.documents.status import Status
+from dashboard.documents.traffic import OneSeries
 from dashboard.periods import Period, with_silence
 from dashboard.viewmodels import states
 

@@ -9,7 +9,7 @@ from typing import Literal
 from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row
 from dashboard.components.place import Place
-from dashboard.metric_documents import Metric, MetricSeries, Target
+from dashboard.documents.metrics import Metric, MetricSeries, Target
 
 ROLES = {
     "queue_depth": "Queue",

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from dashboard import formats
-from dashboard.collector_documents import Source
 from dashboard.components.grid import Cell, Column, Grid, Row
 from dashboard.components.place import Place
-from dashboard.documents import OneSeries, Service
+from dashboard.documents.collector import Source
+from dashboard.documents.traffic import OneSeries, Service
 from dashboard.viewmodels.collector import worst_clock
 
 MANY = 6

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dashboard import formats
-from dashboard.documents import Slo
-from dashboard.metric_documents import GaugeColumn, Metric, MetricSeries
+from dashboard.documents.metrics import GaugeColumn, Metric, MetricSeries
+from dashboard.documents.slos import Slo
 
 _COLUMNS: Final[Mapping[str, GaugeColumn]] = {"max": "max", "mean": "avg", "last": "last"}
 

@@ -10,8 +10,8 @@ from typing import Any
 from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row, Tone
 from dashboard.components.place import Place
-from dashboard.documents import Incident
-from dashboard.response_documents import FiringAlert, Mute, Silence, SilenceMatcher
+from dashboard.documents.incidents import Incident
+from dashboard.documents.silences import FiringAlert, Mute, Silence, SilenceMatcher
 
 _MATCHER = re.compile(r'\s*([^=!~\s"]+)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^"]*?))\s*,?\s*')
 _OPERATORS = {(False, True): "=", (False, False): "!=", (True, True): "=~", (True, False): "!~"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dashboard.components.grid import Cell, Tone
-from dashboard.documents import IncidentSummary, Slo, SloGroup, State
+from dashboard.documents.incidents import IncidentSummary
+from dashboard.documents.slos import Slo, SloGroup, State
 
 # What wants attention comes first: a service that answers nobody, then spent budgets; a source that fell silent or
 # sends only what is old is worse than a budget that is fine. Burning and exhausted are equally urgent (an overspent

@@ -11,7 +11,7 @@ from dashboard.components.grid import Cell, Column, Grid, Row
 from dashboard.components.place import Place
 from dashboard.components.tiles import Tile
 from dashboard.components.waterfall import Bar, Waterfall
-from dashboard.documents import Span, Trace, TraceSummary
+from dashboard.documents.traces import Span, Trace, TraceSummary
 
 _STAGES = ("queue", "prefill", "decode")
 

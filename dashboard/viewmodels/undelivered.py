@@ -8,7 +8,7 @@ from datetime import tzinfo
 from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row
 from dashboard.components.place import Place
-from dashboard.response_documents import Undelivered
+from dashboard.documents.oncall import Undelivered
 
 ALL = "All of them"
 

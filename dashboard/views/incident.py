@@ -8,7 +8,8 @@ from dashboard import charts, frames, navigation, prose
 from dashboard.components import mount
 from dashboard.components.grid import Grid
 from dashboard.components.place import Place
-from dashboard.documents import Evidence, Incident
+from dashboard.documents.evidence import Evidence
+from dashboard.documents.incidents import Incident
 from dashboard.viewmodels import incidents
 from dashboard.views import incident_actions, page
 

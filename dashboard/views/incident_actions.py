@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import navigation, prose
 from dashboard.client import ServiceError
 from dashboard.components.place import Place
-from dashboard.documents import Incident, OfferedHook
+from dashboard.documents.incidents import Incident, OfferedHook
 from dashboard.viewmodels import incidents, silences
 from dashboard.views import page
 

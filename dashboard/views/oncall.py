@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import navigation, prose
 from dashboard.components import mount
-from dashboard.response_documents import Noise
+from dashboard.documents.oncall import Noise
 from dashboard.viewmodels import oncall
 from dashboard.views import page, undelivered
 

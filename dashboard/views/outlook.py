@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, frames, prose
-from dashboard.budget_documents import Correction
 from dashboard.components import mount
-from dashboard.documents import Slo, SloGroup
+from dashboard.documents.budgets import Correction
+from dashboard.documents.slos import Slo, SloGroup
 from dashboard.viewmodels import outlook
 from dashboard.views import page
 

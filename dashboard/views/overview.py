@@ -7,7 +7,8 @@ import streamlit as st
 from dashboard import navigation, periods
 from dashboard.components import mount
 from dashboard.components.place import Place
-from dashboard.documents import IncidentSummary, Slo
+from dashboard.documents.incidents import IncidentSummary
+from dashboard.documents.slos import Slo
 from dashboard.viewmodels import incidents as incident_tables
 from dashboard.viewmodels import overview, states
 from dashboard.views import page

@@ -13,7 +13,8 @@ import streamlit as st
 from dashboard import formats, navigation, prose, settings
 from dashboard.client import Client, ServiceError
 from dashboard.components.place import Place
-from dashboard.documents import Config, ConfigProblem, Delivery, IncidentSummary, Overflow, Status
+from dashboard.documents.incidents import IncidentSummary
+from dashboard.documents.status import Config, ConfigProblem, Delivery, Overflow, Status
 
 # Read once, at the start of the process: Streamlit fixes a fragment's pace when it is declared.
 QUICK_S = settings.from_environment().refresh_s

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import charts, formats, frames, navigation, periods
 from dashboard.components import mount
 from dashboard.components.place import Place
-from dashboard.metric_documents import Metric
+from dashboard.documents.metrics import Metric
 from dashboard.viewmodels import saturation
 from dashboard.views import page
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import charts, formats, frames, navigation, periods
 from dashboard.components import mount
-from dashboard.documents import OneSeries, Service
+from dashboard.documents.traffic import OneSeries, Service
 from dashboard.viewmodels import services
 from dashboard.views import page
 

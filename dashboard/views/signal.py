@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import charts, formats, frames, periods
 from dashboard.components import mount
 from dashboard.components.place import Place
-from dashboard.documents import Slo
+from dashboard.documents.slos import Slo
 from dashboard.viewmodels import budgets, overview, signals
 from dashboard.views import page
 

@@ -10,8 +10,8 @@ from dashboard import formats, navigation, prose
 from dashboard.client import ServiceError
 from dashboard.components import mount
 from dashboard.components.place import Place
-from dashboard.documents import Status
-from dashboard.response_documents import FiringAlert, Silence
+from dashboard.documents.silences import FiringAlert, Silence
+from dashboard.documents.status import Status
 from dashboard.viewmodels import silences
 from dashboard.views import incident_actions, page
 

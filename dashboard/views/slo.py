@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import charts, formats, frames, navigation, periods, prose
-from dashboard.budget_documents import Correction
 from dashboard.components import mount
 from dashboard.components.place import Place
-from dashboard.documents import HistoryPoint, Slo, SloGroup
+from dashboard.documents.budgets import Correction
+from dashboard.documents.slos import HistoryPoint, Slo, SloGroup
 from dashboard.viewmodels import budgets, details, states
 from dashboard.viewmodels import incidents as incident_tables
 from dashboard.views import outlook, page, signal

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.audit_documents import AuditEntry, AuditPage
+from dashboard.documents.audit import AuditEntry, AuditPage
 from dashboard.viewmodels import audit
 from dashboard.views import page
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.documents import (
-    Slo,
-    SloGroup,
-    SloPeriod,
-)
+from dashboard.documents.slos import Slo, SloGroup, SloPeriod
 from dashboard.viewmodels import budgets
 from tests.dashboard import recorded
 from tests.dashboard.viewed import slo, summaries

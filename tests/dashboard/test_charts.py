@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from dashboard import charts, frames
-from dashboard.budget_documents import Correction, Forecast
-from dashboard.documents import Attribution, Heatmap, HistoryPoint, OneSeries, TailPart
+from dashboard.documents.budgets import Correction, Forecast
+from dashboard.documents.evidence import Attribution, TailPart
+from dashboard.documents.slos import HistoryPoint
+from dashboard.documents.traffic import Heatmap, OneSeries
 from dashboard.periods import Period
 from tests.dashboard import recorded
 

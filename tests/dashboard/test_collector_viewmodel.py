@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.collector_documents import Collector, CollectorStatus, Source, Sources
+from dashboard.documents.collector import Collector, CollectorStatus, Source, Sources
 from dashboard.viewmodels import collector
 from dashboard.views.page import overflow_sentence
 from tests.dashboard import recorded

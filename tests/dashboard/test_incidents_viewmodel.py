@@ -8,12 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.documents import (
-    Evidence,
-    Span,
-    Trace,
-    TraceSummary,
-)
+from dashboard.documents.evidence import Evidence
+from dashboard.documents.traces import Span, Trace, TraceSummary
 from dashboard.viewmodels import incidents, traces
 from tests.dashboard import recorded
 from tests.dashboard.viewed import incident, summaries, texts

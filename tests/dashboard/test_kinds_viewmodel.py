@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.documents import Slo
+from dashboard.documents.slos import Slo
 from dashboard.viewmodels import budgets, overview
 from tests.dashboard.viewed import NOW, texts
 

@@ -7,12 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.components.place import Place
-from dashboard.documents import (
-    OneSeries,
-    Slo,
-    SloGroup,
-    Status,
-)
+from dashboard.documents.slos import Slo, SloGroup
+from dashboard.documents.status import Status
+from dashboard.documents.traffic import OneSeries
 from dashboard.periods import Period
 from dashboard.viewmodels import overview, states
 from tests.dashboard import recorded

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import periods
-from dashboard.documents import HistoryPoint, SeriesPoint
+from dashboard.documents.slos import HistoryPoint
+from dashboard.documents.traffic import SeriesPoint
 
 NOW = 1_790_000_000.0
 

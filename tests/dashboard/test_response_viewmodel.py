@@ -6,16 +6,10 @@ from datetime import UTC
 
 import pytest
 
-from dashboard.documents import Delivery, IncidentAlert
-from dashboard.response_documents import (
-    Figures,
-    FiringAlerts,
-    Mutes,
-    Noise,
-    SilenceMatcher,
-    Silences,
-    UndeliveredList,
-)
+from dashboard.documents.incidents import IncidentAlert
+from dashboard.documents.oncall import Figures, Noise, UndeliveredList
+from dashboard.documents.silences import FiringAlerts, Mutes, SilenceMatcher, Silences
+from dashboard.documents.status import Delivery
 from dashboard.viewmodels import incidents, oncall, silences, undelivered
 from dashboard.views.page import undelivered_sentence
 from tests.dashboard.recorded import NOW, response

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from dashboard import charts, formats, frames
-from dashboard.metric_documents import Metric, MetricCourse, Target
+from dashboard.documents.metrics import Metric, MetricCourse, Target
 from dashboard.periods import Period
 from dashboard.viewmodels import saturation
 from tests.dashboard import metrics, recorded

@@ -8,10 +8,7 @@ from hypothesis import strategies as st
 
 from dashboard.components.grid import Cell
 from dashboard.components.place import Place, from_json
-from dashboard.documents import (
-    OneSeries,
-    Service,
-)
+from dashboard.documents.traffic import OneSeries, Service
 from dashboard.viewmodels import services
 from tests.dashboard import recorded
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.documents import Slo
-from dashboard.metric_documents import Metric
+from dashboard.documents.metrics import Metric
+from dashboard.documents.slos import Slo
 from dashboard.viewmodels import budgets, details, signals
 from tests.dashboard import metrics
 from tests.dashboard.service import RecordedService

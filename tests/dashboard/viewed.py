@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dashboard.components.grid import Grid
-from dashboard.documents import (
-    Incident,
-    IncidentSummary,
-    Slo,
-)
+from dashboard.documents.incidents import Incident, IncidentSummary
+from dashboard.documents.slos import Slo
 from tests.dashboard import recorded
 
 NOW = recorded.NOW

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import collector_documents, documents
+from dashboard.documents.collector import CollectorStatus, Sources
+from dashboard.documents.slos import Slos
 from telemetry.deltas import OVERFLOW_GROUP
 from telemetry.windows import NANOS
 from tests.tailwatch.declared import AVAILABILITY, START_NS, TAIL
@@ -40,7 +41,7 @@ def test_clocks_of_senders_are_shown(tmp_path: Path, migrated_sqlite_url: str) -
         found = get(running, "/api/v1/sources")
         status = get(running, "/api/v1/status")
         metrics = scraped(running)
-    collector_documents.Sources.model_validate(found)
+    Sources.model_validate(found)
     by_name = {one["service"]: one for one in found["sources"]}
     assert {name: (one["ahead_s"], one["lag_min_s"], one["concern"]) for name, one in by_name.items()} == {
         "fast": (90, -90, "ahead"),
@@ -71,8 +72,8 @@ def test_groups_beyond_the_limit_are_told_wherever_one_looks(tmp_path: Path, mig
         running.evaluate()
         status, slos = get(running, "/api/v1/status"), get(running, "/api/v1/slos")["slos"]
         metrics = scraped(running)
-    documents.Slos.model_validate({"slos": slos})
-    collector_documents.CollectorStatus.model_validate(status)
+    Slos.model_validate({"slos": slos})
+    CollectorStatus.model_validate(status)
     availability, tail = slos
     assert availability["overflow"] == {"events": 2, "limit": 2}
     assert tail["overflow"] is None
@@ -119,7 +120,7 @@ def test_without_samples_there_is_no_rate(tmp_path: Path, migrated_sqlite_url: s
     assert (status["rates"]["records_per_s"], status["rates"]["history"]) == (None, [])
     assert status["queue"]["capacity_bytes"] == running.service.settings.queue_mib * 1024 * 1024
     assert status["database_bytes"] > 100_000
-    collector_documents.CollectorStatus.model_validate(status)
+    CollectorStatus.model_validate(status)
 
 
 def test_collectors_with_other_slos_are_warned_of(tmp_path: Path, database_url: str) -> None:
@@ -160,4 +161,4 @@ def test_status_is_told_while_the_database_is_away(tmp_path: Path, migrated_sqli
     assert status["counters"]["spans"] == 5
     assert (status["database_bytes"], status["receivers"]) == (None, None)
     assert str(path) in status["database_problem"]
-    collector_documents.CollectorStatus.model_validate(status)
+    CollectorStatus.model_validate(status)

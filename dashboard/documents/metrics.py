@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dashboard.documents import Document, Labels
+from dashboard.documents.document import Document, Labels
 
 GaugeColumn = Literal["avg", "sum", "max", "last"]
 """What the values of a gauge's series are taken for within a step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dashboard.documents import Document
+from dashboard.documents.document import Document
 
 
 class FanPoint(Document):

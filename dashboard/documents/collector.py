@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dashboard.documents import Document, Status
+from dashboard.documents.document import Document
+from dashboard.documents.status import Status
 
 
 class RatePoint(Document):

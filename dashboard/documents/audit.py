@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from dashboard.documents import Document
+from dashboard.documents.document import Document
 
 
 class AuditEntry(Document):

@@ -1,0 +1,1 @@
+"""The service's JSON documents as typed values, a module for what each is about."""
