@@ -76,14 +76,14 @@ class Actions:
         return self._act("comment", incident_id, author, comment, now_ns, transitions.comment_on, actor)
 
     def assign(
-        self, incident_id: str, author: str, assignee: str, now_ns: int, *, actor: str | None = None
+        self, incident_id: str, author: str, assignee: str | None, now_ns: int, *, actor: str | None = None
     ) -> dict[str, Any]:
-        """Put somebody in charge.
+        """Put somebody in charge, or nobody any more.
 
         Raises:
-            PayloadError: there is no assignee.
+            PayloadError: the assignee's name is blank.
         """
-        whom = person(assignee, "assignee")
+        whom = "" if assignee is None else person(assignee, "assignee")
         return self._act("assign", incident_id, author, whom, now_ns, transitions.assign, actor)
 
     def reclassify(

@@ -163,8 +163,15 @@ def _taken(incident: Incident, author: str, now_ns: int, until_ns: int | None) -
 
 
 def assign(incident: Incident, author: str, assignee: str, now_ns: int) -> tuple[Incident, TimelineEvent]:
-    """Somebody is put in charge."""
-    return replace(incident, assignee=assignee), TimelineEvent(now_ns, "assigned", author, f"Assigned to {assignee}")
+    """Somebody is put in charge, or nobody any more where ``assignee`` is empty.
+
+    Raises:
+        ConflictError: nobody is in charge who could be relieved.
+    """
+    if not assignee and incident.assignee is None:
+        raise ConflictError(f"nobody is in charge of {incident.id}", remedy="name somebody, or leave it as it is")
+    text = f"Assigned to {assignee}" if assignee else f"No longer assigned to {incident.assignee}"
+    return replace(incident, assignee=assignee or None), TimelineEvent(now_ns, "assigned", author, text)
 
 
 def reclassify(

@@ -36,9 +36,6 @@ from telemetry.findings import Diagnosis, Finding
 
 logger = logging.getLogger(__name__)
 
-MAX_AUTHOR = 200
-MAX_COMMENT = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class _Look:

@@ -48,10 +48,10 @@ class Reclassification(Act):
 
 
 class Assignment(BaseModel, extra="forbid"):
-    """Who puts whom in charge of an incident."""
+    """Who puts whom in charge of an incident; null relieves whoever was."""
 
     author: str = Field(min_length=1, max_length=200)
-    assignee: str = Field(min_length=1, max_length=200)
+    assignee: str | None = Field(min_length=1, max_length=200)
 
 
 @router.get("")
@@ -117,7 +117,7 @@ def reopen(ctx: Ctx, actor: By, incident_id: str, act: Act) -> dict[str, Any]:
 
 @router.post("/{incident_id}/assign")
 def assign(ctx: Ctx, actor: By, incident_id: str, act: Assignment) -> dict[str, Any]:
-    """Put somebody in charge."""
+    """Put somebody in charge, or nobody any more."""
     return ctx.service.alerting.assign(incident_id, act.author, act.assignee, ctx.clock.now_ns(), actor=actor)
 
 

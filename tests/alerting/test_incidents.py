@@ -197,6 +197,9 @@ def test_people_acknowledge_comment_assign_resolve_and_reopen(database):
     alerting.acknowledge("INC-1", "Bob", "me too", at(2))
     alerting.comment("INC-1", "Ada", "rolled back", at(3))
     alerting.assign("INC-1", "Ada", "Bob", at(4))
+    assert alerting.assign("INC-1", "Bob", None, at(4))["assignee"] is None
+    with pytest.raises(ConflictError, match="nobody is in charge of INC-1"):
+        alerting.assign("INC-1", "Bob", None, at(4))
     assert alerting.resolve("INC-1", "Bob", "", at(5))["status"] == "resolved"
     with pytest.raises(ConflictError):
         alerting.acknowledge("INC-1", "Ada", "", at(6))
@@ -208,7 +211,7 @@ def test_people_acknowledge_comment_assign_resolve_and_reopen(database):
         alerting.reopen("INC-1", "Ada", "", at(8))
     assert [(event["kind"], event["author"]) for event in alerting.incident("INC-1")["timeline"][1:]] == [
         ("acknowledged", "Ada"), ("acknowledged", "Bob"), ("commented", "Ada"), ("assigned", "Ada"),
-        ("resolved", "Bob"), ("reopened", "Ada"),
+        ("assigned", "Bob"), ("resolved", "Bob"), ("reopened", "Ada"),
     ]  # fmt: skip
 
 
