@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 from telemetry.sketches import DDSketch
 
@@ -148,9 +148,7 @@ def _bin_ends(labels: Floats) -> NDArray[np.intp]:
 
 def _monotone_blocks(right: Floats, labels: Floats) -> NDArray[np.intp]:
     """(blocks,) the first bin of each run of bins that isotonic regression makes one."""
-    from scipy.optimize import isotonic_regression  # noqa: PLC0415  # a tenth of a second that few start-ups need
-
-    fitted = isotonic_regression(right / labels, weights=labels, increasing=False)
+    fitted = scipy.optimize.isotonic_regression(right / labels, weights=labels, increasing=False)
     return np.asarray(fitted.blocks[:-1], dtype=np.intp)
 
 
@@ -158,5 +156,5 @@ def _beta_interval(mean: float, variance: float) -> tuple[float, float]:
     """The central interval of the Beta distribution of this mean and variance."""
     size = mean * (1 - mean) / variance - 1
     tail = (1 - _LEVEL) / 2
-    low, high = betaincinv(mean * size, (1 - mean) * size, [tail, 1 - tail])
+    low, high = scipy.special.betaincinv(mean * size, (1 - mean) * size, [tail, 1 - tail])
     return float(low), float(high)

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from detectors.attribution.tallies import Tallies
@@ -95,9 +96,8 @@ def excess_p_value(whole: Tallies, records_before: int) -> float:
         odds = float(whole.expected[0] / whole.expected_before[0])
     else:
         odds = float(whole.total[0]) / records_before
-    from scipy.special import betainc  # noqa: PLC0415 - scipy takes 0.3 s to import
 
-    return float(betainc(bad, bad_before + 1.0, odds / (1.0 + odds)))
+    return float(scipy.special.betainc(bad, bad_before + 1.0, odds / (1.0 + odds)))
 
 
 def _calibrated(slices: Tallies) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -109,15 +109,13 @@ def _calibrated(slices: Tallies) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def _score(bad: NDArray[np.float64], rest: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.special import xlogy  # noqa: PLC0415 - scipy takes 0.3 s to import
 
     whole = bad + rest
+    xlogy = scipy.special.xlogy
     inside = xlogy(bad, bad) - xlogy(bad, whole * share)
     return np.asarray(inside + xlogy(rest, rest) - xlogy(rest, whole * (1 - share)))
 
 
 def _binomial_tail(k: NDArray[np.float64], n: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.float64]:
     """P(binomial(n, p) >= k), continued to real k and n by the incomplete beta function; 1 at k = 0."""
-    from scipy.special import betainc  # noqa: PLC0415 - scipy takes 0.3 s to import
-
-    return np.where(k > 0, betainc(np.maximum(k, 1e-12), np.maximum(n - k, 0.0) + 1.0, p), 1.0)
+    return np.where(k > 0, scipy.special.betainc(np.maximum(k, 1e-12), np.maximum(n - k, 0.0) + 1.0, p), 1.0)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.special import gammaln
+import scipy
 
 from detectors.forecast.history import DAY_HOURS, Floats, Hourly
 
@@ -102,9 +102,8 @@ def last_change(history: Hourly, least_dispersion: float) -> LastChange:
 
 def _log_predictive(seen: Floats, expected: Floats, shape: Floats) -> Floats:
     """Log probability of ``seen`` under Poisson of ``expected`` times a Gamma(shape, shape) level, up to seen! ."""
-    return np.asarray(
-        shape * np.log(shape) - gammaln(shape) + gammaln(shape + seen) - (shape + seen) * np.log(shape + expected)
-    )
+    rising = scipy.special.gammaln(shape + seen) - scipy.special.gammaln(shape)
+    return np.asarray(shape * np.log(shape) + rising - (shape + seen) * np.log(shape + expected))
 
 
 def _dispersion(exposure: Floats, consumed: Floats, level: Floats, counts: np.ndarray) -> Floats:

@@ -31,8 +31,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, gammaln
 
 from detectors.sequential.series import Series
 
@@ -175,7 +175,7 @@ class ClusteredNull:
         own, after_before = urns
         np.multiply(shares[:, :, None], size[:, :, None], out=own)
         np.add(own, state.before[:, None], out=after_before)
-        rising = gammaln(urns + block[:, None]) - gammaln(urns)
+        rising = scipy.special.gammaln(urns + block[:, None]) - scipy.special.gammaln(urns)
         fresh, goes_on = rising[..., 0] + rising[..., 1] - rising[..., 2]
         chance = GOES_ON * state.before_fresh
         fresh += np.log1p(-chance)
@@ -183,7 +183,7 @@ class ClusteredNull:
         models = np.empty((2, len(block), 1 + size.shape[1]))
         models[..., 0] = (np.log(shares) * block).sum(axis=2)
         models[..., 1:] = np.logaddexp(fresh, goes_on)
-        return models, expit(fresh[0] - goes_on[0])
+        return models, scipy.special.expit(fresh[0] - goes_on[0])
 
 
 def anew(state: NullState, teaches: NDArray[np.bool_]) -> NullState:

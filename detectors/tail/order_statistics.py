@@ -33,6 +33,7 @@ import math
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 Ranks = tuple[int | None, int | None]
@@ -44,11 +45,9 @@ TUNED_FOR: Final = 10_000
 
 def ranks_fixed(n: int, quantile: float, confidence: float = 0.95) -> Ranks:
     """Ranks whose values bracket the quantile, for a single look at ``n`` values."""
-    from scipy.special import bdtr  # noqa: PLC0415 - scipy takes 0.3 s to import
-
     tail = (1 - confidence) / 2
     counts = _counts_near(n, quantile, spread=12.0)
-    cumulative = bdtr(counts.astype(np.float64), n, quantile)
+    cumulative = scipy.special.bdtr(counts.astype(np.float64), n, quantile)
     # Largest l with P(S <= l - 1) <= tail; smallest u with P(S <= u - 1) >= 1 - tail.
     below = counts[cumulative <= tail]
     lower = int(below[-1]) + 1 if len(below) else None
@@ -59,16 +58,14 @@ def ranks_fixed(n: int, quantile: float, confidence: float = 0.95) -> Ranks:
 
 def ranks_always(n: int, quantile: float, confidence: float = 0.95, tuned_for: int = TUNED_FOR) -> Ranks:
     """Ranks whose values bracket the quantile at every ``n`` at once."""
-    from scipy.special import betaln  # noqa: PLC0415 - scipy takes 0.3 s to import
-
     alpha = 1 - confidence
     # Precision of the mixture, in observations: Howard, Ramdas, McAuliffe, Sekhon 2021, equation 17, first order.
     strength = tuned_for / (2 * math.log(1 / alpha) + math.log(1 + 2 * math.log(1 / alpha)))
     a, b = strength * quantile, strength * (1 - quantile)
     counts = _counts_near(n, quantile, spread=40.0).astype(np.float64)
     log_martingale = (
-        betaln(a + counts, b + n - counts)
-        - betaln(a, b)
+        scipy.special.betaln(a + counts, b + n - counts)
+        - scipy.special.betaln(a, b)
         - counts * math.log(quantile)
         - (n - counts) * math.log1p(-quantile)
     )
