@@ -6,6 +6,8 @@ uvicorn waits for ever for the rest of a request, and answers 503 beyond its own
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from typing import Any, ClassVar, Final
 
 import uvicorn
@@ -16,6 +18,8 @@ from collector.http import Otlp
 
 _KEEP_ALIVE_S: Final = 75
 """Longer than the interval of any exporter: a connection that is closed just as it is used again costs a request."""
+
+_HANDSHAKE_S: Final = 10.0
 
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -112,21 +116,51 @@ class Connection(HttpToolsProtocol):
             self.app.cut_off(status, str(self.client[0]) if self.client else "an unknown address", reason)
 
 
-def server_of(otlp: Otlp, connection: type[Connection] = Connection, **options: Any) -> uvicorn.Server:
-    """An HTTP server on uvloop and httptools."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            otlp,
-            http=connection,
-            loop="uvloop",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            **options,
-        )
+class TlsServer(uvicorn.Server):
+    """uvicorn's server on bound sockets, speaking TLS: whoever begins and does not end a handshake is not waited for.
+
+    uvicorn leaves the time for it at uvloop's minute, and a connection counts among its own only after it.
+    """
+
+    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext) -> None:
+        super().__init__(config)
+        self._context = context
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections."""
+        loop, config = asyncio.get_running_loop(), self.config
+
+        def connection() -> asyncio.Protocol:
+            made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return made
+
+        self.servers = [
+            await loop.create_server(
+                connection, sock=one, backlog=config.backlog, ssl=self._context, ssl_handshake_timeout=_HANDSHAKE_S
+            )
+            for one in sockets or ()
+        ]
+        self.started = True
+
+
+def server_of(
+    otlp: Otlp, connection: type[Connection] = Connection, tls: ssl.SSLContext | None = None, **options: Any
+) -> uvicorn.Server:
+    """An HTTP server on uvloop and httptools; with ``tls`` it speaks nothing else."""
+    config = uvicorn.Config(
+        otlp,
+        http=connection,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        **options,
     )
+    return uvicorn.Server(config) if tls is None else TlsServer(config, tls)

@@ -51,6 +51,7 @@ _MESSAGE_S: Final = 10.0
 _HANDSHAKE_S: Final = 10
 
 Admit = Callable[[Iterable[tuple[str, str | bytes]]], None]
+Pem = Callable[[], tuple[bytes, bytes]]
 Handler = Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]]
 
 
@@ -61,14 +62,16 @@ def everybody(_metadata: Iterable[tuple[str, str | bytes]]) -> None:
 class GrpcServer:
     """The gRPC side of the collector, on one port."""
 
-    def __init__(self, intake: Intake, address: str, admit: Admit = everybody) -> None:
+    def __init__(self, intake: Intake, address: str, admit: Admit = everybody, pem: Pem | None = None) -> None:
         """``address`` is ``host:port``; port 0 takes a free one, see :meth:`start`.
 
-        ``admit`` is given the metadata of a call, and raises AccessError for one that may not come.
+        ``admit`` is given the metadata of a call, and raises AccessError for one that may not come. ``pem`` tells for
+        each connection the key and the chain of certificates by which TLS is spoken; without it none is.
         """
         self._intake = intake
         self._admit = admit
         self._address = address
+        self._pem = pem
         self._server: Any = None
         self._mailbox: Mailbox | None = None
         self._readers = asyncio.Semaphore(_READERS)
@@ -92,7 +95,10 @@ class GrpcServer:
         )
         self._server.add_generic_rpc_handlers(tuple(self._service(signal) for signal in _SERVICES))
         try:
-            port = int(self._server.add_insecure_port(self._address))
+            if self._pem is None:
+                port = int(self._server.add_insecure_port(self._address))
+            else:
+                port = int(self._server.add_secure_port(self._address, _credentials(self._pem)))
         except RuntimeError:
             raise ConfigError(
                 "the gRPC port cannot be opened", where=self._address, remedy="is another process using it?"
@@ -173,6 +179,18 @@ class GrpcServer:
             return export_response(signal, receipt).SerializeToString()
 
         return export
+
+
+def _credentials(pem: Pem) -> Any:
+    shown = pem()
+
+    def renewed() -> Any:
+        """What has changed since the last connection; None: nothing."""
+        nonlocal shown
+        before, shown = shown, pem()
+        return None if shown == before else grpc.ssl_server_certificate_configuration([shown])
+
+    return grpc.dynamic_ssl_server_credentials(grpc.ssl_server_certificate_configuration([shown]), renewed)
 
 
 async def _abort(context: Any, http_status: int, message: str, *, retry_after_s: float | None = None) -> None:

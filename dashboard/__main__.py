@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if value is not None:
             os.environ[name] = value
     try:
-        settings.from_environment()
+        settings.from_environment().tls_context()
     except settings.SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

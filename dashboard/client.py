@@ -43,7 +43,9 @@ class Client:
         headers = {"Accept": "application/json"}
         self._bearer = settings.bearer
         # trust_env off: a proxy variable meant for the internet must not swallow calls to the loopback
-        self._http = httpx.Client(headers=headers, timeout=TIMEOUT_S, transport=transport, trust_env=False)
+        self._http = httpx.Client(
+            headers=headers, timeout=TIMEOUT_S, transport=transport, trust_env=False, verify=settings.tls_context()
+        )
 
     def status(self) -> Status:
         """Health and clock of the service."""
@@ -122,7 +124,7 @@ class Client:
         """One incident with evidence, timeline and runbook."""
         return self._get(Incident, f"/api/v1/incidents/{quote(incident_id, safe='')}")
 
-    def act(self, incident_id: str, action: str, *, author: str, **said: str | float) -> IncidentSummary:
+    def act(self, incident_id: str, action: str, *, author: str, **said: str | float | None) -> IncidentSummary:
         """Do something about an incident: `action` is the last part of the address, `said` what it wants to know."""
         path = f"/api/v1/incidents/{quote(incident_id, safe='')}/{action}"
         return self._parse(IncidentSummary, path, self._request("POST", path, body={"author": author, **said}))
@@ -130,6 +132,11 @@ class Client:
     def run_hook(self, incident_id: str, name: str, *, author: str, comment: str) -> None:
         """Run a response hook for an incident, or approve of the run that waits."""
         path = f"/api/v1/incidents/{quote(incident_id, safe='')}/hooks/{quote(name, safe='')}"
+        self._request("POST", path, body={"author": author, "comment": comment})
+
+    def deny_hook(self, incident_id: str, name: str, *, author: str, comment: str) -> None:
+        """Have the run of a response hook that waits for approval not be made."""
+        path = f"/api/v1/incidents/{quote(incident_id, safe='')}/hooks/{quote(name, safe='')}/deny"
         self._request("POST", path, body={"author": author, "comment": comment})
 
     def postmortem(self, incident_id: str) -> str:
@@ -293,6 +300,8 @@ def _query_value(value: object) -> str:
 
 def _reason(error: httpx.TransportError) -> str:
     if isinstance(error, httpx.ConnectError):
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return "its certificate does not count; TAILWATCH_CA_FILE names the authorities that issue it"
         return "the connection was refused" if "refused" in str(error).lower() else "it cannot be reached"
     return "the connection broke off"
 

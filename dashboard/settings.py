@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import httpx
 
 DEFAULT_URL = "http://127.0.0.1:4318"
 DEFAULT_REFRESH_S = 10
@@ -24,6 +27,7 @@ class Settings:
         token: bearer token, or None where the service asks for none. Never shown.
         token_file: the file that holds it instead, read for each request, so that a rotated one counts at once.
         user_header: the header in which a proxy that signs people in names the reader; None: readers name themselves.
+        ca_file: authorities (PEM) that may vouch for the service beside the well-known ones.
         refresh_s: seconds between refreshes of what changes quickly; slower pages take three times as long.
     """
 
@@ -32,6 +36,7 @@ class Settings:
     refresh_s: int = DEFAULT_REFRESH_S
     token_file: str | None = None
     user_header: str | None = None
+    ca_file: str | None = None
 
     def bearer(self) -> str | None:
         """The token as it is now.
@@ -47,9 +52,24 @@ class Settings:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise SettingsError(f"TAILWATCH_TOKEN_FILE, {self.token_file}, cannot be read: {reason}.") from None
 
+    def tls_context(self) -> ssl.SSLContext:
+        """What verifies the service's certificate.
+
+        Raises:
+            SettingsError: the file of authorities cannot be used.
+        """
+        context = httpx.create_ssl_context(trust_env=False)
+        if self.ca_file is not None:
+            try:
+                context.load_verify_locations(self.ca_file)
+            except OSError as error:  # ssl.SSLError is one
+                reason = error.strerror or "it is not PEM"
+                raise SettingsError(f"TAILWATCH_CA_FILE, {self.ca_file}, holds no certificates: {reason}.") from None
+        return context
+
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read TAILWATCH_URL, TAILWATCH_TOKEN or TAILWATCH_TOKEN_FILE, TAILWATCH_USER_HEADER and TAILWATCH_REFRESH_S.
+    """Read TAILWATCH_URL, _TOKEN or _TOKEN_FILE, _CA_FILE, _USER_HEADER and _REFRESH_S.
 
     Empty values count as absent.
 
@@ -65,7 +85,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError("TAILWATCH_TOKEN and TAILWATCH_TOKEN_FILE exclude each other; keep one.")
     url = (given("URL") or "").rstrip("/") or DEFAULT_URL
     pace = refresh(given("REFRESH_S") or str(DEFAULT_REFRESH_S))
-    return Settings(url, given("TOKEN"), pace, given("TOKEN_FILE"), given("USER_HEADER"))
+    return Settings(url, given("TOKEN"), pace, given("TOKEN_FILE"), given("USER_HEADER"), given("CA_FILE"))
 
 
 def refresh(text: str) -> int:

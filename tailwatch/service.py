@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
@@ -49,6 +49,9 @@ from telemetry.errors import StorageError, TailwatchError
 from telemetry.findings import Finding
 from telemetry.windows import NANOS
 
+if TYPE_CHECKING:
+    from tailwatch.access.certificate import Certificate
+
 _EVALUATION = "evaluation"
 _DELIVERY = "delivery"
 _DELIVERY_NS = NANOS // 2
@@ -70,9 +73,20 @@ _log = logging.getLogger(__name__)
 class Service:
     """Collector, evaluator, alerting and their schedule over one store."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, config: Path | None = None) -> None:
-        """A service that reads ``settings`` anew from the file ``config``, if it is given one."""
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        config: Path | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
+        """A service that reads ``settings`` anew from the file ``config``, if it is given one.
+
+        Whoever listens for it does so with ``certificate``.
+        """
         self.settings = settings
+        self.certificate = certificate
         self.clock = clock
         self.started_ns = clock.now_ns()
         self._store = store
@@ -162,6 +176,8 @@ class Service:
         found: list[object] = [*self.reloader.catalogue.warnings, *check_receivers(self.alerting.config)]
         found += self.membership.warnings()
         found += [f"{name} was changed: restart the service to put it in force" for name in self.reloader.state.restart]
+        if self.certificate is not None:
+            found += self.certificate.warnings(self.clock.now_ns())
         if self._prices_stale():
             found.append(f"{self.settings.prices}: the newest price is older than stale_after; check the prices")
         return found
@@ -196,7 +212,9 @@ class Service:
         )
 
     def _jobs(self) -> tuple[Job, ...]:
+        certificate = self.certificate
         return (
+            *([] if certificate is None else [Job("certificate", NANOS, certificate.step)]),
             Job(_EVALUATION, self.settings.evaluation_interval, self.evaluator.step),
             Job(_DELIVERY, _DELIVERY_NS, self.alerting.deliver, overlapping=_DELIVERERS),
             Job(_MIRROR, EVERY_NS, self.alerting.mirror.step),

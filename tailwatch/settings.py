@@ -82,6 +82,12 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Names beside this machine's by which browsers may use the service, such as that of a proxy."
     )
+    tls_cert_file: Path | None = Field(
+        None,
+        description="Certificate (PEM, with its chain) by which HTTP and gRPC speak TLS, relative to the configuration "
+        "file; a renewed one counts within a second.",
+    )
+    tls_key_file: Path | None = Field(None, description="Its private key (PEM, not encrypted).")
     data_dir: Path = Field(Path("tailwatch-data"), description="Folder of the embedded database and of reports.")
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of a PostgreSQL (postgresql+psycopg://...); unset: SQLite in data_dir."
@@ -223,7 +229,7 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
     document = {} if found is None else _read(found)
     base = path.parent
     document["slos"] = [str(base / pattern) for pattern in _list(document.get("slos", []), path)]
-    for key in ("prices", "scrape_file", "data_dir"):
+    for key in ("prices", "scrape_file", "data_dir", "tls_cert_file", "tls_key_file"):
         if isinstance(document.get(key), str):
             document[key] = base / document[key]
     if "alerting" in document:

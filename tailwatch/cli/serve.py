@@ -18,7 +18,7 @@ import uvloop
 
 from collector.connections import server_of
 from storage import tokens
-from tailwatch.access.binding import check_binding
+from tailwatch.access.binding import certificate_of, check_binding, in_clear
 from tailwatch.allocator import keep_freed_memory
 from tailwatch.api.app import create_app
 from tailwatch.service import Service
@@ -55,10 +55,14 @@ def command(config: Path | None, log_level: str) -> None:
     settings = load_settings(config)
     for sentence in unknown_variables(os.environ):
         _log.warning("%s", sentence)
+    certificate = certificate_of(settings)
     listener = _listen(settings.http_address)
     with listener, _sole_server(settings), open_store(settings, SystemClock()) as store:
-        check_binding(settings, has_tokens=bool(tokens.load(store.database)))
-        service = Service(settings, store, SystemClock(), config_file(config))
+        has_tokens = bool(tokens.load(store.database))
+        check_binding(settings, has_tokens=has_tokens)
+        for sentence in in_clear(settings, has_tokens=has_tokens):
+            _log.warning("%s", sentence)
+        service = Service(settings, store, SystemClock(), config_file(config), certificate)
         signal.signal(signal.SIGHUP, lambda *_: service.reloader.request())
         service.start()
         server = _server(service)
@@ -72,7 +76,8 @@ def command(config: Path | None, log_level: str) -> None:
 
 
 def _server(service: Service) -> uvicorn.Server:
-    return server_of(create_app(service), timeout_graceful_shutdown=_DRAIN_S)
+    context = None if service.certificate is None else service.certificate.context
+    return server_of(create_app(service), tls=context, timeout_graceful_shutdown=_DRAIN_S)
 
 
 async def _serve(settings: Settings, service: Service, server: uvicorn.Server, listener: socket.socket) -> None:
@@ -81,11 +86,13 @@ async def _serve(settings: Settings, service: Service, server: uvicorn.Server, l
     if settings.grpc_address is not None:
         from collector.grpc_server import GrpcServer  # noqa: PLC0415 - grpc takes 0.2 s to import
 
-        grpc = GrpcServer(service.intake, settings.grpc, service.guard.rpc)
+        pem = None if service.certificate is None else service.certificate.pem
+        grpc = GrpcServer(service.intake, settings.grpc, service.guard.rpc, pem)
         grpc_port = await grpc.start()
         _log.info("OTLP/gRPC on %s:%d", settings.grpc_address.host, grpc_port)
     shown = f"[{host}]" if ":" in host else host
-    _log.info("OTLP/HTTP, API and metrics on http://%s:%d, data in %s", shown, port, service.database.name)
+    scheme = "http" if service.certificate is None else "https"
+    _log.info("OTLP/HTTP, API and metrics on %s://%s:%d, data in %s", scheme, shown, port, service.database.name)
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -31,9 +32,10 @@ class Running:
     url: str
     grpc: str
     log: Path
+    tls: ssl.SSLContext | bool = True
 
     def get(self, path: str, **params: Any) -> Any:
-        answer = httpx.get(f"{self.url}{path}", params=params, timeout=30)
+        answer = httpx.get(f"{self.url}{path}", params=params, timeout=30, verify=self.tls)
         answer.raise_for_status()
         return answer.json()
 
@@ -70,21 +72,24 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 @contextmanager
-def serving(config: Path, environment: Mapping[str, str] | None = None) -> Iterator[Running]:
+def serving(
+    config: Path, environment: Mapping[str, str] | None = None, *, tls: ssl.SSLContext | bool = True
+) -> Iterator[Running]:
+    """The process once it is ready; ``tls`` is what verifies its certificate, where it has one."""
     log = config.with_suffix(".log")
     with log.open("ab") as output:
         process = subprocess.Popen(
             command("--config", config, "serve"), stdout=output, stderr=output, env=environment, cwd=config.parent
         )
     try:
-        yield _wait_ready(process, log)
+        yield _wait_ready(process, log, tls)
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
 
 
-def _wait_ready(process: subprocess.Popen[bytes], log: Path) -> Running:
+def _wait_ready(process: subprocess.Popen[bytes], log: Path, tls: ssl.SSLContext | bool) -> Running:
     already = len(re.findall(r"OTLP/HTTP, API and metrics on", log.read_text()))
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
@@ -93,9 +98,9 @@ def _wait_ready(process: subprocess.Popen[bytes], log: Path) -> Running:
         urls = re.findall(r"OTLP/HTTP, API and metrics on (\S+),", text)
         if len(urls) > already or (urls and already == 0):
             grpc = re.findall(r"OTLP/gRPC on (\S+)", text)[-1]
-            running = Running(process, urls[-1], grpc, log)
+            running = Running(process, urls[-1], grpc, log, tls)
             try:
-                if httpx.get(f"{urls[-1]}/readyz", timeout=5).status_code == 200:
+                if httpx.get(f"{urls[-1]}/readyz", timeout=5, verify=tls).status_code == 200:
                     return running
             except httpx.TransportError:
                 pass

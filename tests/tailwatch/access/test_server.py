@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
-import httpx
 import pytest
 import tailwatch_sdk
 from google.rpc.status_pb2 import Status
@@ -18,37 +16,15 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from storage import tokens
 from storage.database import Database
-from tailwatch.access.scopes import SCOPES, Scope
+from tailwatch.access.scopes import SCOPES
 from tailwatch.access.secret import digest_of, new_secret
 from tests.external import require_program
-from tests.tailwatch.running import Running, command, serving, traces, write_config
-
-PATIENCE_S = 30
-
-
-@dataclass
-class House:
-    """The server, its database, and every secret that was ever made."""
-
-    running: Running
-    database: Database
-    secrets: dict[str, str] = field(default_factory=dict)
-
-    def make(self, name: str, *scopes: Scope) -> str:
-        secret = self.secrets[name] = new_secret()
-        now_ns = time.time_ns()
-        tokens.create(self.database, name, scopes, digest_of(secret), expires_ns=None, now_ns=now_ns, actor="tests")
-        return secret
-
-    def ask(self, method: str, path: str, name: str | None = None, **more: object) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.secrets[name]}"} if name else {}
-        headers |= more.pop("headers", {})  # type: ignore[arg-type]
-        return httpx.request(method, f"{self.running.url}{path}", headers=headers, timeout=30, **more)  # type: ignore[arg-type]
+from tests.tailwatch.access.house import House, exported, wait_for
+from tests.tailwatch.running import command, serving, traces, write_config
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +45,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         assert found
         for name, secret in made.secrets.items():
             assert secret.encode() not in found, f"the secret of {name} is in {path.name}"
-
-
-def wait_for(look: Callable[[], object], expected: object) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while (found := look()) != expected:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.05)
 
 
 def test_scopes_over_http(house: House) -> None:
@@ -102,27 +71,6 @@ def test_a_refusal_says_what_where_and_what_to_do(house: House) -> None:
     assert less.status_code == 403
     assert less.headers["www-authenticate"] == 'Bearer realm="tailwatch", error="insufficient_scope", scope="admin"'
     assert less.json()["error"]["what"] == "the token respond may not do this: it has no scope admin"
-
-
-class Once(SpanExporter):
-    """Hands spans on, and keeps what became of them."""
-
-    def __init__(self, exporter: SpanExporter) -> None:
-        self.exporter, self.results = exporter, []
-
-    def export(self, spans):
-        self.results.append(self.exporter.export(spans))
-        return self.results[-1]
-
-
-def exported(exporter: SpanExporter) -> SpanExportResult:
-    kept = Once(exporter)
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(kept))
-    provider.get_tracer("tests").start_span("chat m", attributes={"gen_ai.operation.name": "chat"}).end()
-    (result,) = kept.results
-    exporter.shutdown()
-    return result
 
 
 def test_stock_exporters_send_the_token_in_a_header_and_do_not_retry_without(
