@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tailwatch.access.browsers import check_host, check_origin, host_of, is_loopback
 from tailwatch.access.keyring import Grant, KeyRing
-from tailwatch.access.scopes import INGEST, SCOPES, Need, Scope, needed
+from tailwatch.access.scopes import INGEST, SCOPES, Need, Scope
 from tailwatch.access.secret import is_whole
 from tailwatch.settings import Settings
 from telemetry.clock import Clock
@@ -43,13 +43,13 @@ class Guard:
         self._rules = rules
         self._clock = clock
 
-    def api(self, scope: Mapping[str, Any]) -> str | None:
+    def api(self, scope: Mapping[str, Any], need: Need) -> str | None:
         """The name of the token of a request to the API (an ASGI scope); None: it needs none and has none.
 
         Raises:
             AccessError: it may not come.
         """
-        return self._http(scope, needed(scope["method"], scope["path"]))
+        return self._http(scope, need)
 
     def otlp(self, scope: Mapping[str, Any]) -> None:
         """Let an OTLP request over HTTP (an ASGI scope) in.

@@ -29,6 +29,7 @@ from alerting.service import Alerting
 from storage.audit import Actor
 from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 from telemetry.errors import ConflictError, NotFoundError, PayloadError, StorageError, TailwatchError
 from telemetry.matchers import Matchers, parse_matchers
 from telemetry.windows import NANOS
@@ -71,15 +72,15 @@ def create_alertmanager_api(ctx: Context) -> FastAPI:
     app.state.context = ctx
     app.add_exception_handler(TailwatchError, _deliberate)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.get("/status")(status)
-    app.get("/receivers")(receivers)
-    app.get("/silences")(list_silences)
-    app.post("/silences")(post_silence)
-    app.get("/silence/{silence_id}")(get_silence)
-    app.delete("/silence/{silence_id}")(delete_silence)
-    app.get("/alerts")(list_alerts)
-    app.post("/alerts")(post_alerts)
-    app.get("/alerts/groups")(list_groups)
+    app.get("/status", dependencies=needs("read"))(status)
+    app.get("/receivers", dependencies=needs("read"))(receivers)
+    app.get("/silences", dependencies=needs("read"))(list_silences)
+    app.post("/silences", dependencies=needs("respond"))(post_silence)
+    app.get("/silence/{silence_id}", dependencies=needs("read"))(get_silence)
+    app.delete("/silence/{silence_id}", dependencies=needs("respond"))(delete_silence)
+    app.get("/alerts", dependencies=needs("read"))(list_alerts)
+    app.post("/alerts", dependencies=needs("ingest", "respond"))(post_alerts)
+    app.get("/alerts/groups", dependencies=needs("read"))(list_groups)
     return app
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Final
 
-from fastapi import Depends, FastAPI
-from fastapi.security import HTTPBearer
+from fastapi import FastAPI
 
 import tailwatch
 from collector.http import Otlp
@@ -29,45 +29,49 @@ from tailwatch.api.alertmanager import MOUNT, create_alertmanager_api
 from tailwatch.api.context import Context
 from tailwatch.api.errors import install_error_handlers
 from tailwatch.api.gate import Gate
+from tailwatch.api.needs import Needs
 from tailwatch.service import Service
 
-_BEARER: Final = HTTPBearer(auto_error=False, description="A token, where the service asks for one.")
-"""For the pages of /docs, where people enter theirs; the gate decides."""
+_PARTS: Final = (
+    health,
+    status,
+    config,
+    audit,
+    slos,
+    corrections,
+    hooks,
+    runbooks,
+    incidents,
+    oncall,
+    notifications,
+    series,
+    metrics,
+    traces,
+)
+_DESCRIPTIONS: Final = ("/docs", "/openapi.json", f"{MOUNT}/docs", f"{MOUNT}/openapi.json")
+"""Of the API: the same everywhere, so that nobody needs a token to read them."""
 
 
 def create_app(service: Service) -> Otlp:
     """The application over a service that was started; it starts and stops nothing itself."""
-    gate = Gate(_create_api(service), service.guard, service.intake.refusals)
+    context = Context(service)
+    alertmanager = create_alertmanager_api(context)
+    routes = {"": chain.from_iterable(part.router.routes for part in _PARTS), MOUNT: alertmanager.routes}
+    api = _create_api(context, alertmanager)
+    gate = Gate(api, service.guard, Needs(routes, _DESCRIPTIONS), service.intake.refusals)
     return Otlp(service.intake, gate, admit=service.guard.otlp)
 
 
-def _create_api(service: Service) -> FastAPI:
+def _create_api(context: Context, alertmanager: FastAPI) -> FastAPI:
     app = FastAPI(
         title="Tailwatch",
         version=tailwatch.__version__,
         description="SLOs, incidents and traces of AI inference. Times are seconds since the epoch.",
         redoc_url=None,
-        dependencies=[Depends(_BEARER)],
     )
-    app.state.context = Context(service)
+    app.state.context = context
     install_error_handlers(app)
-    parts = (
-        health,
-        status,
-        config,
-        audit,
-        slos,
-        corrections,
-        hooks,
-        runbooks,
-        incidents,
-        oncall,
-        notifications,
-        series,
-        metrics,
-        traces,
-    )
-    for router in (part.router for part in parts):
-        app.include_router(router)
-    app.mount(MOUNT, create_alertmanager_api(app.state.context))
+    for part in _PARTS:
+        app.include_router(part.router)
+    app.mount(MOUNT, alertmanager)
     return app

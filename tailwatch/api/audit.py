@@ -8,12 +8,13 @@ from fastapi import APIRouter, Depends, Query
 
 from storage import audit
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 from telemetry.windows import NANOS
 
 router = APIRouter(prefix="/api/v1/audit", tags=["service"])
 
 
-@router.get("")
+@router.get("", dependencies=needs("read"))
 def list_entries(
     ctx: Annotated[Context, Depends(context)],
     since: Annotated[float | None, Query(ge=0, le=4e9, description="seconds since the epoch")] = None,

@@ -11,19 +11,20 @@ from fastapi.responses import JSONResponse
 from storage.audit import Actor
 from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 from tailwatch.reloading import Configuration
 from telemetry.windows import NANOS
 
 router = APIRouter(prefix="/api/v1/config", tags=["service"])
 
 
-@router.get("")
+@router.get("", dependencies=needs("read"))
 def get_config(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     """How the last reading of the configuration went, and every problem if it failed."""
     return document(ctx.service.reloader.state)
 
 
-@router.post("/reload")
+@router.post("/reload", dependencies=needs("admin"))
 def reload(ctx: Annotated[Context, Depends(context)], actor: Annotated[Actor, Depends(actor_of)]) -> JSONResponse:
     """Read SLO files, prices and alerting anew, and answer once they are in force; 422 with every problem if not.
 

@@ -11,6 +11,7 @@ from storage import corrections
 from storage.audit import Actor
 from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 from tailwatch.correcting import check_slos
 from telemetry.corrections import LONGEST_TEXT, Cancellation, NewCorrection, audit, told
 from telemetry.windows import NANOS
@@ -42,7 +43,7 @@ class Ending(BaseModel, extra="forbid"):
     reason: str = Field(min_length=1, max_length=LONGEST_TEXT)
 
 
-@router.get("")
+@router.get("", dependencies=needs("read"))
 def list_corrections(
     ctx: Annotated[Context, Depends(context)],
     slo: Annotated[str | None, Query(description="only those that may be about this SLO")] = None,
@@ -57,7 +58,7 @@ def list_corrections(
     }
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=needs("admin"))
 def create_correction(ctx: Annotated[Context, Depends(context)], actor: By, asked: Asked) -> dict[str, Any]:
     """Take a time out of budgets, burn rates and evidence; it is in force from the next evaluation on."""
     new = NewCorrection.checked(
@@ -68,7 +69,7 @@ def create_correction(ctx: Annotated[Context, Depends(context)], actor: By, aske
     return corrections.create(ctx.database, new, ctx.clock.now_ns(), actor).to_json()
 
 
-@router.post("/{number}/cancel")
+@router.post("/{number}/cancel", dependencies=needs("admin"))
 def cancel_correction(
     ctx: Annotated[Context, Depends(context)],
     actor: By,

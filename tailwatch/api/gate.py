@@ -10,22 +10,24 @@ from collector.refusals import RefusalLog
 from tailwatch.access.guard import Guard
 from tailwatch.api.actor import SCOPE_KEY
 from tailwatch.api.alertmanager import MOUNT
+from tailwatch.api.needs import Needs
 from telemetry.errors import AccessError
 
 
 class Gate:
     """ASGI application before the API."""
 
-    def __init__(self, api: ASGIApp, guard: Guard, refusals: RefusalLog) -> None:
+    def __init__(self, api: ASGIApp, guard: Guard, needs: Needs, refusals: RefusalLog) -> None:
         self._api = api
         self._guard = guard
+        self._needs = needs
         self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
         if scope["type"] == "http":
             try:
-                name = self._guard.api(scope)
+                name = self._guard.api(scope, self._needs.of(scope["method"], scope["path"]))
             except AccessError as error:
                 self._refusals.tell(error.status, sender_of(scope), error)
                 await _refusal(scope["path"], error)(scope, receive, send)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from storage.audit import Actor
 from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 
 router = APIRouter(prefix="/api/v1", tags=["hooks"])
 
@@ -21,13 +22,13 @@ class Said(BaseModel, extra="forbid"):
     comment: str = Field("", max_length=2000)
 
 
-@router.get("/hooks")
+@router.get("/hooks", dependencies=needs("read"))
 def list_hooks(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     """Every hook with what it does, why it does not run if it does not, and its latest runs."""
     return ctx.service.alerting.hooks(ctx.clock.now_ns())
 
 
-@router.post("/hooks/stop")
+@router.post("/hooks/stop", dependencies=needs("respond"))
 def stop_all(
     ctx: Annotated[Context, Depends(context)], actor: Annotated[Actor, Depends(actor_of)], said: Said
 ) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def stop_all(
     return _switch(ctx, "*", said, actor, off=True)
 
 
-@router.post("/hooks/start")
+@router.post("/hooks/start", dependencies=needs("admin"))
 def start_all(
     ctx: Annotated[Context, Depends(context)], actor: Annotated[Actor, Depends(actor_of)], said: Said
 ) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def start_all(
     return _switch(ctx, "*", said, actor, off=False)
 
 
-@router.post("/hooks/{name}/stop")
+@router.post("/hooks/{name}/stop", dependencies=needs("respond"))
 def stop(
     ctx: Annotated[Context, Depends(context)], actor: Annotated[Actor, Depends(actor_of)], name: str, said: Said
 ) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def stop(
     return _switch(ctx, name, said, actor, off=True)
 
 
-@router.post("/hooks/{name}/start")
+@router.post("/hooks/{name}/start", dependencies=needs("admin"))
 def start(
     ctx: Annotated[Context, Depends(context)], actor: Annotated[Actor, Depends(actor_of)], name: str, said: Said
 ) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def start(
     return _switch(ctx, name, said, actor, off=False)
 
 
-@router.post("/incidents/{incident_id}/hooks/{name}")
+@router.post("/incidents/{incident_id}/hooks/{name}", dependencies=needs("respond"))
 def run(
     ctx: Annotated[Context, Depends(context)],
     actor: Annotated[Actor, Depends(actor_of)],

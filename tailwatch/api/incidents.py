@@ -12,6 +12,7 @@ from alerting.postmortem_charts import Curve, Graphs
 from storage.audit import Actor
 from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 from telemetry.errors import NotFoundError
 from telemetry.findings import Severity
 from telemetry.windows import BUCKET_NS, NANOS, format_duration
@@ -54,13 +55,13 @@ class Assignment(BaseModel, extra="forbid"):
     assignee: str | None = Field(min_length=1, max_length=200)
 
 
-@router.get("")
+@router.get("", dependencies=needs("read"))
 def list_incidents(ctx: Ctx, status: Literal["open", "acknowledged", "resolved"] | None = None) -> dict[str, Any]:
     """Incidents, newest first."""
     return {"incidents": ctx.service.alerting.incidents(status)}
 
 
-@router.get("/{incident_id}")
+@router.get("/{incident_id}", dependencies=needs("read"))
 def get_incident(ctx: Ctx, incident_id: str) -> dict[str, Any]:
     """One incident with timeline, evidence and its rendered runbook (Markdown)."""
     incident = ctx.service.alerting.incident(incident_id, ctx.clock.now_ns())
@@ -70,7 +71,7 @@ def get_incident(ctx: Ctx, incident_id: str) -> dict[str, Any]:
     return incident
 
 
-@router.get("/{incident_id}/report")
+@router.get("/{incident_id}/report", dependencies=needs("read"))
 def get_report(ctx: Ctx, incident_id: str) -> FileResponse:
     """The drift report (HTML) of an incident."""
     path = ctx.service.reports.path(str(ctx.service.alerting.incident(incident_id)["id"]))
@@ -82,7 +83,7 @@ def get_report(ctx: Ctx, incident_id: str) -> FileResponse:
     return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": "sandbox allow-scripts"})
 
 
-@router.get("/{incident_id}/postmortem", response_class=PlainTextResponse)
+@router.get("/{incident_id}/postmortem", response_class=PlainTextResponse, dependencies=needs("read"))
 def get_postmortem(ctx: Ctx, incident_id: str, graphs: Graphs = "mermaid") -> PlainTextResponse:
     """A post-mortem drafted from the incident, as Markdown; its graphs are Mermaid or, within the text, SVG."""
     now_ns = ctx.clock.now_ns()
@@ -90,51 +91,51 @@ def get_postmortem(ctx: Ctx, incident_id: str, graphs: Graphs = "mermaid") -> Pl
     return PlainTextResponse(text, media_type="text/markdown; charset=utf-8")
 
 
-@router.post("/{incident_id}/acknowledge")
+@router.post("/{incident_id}/acknowledge", dependencies=needs("respond"))
 def acknowledge(ctx: Ctx, actor: By, incident_id: str, act: Act) -> dict[str, Any]:
     """Say that somebody works on it."""
     return ctx.service.alerting.acknowledge(incident_id, act.author, act.comment, ctx.clock.now_ns(), actor=actor)
 
 
-@router.post("/{incident_id}/snooze")
+@router.post("/{incident_id}/snooze", dependencies=needs("respond"))
 def snooze(ctx: Ctx, actor: By, incident_id: str, act: Snooze) -> dict[str, Any]:
     """Acknowledge it until a time; if it still goes on then, it is open again, and told."""
     until_ns, now_ns = round(act.until * NANOS), ctx.clock.now_ns()
     return ctx.service.alerting.snooze(incident_id, act.author, act.comment, until_ns, now_ns, actor=actor)
 
 
-@router.post("/{incident_id}/resolve")
+@router.post("/{incident_id}/resolve", dependencies=needs("respond"))
 def resolve(ctx: Ctx, actor: By, incident_id: str, act: Act) -> dict[str, Any]:
     """Say that it is over."""
     return ctx.service.alerting.resolve(incident_id, act.author, act.comment, ctx.clock.now_ns(), actor=actor)
 
 
-@router.post("/{incident_id}/reopen")
+@router.post("/{incident_id}/reopen", dependencies=needs("respond"))
 def reopen(ctx: Ctx, actor: By, incident_id: str, act: Act) -> dict[str, Any]:
     """Say that it is not over after all."""
     return ctx.service.alerting.reopen(incident_id, act.author, act.comment, ctx.clock.now_ns(), actor=actor)
 
 
-@router.post("/{incident_id}/assign")
+@router.post("/{incident_id}/assign", dependencies=needs("respond"))
 def assign(ctx: Ctx, actor: By, incident_id: str, act: Assignment) -> dict[str, Any]:
     """Put somebody in charge, or nobody any more."""
     return ctx.service.alerting.assign(incident_id, act.author, act.assignee, ctx.clock.now_ns(), actor=actor)
 
 
-@router.post("/{incident_id}/comment")
+@router.post("/{incident_id}/comment", dependencies=needs("respond"))
 def comment(ctx: Ctx, actor: By, incident_id: str, act: Act) -> dict[str, Any]:
     """Write something into the timeline."""
     return ctx.service.alerting.comment(incident_id, act.author, act.comment, ctx.clock.now_ns(), actor=actor)
 
 
-@router.post("/{incident_id}/reclassify")
+@router.post("/{incident_id}/reclassify", dependencies=needs("respond"))
 def reclassify(ctx: Ctx, actor: By, incident_id: str, act: Reclassification) -> dict[str, Any]:
     """Say that it is worth a page, or only a ticket."""
     now_ns = ctx.clock.now_ns()
     return ctx.service.alerting.reclassify(incident_id, act.author, act.severity, act.comment, now_ns, actor=actor)
 
 
-@router.post("/{incident_id}/merge")
+@router.post("/{incident_id}/merge", dependencies=needs("respond"))
 def merge(ctx: Ctx, actor: By, incident_id: str, act: Merge) -> dict[str, Any]:
     """Let another incident go on with everything that this one has; there is no way back."""
     now_ns = ctx.clock.now_ns()

@@ -13,6 +13,7 @@ from storage.metric_groups import GaugePoint, GrowthPoint, MetricGroup, metric_g
 from storage.metrics import SeriesStatus, statuses
 from storage.statements import storable
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 from telemetry.deltas import OVERFLOW_GROUP
 from telemetry.errors import NotFoundError
 from telemetry.matchers import Matcher, Matchers
@@ -30,7 +31,7 @@ _LEAST_STEP_S = 60.0
 """The default step is at least as long as the interval at which OpenTelemetry's exporters send by default."""
 
 
-@router.get("/metrics")
+@router.get("/metrics", dependencies=needs("read"))
 def list_metrics(
     ctx: Annotated[Context, Depends(context)],
     service: str | None = None,
@@ -52,7 +53,7 @@ def list_metrics(
     return {"metrics": [_metric(list(same)) for _, same in groupby(sorted(found, key=identity), key=identity)]}
 
 
-@router.get("/metrics/{name:path}")
+@router.get("/metrics/{name:path}", dependencies=needs("read"))
 def get_metric(
     ctx: Annotated[Context, Depends(context)],
     name: str,
@@ -91,7 +92,7 @@ def get_metric(
     }
 
 
-@router.get("/scrape")
+@router.get("/scrape", dependencies=needs("read"))
 def list_targets(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     """Every scraped target, and how its last scrape went; ``up`` is null before the first."""
     return {

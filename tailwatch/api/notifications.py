@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from storage.audit import Actor
 from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 
 router = APIRouter(prefix="/api/v1/notifications", tags=["incidents"])
 
@@ -20,13 +21,13 @@ class Asked(BaseModel, extra="forbid"):
     author: str = Field(min_length=1, max_length=200)
 
 
-@router.get("/undelivered")
+@router.get("/undelivered", dependencies=needs("read"))
 def list_undelivered(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     """What was given up and has not been made good by anything later, the latest first, with the reason."""
     return {"undelivered": ctx.service.alerting.undelivered()}
 
 
-@router.post("/undelivered/retry")
+@router.post("/undelivered/retry", dependencies=needs("respond"))
 def retry_all(
     ctx: Annotated[Context, Depends(context)], actor: Annotated[Actor, Depends(actor_of)], asked: Asked
 ) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def retry_all(
     return _retry(ctx, None, asked, actor)
 
 
-@router.post("/undelivered/{number}/retry")
+@router.post("/undelivered/{number}/retry", dependencies=needs("respond"))
 def retry_one(
     ctx: Annotated[Context, Depends(context)],
     actor: Annotated[Actor, Depends(actor_of)],

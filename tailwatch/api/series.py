@@ -11,6 +11,7 @@ from detectors.slo.calendar import DEFAULT_ZONE, is_zone
 from storage.series import MeasureSeries, heatmap, measure_series
 from storage.services import services
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 from tailwatch.spending import month_end_spend
 from telemetry.errors import TailwatchError
 from telemetry.matchers import Matcher, Matchers
@@ -42,7 +43,7 @@ def selection(
     return Matchers(tuple(Matcher(name, "=", value) for name, value in wanted.items() if value is not None))
 
 
-@router.get("/series")
+@router.get("/series", dependencies=needs("read"))
 def get_series(
     ctx: Annotated[Context, Depends(context)],
     where: Annotated[Matchers, Depends(selection)],
@@ -71,7 +72,7 @@ def get_series(
     }
 
 
-@router.get("/heatmap")
+@router.get("/heatmap", dependencies=needs("read"))
 def get_heatmap(
     ctx: Annotated[Context, Depends(context)],
     where: Annotated[Matchers, Depends(selection)],
@@ -94,7 +95,7 @@ def get_heatmap(
     }
 
 
-@router.get("/services")
+@router.get("/services", dependencies=needs("read"))
 def get_services(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     """Services that sent inference calls within the last hour."""
     start_ns, end_ns = ctx.range_ns(None, None, default_s=3600)
@@ -113,7 +114,7 @@ def get_services(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     }
 
 
-@router.get("/services/{service}/spend")
+@router.get("/services/{service}/spend", dependencies=needs("read"))
 def get_spend(
     ctx: Annotated[Context, Depends(context)],
     service: str,

@@ -13,6 +13,7 @@ from detectors.slo.compile import rule_id, slices_rule_id
 from detectors.slo.spec import Slo
 from storage.rollups import sli_totals
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 from tailwatch.forecasts import document_of, forecast_group, zone_of
 from tailwatch.overflow import is_overflow
 from telemetry.deltas import group_key
@@ -27,13 +28,13 @@ Start = Annotated[
 End = Annotated[float | None, Query(description="seconds since the epoch; default: now")]
 
 
-@router.get("/slos")
+@router.get("/slos", dependencies=needs("read"))
 def list_slos(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     """Every SLO with state, budget, burn rates and alerts of each group; ``overflow`` when not all have a group."""
     return {"slos": [_slo(ctx, document) for document in ctx.service.evaluator.statuses().values()]}
 
 
-@router.get("/slos/{name}")
+@router.get("/slos/{name}", dependencies=needs("read"))
 def get_slo(ctx: Annotated[Context, Depends(context)], name: str) -> dict[str, Any]:
     """One SLO."""
     statuses = ctx.service.evaluator.statuses()
@@ -42,7 +43,7 @@ def get_slo(ctx: Annotated[Context, Depends(context)], name: str) -> dict[str, A
     return _slo(ctx, statuses[name])
 
 
-@router.get("/slos/{name}/history")
+@router.get("/slos/{name}/history", dependencies=needs("read"))
 def get_history(
     ctx: Annotated[Context, Depends(context)],
     name: str,
@@ -80,7 +81,7 @@ def get_history(
     }
 
 
-@router.get("/slos/{name}/forecast")
+@router.get("/slos/{name}/forecast", dependencies=needs("read"))
 def get_forecast(
     ctx: Annotated[Context, Depends(context)],
     name: str,
@@ -100,7 +101,7 @@ def get_forecast(
     return {"slo": name, "group": _labels(group), **document_of(found, timezone or zone_of(slo))}
 
 
-@router.get("/slis/{name}")
+@router.get("/slis/{name}", dependencies=needs("read"))
 def get_sli(
     ctx: Annotated[Context, Depends(context)], name: str, start: Start = None, end: End = None
 ) -> dict[str, Any]:

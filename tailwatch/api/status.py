@@ -22,6 +22,7 @@ from collector.skew import SourceClock
 from storage.stats import database_size
 from tailwatch.api.config import document as config_document
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 from tailwatch.overflow import overflow_documents
 from telemetry.errors import StorageError
 from telemetry.windows import NANOS
@@ -37,7 +38,7 @@ _DECODER_TEXTS = {
 }
 
 
-@router.get("/status")
+@router.get("/status", dependencies=needs("read"))
 def status(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     """Version, database, evaluation, receivers, warnings, and how the collector fares since its start."""
     service = ctx.service
@@ -59,7 +60,7 @@ def status(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     }
 
 
-@router.get("/sources")
+@router.get("/sources", dependencies=needs("read"))
 def sources(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     """Who sent telemetry to this collector within the last hour, and how far their clocks are from ours.
 

@@ -13,6 +13,7 @@ from storage import spans
 from storage.spans import SpanRow
 from storage.statements import storable
 from tailwatch.api.context import Context, context
+from tailwatch.api.needs import needs
 from telemetry.errors import NotFoundError
 from telemetry.windows import NANOS
 
@@ -22,7 +23,7 @@ _NO_NUMBER = {math.inf: "Infinity", -math.inf: "-Infinity"}
 """What JSON cannot hold as a number, as ProtoJSON writes it."""
 
 
-@router.get("")
+@router.get("", dependencies=needs("read"))
 def search_traces(
     ctx: Annotated[Context, Depends(context)],
     service: str | None = None,
@@ -45,7 +46,7 @@ def search_traces(
     return {"traces": [_request(row) for row in rows]}
 
 
-@router.get("/{trace_id}")
+@router.get("/{trace_id}", dependencies=needs("read"))
 def get_trace(ctx: Annotated[Context, Depends(context)], trace_id: str) -> dict[str, Any]:
     """Every span of a trace, by start."""
     rows = spans.trace(ctx.database, trace_id)
