@@ -20,11 +20,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.forecast.history import DAY_HOURS, Floats, Times, hourly
+from detectors.forecast.history import DAY_HOURS, Floats, Times, hourly, too_short
 from detectors.forecast.interval import COVERAGE, Interval
 from detectors.forecast.paths import LEAST_DAYS, PATHS, WEEK_DAYS, Paths, reach_ns, simulate
 from detectors.forecast.usual import against_usual
-from telemetry.windows import NANOS, format_duration
+from telemetry.windows import NANOS
 
 LEAST_EVENTS: Final = 100
 """Events in the history below which nothing is said."""
@@ -150,7 +150,7 @@ def forecast_budget(
     counts = Counts(counts.starts_ns[known], counts.total[known], counts.bad[known])
     history = hourly(counts.starts_ns, counts.total, counts.bad, now_ns)
     if history.days < LEAST_DAYS:
-        return TooLittle(now_ns, f"a forecast needs {LEAST_DAYS} days of counts, and there are {_span(counts, now_ns)}")
+        return TooLittle(now_ns, too_short(LEAST_DAYS, "counts", counts.starts_ns, now_ns))
     events = float(history.exposure.sum())
     if allowance is None and events < LEAST_EVENTS:
         return TooLittle(now_ns, f"a forecast needs {LEAST_EVENTS} events, and the history has {events:.0f}")
@@ -234,12 +234,6 @@ def _change(drawn: Paths, end_ns: int) -> Change | None:
 
 def _of(interval: Interval) -> tuple[float, float, float]:
     return interval.low, interval.median, interval.high
-
-
-def _span(counts: Counts, now_ns: int) -> str:
-    if not len(counts.starts_ns):
-        return "none"
-    return format_duration((now_ns - int(counts.starts_ns[0])) // (3600 * NANOS) * 3600 * NANOS)
 
 
 def _start(period: tuple[int, int] | None) -> int:

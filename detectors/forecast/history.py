@@ -53,9 +53,7 @@ def hourly(starts_ns: Times, exposure: Floats, consumed: Floats, now_ns: int) ->
     of the hour that is running at ``now_ns`` are left out.
     """
     end = now_ns // HOUR_NS
-    # The first hour was seen only in part.
-    first = int(starts_ns[0]) // HOUR_NS + 1 if len(starts_ns) else end
-    days = min(max(end - first, 0) // DAY_HOURS, MOST_DAYS)
+    days = min(_whole_hours(starts_ns, now_ns) // DAY_HOURS, MOST_DAYS)
     begin = end - days * DAY_HOURS
     index = starts_ns // HOUR_NS - begin
     inside = (index >= 0) & (index < days * DAY_HOURS)
@@ -65,3 +63,16 @@ def hourly(starts_ns: Times, exposure: Floats, consumed: Floats, now_ns: int) ->
         return hours.reshape(days, DAY_HOURS)[::-1]
 
     return Hourly(end * HOUR_NS, sums(exposure), sums(consumed))
+
+
+def too_short(least_days: int, what: str, starts_ns: Times, now_ns: int) -> str:
+    """Why buckets of ``what``, as :func:`hourly` takes them, are no history of ``least_days`` days, in words."""
+    days, hours = divmod(_whole_hours(starts_ns, now_ns), DAY_HOURS)
+    parts = [f"{count} {unit}{'s' * (count > 1)}" for count, unit in ((days, "day"), (hours, "hour")) if count]
+    there = " and ".join(parts) or ("less than an hour" if len(starts_ns) else "none")
+    return f"a forecast needs {least_days} days of {what}, and has {there} so far"
+
+
+def _whole_hours(starts_ns: Times, now_ns: int) -> int:
+    """How many hours are over that were seen whole: the first one was seen only in part."""
+    return max(now_ns // HOUR_NS - int(starts_ns[0]) // HOUR_NS - 1, 0) if len(starts_ns) else 0

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from detectors.forecast.budget import TooLittle, seed_of
-from detectors.forecast.history import DAY_HOURS, HOUR_NS, Floats, Times, hourly
+from detectors.forecast.history import DAY_HOURS, HOUR_NS, Floats, Times, hourly, too_short
 from detectors.forecast.interval import COVERAGE, Interval
 from detectors.forecast.paths import LEAST_DAYS, PATHS, WEEK_DAYS, reach_ns, simulate
 from detectors.forecast.usual import against_usual
-from telemetry.windows import NANOS, format_duration
+from telemetry.windows import NANOS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,7 @@ def forecast_spend(
     starts_ns, spent = starts_ns[known], spent[known]
     seen = hourly(starts_ns, spent, spent, now_ns)
     if seen.days < LEAST_DAYS:
-        kept = format_duration((now_ns - int(starts_ns[0])) // HOUR_NS * HOUR_NS) if len(starts_ns) else "none"
-        return TooLittle(now_ns, f"a forecast needs {LEAST_DAYS} days of costs, and there are {kept}")
+        return TooLittle(now_ns, too_short(LEAST_DAYS, "costs", starts_ns, now_ns))
     if not seen.consumed.any():
         return TooLittle(now_ns, "nothing was spent in the history")
     history = against_usual(seen)

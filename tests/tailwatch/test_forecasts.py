@@ -109,7 +109,7 @@ def test_a_corrected_outage_is_none_for_the_forecast(served: tuple[InProcess, ht
     [
         ({"group": "[]"}, 400, "not a JSON object"),
         ({"timezone": "Mars/Olympus"}, 400, "no time zone"),
-        ({"group": '{"model":"none"}'}, 200, "needs 2 days of counts, and there are none"),
+        ({"group": '{"model":"none"}'}, 200, "needs 2 days of counts, and has none so far"),
     ],
 )
 def test_what_cannot_be_forecast_is_said(
@@ -147,7 +147,7 @@ def test_month_end_spend_of_a_service(served: tuple[InProcess, httpx.Client]) ->
     assert found["p_over"] < 0.1
     assert "USD are spent" in found["sentence"]
     other = client.get("/api/v1/services/other/spend").json()
-    assert (other["enough_data"], other["reason"]) == (False, "a forecast needs 2 days of costs, and there are none")
+    assert (other["enough_data"], other["reason"]) == (False, "a forecast needs 2 days of costs, and has none so far")
     assert client.get("/api/v1/services/chat/spend", params={"timezone": "Mars"}).status_code == 400
 
 

@@ -27,10 +27,11 @@ def constant(days: int, per_hour: float, rate: float, last_hours: int = 0, last_
     return Counts(T0_NS + np.arange(days * DAY, dtype=np.int64) * HOUR_NS, total, bad)
 
 
-def rolling(counts: Counts, days: int, seed: str = "a", window_ns: int = WEEK_NS) -> BudgetForecast | TooLittle:
-    return forecast_budget(
-        counts, error_budget=0.01, now_ns=T0_NS + days * DAY * HOUR_NS, window_ns=window_ns, period=None, seed=seed
-    )
+def rolling(
+    counts: Counts, days: int, seed: str = "a", window_ns: int = WEEK_NS, now_ns: int | None = None
+) -> BudgetForecast | TooLittle:
+    now_ns = T0_NS + days * DAY * HOUR_NS if now_ns is None else now_ns
+    return forecast_budget(counts, error_budget=0.01, now_ns=now_ns, window_ns=window_ns, period=None, seed=seed)
 
 
 def made(counts: Counts, days: int, **more: object) -> BudgetForecast:
@@ -83,8 +84,12 @@ def test_the_change_is_found_where_it_was_made() -> None:
 @pytest.mark.parametrize(
     ("counts", "days", "reason"),
     [
-        (Counts(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)), 1, "there are none"),
-        (constant(1, 1000, 0.001), 1, "needs 2 days of counts, and there are 1d"),
+        (
+            Counts(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)),
+            1,
+            "needs 2 days of counts, and has none so far",
+        ),
+        (constant(1, 1000, 0.001), 1, "needs 2 days of counts, and has 23 hours so far"),
         (constant(10, 0.1, 0.0), 10, "needs 100 events, and the history has 2"),
     ],
 )
@@ -93,6 +98,29 @@ def test_with_too_little_data_it_says_so(counts: Counts, days: int, reason: str)
     assert isinstance(found, TooLittle)
     assert reason in found.reason
     assert found.to_json()["enough_data"] is False
+
+
+@pytest.mark.parametrize(
+    ("minutes", "there"),
+    [
+        (0.2, "less than an hour"),
+        (59, "less than an hour"),
+        (119, "less than an hour"),
+        (120, "1 hour"),
+        (25 * 60, "1 day"),
+        (26 * 60, "1 day and 1 hour"),
+        (48 * 60 + 59, "1 day and 23 hours"),
+    ],
+)
+def test_how_much_there_is_counts_whole_hours(minutes: float, there: str) -> None:
+    """The first hour of a history was seen in part, so two days of it are complete an hour later."""
+    starts, now_ns = np.asarray([T0_NS]), T0_NS + round(minutes * 60e9)
+    found = rolling(Counts(starts, np.ones(1), np.zeros(1)), 0, now_ns=now_ns)
+    spend = forecast_spend(starts, np.ones(1), now_ns=now_ns, start_ns=T0_NS, end_ns=now_ns + WEEK_NS, seed="a")
+    for refused, what in ((found, "counts"), (spend, "costs")):
+        assert isinstance(refused, TooLittle)
+        assert refused.reason == f"a forecast needs 2 days of {what}, and has {there} so far"
+    assert not isinstance(rolling(constant(3, 100, 0.001), 0, now_ns=T0_NS + 49 * HOUR_NS), TooLittle)
 
 
 def test_a_young_history_reaches_no_further_than_it_is_long() -> None:
