@@ -14,10 +14,9 @@ from telemetry.windows import format_duration
 
 def config_text(config: AlertingConfig) -> str:
     """The configuration as YAML. Receivers are names only: where they are, and their secrets, are nobody's business."""
-    names = dict.fromkeys(receiver.name for receiver in config.receivers)
     document: dict[str, Any] = {
         "route": _route(config.route, is_root=True) if config.route else {"receiver": "nobody"},
-        "receivers": [{"name": name} for name in names] or [{"name": "nobody"}],
+        "receivers": [{"name": name} for name in config.receiver_names] or [{"name": "nobody"}],
     }
     if config.inhibit_rules:
         document["inhibit_rules"] = [

@@ -27,15 +27,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from alerting.alertmanager_forms import in_our_words
+from alerting.config_crossings import crossings
 from alerting.config_models import AlertingModel, RouteModel
 from alerting.config_places import place_of
-from alerting.config_problems import sentences
+from alerting.config_problems import sentence, sentences
 from alerting.config_receivers import receivers_of, reference
 from alerting.hooks.config import rules_of
 from alerting.hooks.hook import NO_HOOKS, Hook, HookRules
 from alerting.inhibition import InhibitRule
 from alerting.mirror import AlertmanagerTarget
 from alerting.noise import NoiseBudget
+from alerting.posted import RESOLVE_TIMEOUT_NS
 from alerting.receivers.protocol import Receiver
 from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.routing import Escalation, GroupTiming, Route
@@ -62,6 +65,9 @@ class AlertingConfig:
         noise_budgets: how much which receiver shall be told at most.
         runbooks: the user's own folder.
         external_url: where people reach the dashboard; empty when it is not configured.
+        resolve_timeout_ns: how long an alert that others posted without an end holds.
+        unheard: receivers that have no way to be told; routes may lead there, as in Alertmanager.
+        unused: what is set and does nothing here, by its place, and why.
         trust: where receivers may be, and whose certificates count.
         hooks: what may be called when something happens to an incident.
     """
@@ -79,6 +85,14 @@ class AlertingConfig:
     depends_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     noise_budgets: tuple[NoiseBudget, ...] = ()
     hooks: HookRules = NO_HOOKS
+    resolve_timeout_ns: int = RESOLVE_TIMEOUT_NS
+    unheard: tuple[str, ...] = ()
+    unused: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def receiver_names(self) -> tuple[str, ...]:
+        """Every receiver that routes may name, once; ``receivers`` has one entry for each way of telling it."""
+        return tuple(dict.fromkeys([*(receiver.name for receiver in self.receivers), *self.unheard]))
 
     def changes_since(self, before: AlertingConfig) -> str:
         """What is different from ``before``, for people; empty when nothing is."""
@@ -93,12 +107,12 @@ class AlertingConfig:
 def parse_alerting(
     document: Mapping[str, Any] | None, *, folder: Path, where: str = "alerting", file: Path | None = None
 ) -> AlertingConfig:
-    """The section as values.
+    """The section as values; what an ``alertmanager.yml`` says is understood too.
 
     Args:
         document: the section as YAML gives it; None or empty for the defaults.
         folder: of the configuration file; relative paths start there.
-        where: the section's key.
+        where: the section's key; empty where ``file`` holds nothing else.
         file: the configuration file, for messages to name with the line.
 
     Raises:
@@ -108,10 +122,14 @@ def parse_alerting(
         raise ConfigError(
             "this is not a mapping", where=place_of(where, (), file), remedy="write receivers: and route: below it"
         )
+    ours, problems = in_our_words(document or {})
+    wrong = [sentence(problem, where, file) for problem in (*problems.wrong, *crossings(ours))]
     try:
-        model = AlertingModel.model_validate(dict(document or {}))
+        model = AlertingModel.model_validate(ours)
     except ValidationError as error:
-        raise ConfigError("\n".join(sentences(error, where, file))) from None
+        raise ConfigError("\n".join(dict.fromkeys([*wrong, *sentences(error, where, file)]))) from None
+    if wrong:
+        raise ConfigError("\n".join(dict.fromkeys(wrong)))
     trust = Trust(model.allow_private, folder / model.ca_file if model.ca_file else None)
     receivers = tuple(receiver for entry in model.receivers for receiver in receivers_of(entry, folder, trust))
     return AlertingConfig(
@@ -135,7 +153,15 @@ def parse_alerting(
         external_url=(model.external_url or "").rstrip("/"),
         hooks=rules_of(model.hooks, folder),
         trust=trust,
+        resolve_timeout_ns=model.resolve_timeout,
+        unheard=_unheard(model, receivers),
+        unused=tuple((place_of(where, path, file), what) for path, what in problems.unused),
     )
+
+
+def _unheard(model: AlertingModel, receivers: tuple[Receiver, ...]) -> tuple[str, ...]:
+    told = {receiver.name for receiver in receivers}
+    return tuple(entry.name for entry in model.receivers if entry.name not in told)
 
 
 def check_receivers(config: AlertingConfig) -> list[ConfigError]:

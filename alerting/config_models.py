@@ -11,11 +11,12 @@ from alerting.config_receiver_models import AlertmanagerModel, ReceiverModel
 from alerting.config_strict import Duration, MatcherList, Networks, Strict, Text, check_url
 from alerting.config_times import TimeIntervalsModel
 from alerting.hooks.models import HooksModel
+from alerting.posted import RESOLVE_TIMEOUT_NS
+from alerting.routing import ALL_LABELS
 from telemetry.matchers import Matchers
 from telemetry.windows import NANOS
 
-_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*|\.\.\.")
-_MAX_DEPTH: Final = 20
+_LABEL: Final = re.compile(r"[^\W\d][\w.]*|\.\.\.")
 
 
 class RouteModel(Strict):
@@ -38,7 +39,19 @@ class RouteModel(Strict):
         for name in names or ():
             if not _LABEL.fullmatch(name):
                 raise ValueError(f"{name[:100]!r} is no label; write names such as [slo, service], or ['...'] for all")
+        twice = next((name for place, name in enumerate(names or ()) if name in (names or ())[:place]), None)
+        if twice is not None:
+            raise ValueError(f"{twice!r} is there twice; remove one")
+        if ALL_LABELS in (names or ()) and len(names or ()) > 1:
+            raise ValueError("'...' is every label, and others stand beside it; write ['...'] alone")
         return names
+
+    @field_validator("group_interval")
+    @classmethod
+    def _not_at_once(cls, interval: int | None) -> int | None:
+        if interval == 0:
+            raise ValueError("a group cannot be told again all the time; write 1s or more")
+        return interval
 
     @field_validator("repeat_interval")
     @classmethod
@@ -96,6 +109,7 @@ class AlertingModel(Strict):
     time_intervals: tuple[TimeIntervalsModel, ...] = ()
     alertmanagers: tuple[AlertmanagerModel, ...] = ()
     escalations: tuple[EscalationModel, ...] = ()
+    resolve_timeout: Duration = RESOLVE_TIMEOUT_NS
     pending_for: Duration = 0
     keep_firing_for: Duration = 60 * NANOS
     reopen_within: Duration = 30 * 60 * NANOS
@@ -114,54 +128,3 @@ class AlertingModel(Strict):
         if url is not None:
             check_url(url, None)
         return url
-
-    @model_validator(mode="after")
-    def _routes_lead_somewhere(self) -> Self:
-        names = [receiver.name for receiver in self.receivers]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two receivers are named {twice[0]!r}; rename one")
-        for place, escalation in enumerate(self.escalations):
-            _check_name(escalation.receiver, frozenset(names), f"escalations[{place}].receiver", "receiver")
-        budgeted = [budget.receiver for budget in self.noise_budgets]
-        for place, name in enumerate(budgeted):
-            _check_name(name, frozenset(names), f"noise_budgets[{place}].receiver", "receiver")
-            if name in budgeted[:place]:
-                raise ValueError(f"two noise budgets are for {name!r}; write both limits into one")
-        if self.route is None:
-            if len(names) > 1:
-                raise ValueError("there are several receivers and no route; write route: {receiver: NAME}")
-            return self
-        if self.route.receiver is None:
-            raise ValueError("route has no receiver; the root must name one, so that every alert reaches somebody")
-        if self.route.matchers.items or self.route.go_on:
-            raise ValueError("the root route has matchers or continue; put them into its routes:")
-        if self.route.mute_time_intervals or self.route.active_time_intervals:
-            raise ValueError("the root route has time intervals; put them into its routes:")
-        _check_route(self.route, frozenset(names), self._interval_names(), "route")
-        return self
-
-    def _interval_names(self) -> frozenset[str]:
-        names = [entry.name for entry in self.time_intervals]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two time intervals are named {twice[0]!r}; rename one")
-        return frozenset(names)
-
-
-def _check_route(node: RouteModel, receivers: frozenset[str], intervals: frozenset[str], where: str) -> None:
-    if where.count(".routes[") > _MAX_DEPTH:
-        raise ValueError(f"{where} is nested more than {_MAX_DEPTH} deep; flatten the tree")
-    if node.receiver is not None:
-        _check_name(node.receiver, receivers, f"{where}.receiver", "receiver")
-    for key in ("mute_time_intervals", "active_time_intervals"):
-        for name in getattr(node, key):
-            _check_name(name, intervals, f"{where}.{key}", "time interval")
-    for place, child in enumerate(node.routes):
-        _check_route(child, receivers, intervals, f"{where}.routes[{place}]")
-
-
-def _check_name(name: str, defined: frozenset[str], where: str, kind: str) -> None:
-    if name not in defined:
-        known = ", ".join(sorted(defined)) or "none is defined"
-        raise ValueError(f"{where} names {name[:100]!r}, which is no {kind} ({known}); define it or correct the name")

@@ -15,14 +15,15 @@ def place_of(section: str, path: Sequence[int | str], file: Path | None) -> str:
     """``tailwatch.yaml:7: alerting.route.receiver``: with file and line where they are known.
 
     Args:
-        section: the key of the file's section, such as ``alerting``.
+        section: the key of the file's section, such as ``alerting``; empty where it is the whole file.
         path: keys and list indices from there on, as far as they lead.
         file: the file; None when the settings came from elsewhere.
     """
     text = section
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text if file is None else f"{file}:{_line(file, [section, *path])}: {text}"
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    keys = [section, *path] if section else path
+    return text if file is None else f"{file}:{_line(file, keys)}: {text or 'the file'}"
 
 
 def _line(file: Path, path: Sequence[int | str]) -> int:

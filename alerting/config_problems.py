@@ -1,14 +1,29 @@
-"""What pydantic finds wrong with the ``alerting:`` section, each as one sentence that says what to do instead."""
+"""What is wrong with the ``alerting:`` section, each as one sentence that says what to do instead."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 from typing import Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from alerting.config_places import place_of
+
+Path = tuple[int | str, ...]
+"""Keys and list indices that lead to a setting within the section."""
+Problem = tuple[Path, str]
+"""Where something is wrong, and what it is and what to do, without the full stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """What is wrong with a section, and what of it nothing uses."""
+
+    wrong: list[Problem] = field(default_factory=list)
+    unused: list[Problem] = field(default_factory=list)
+
 
 _SECRET_KEYS: Final = {
     "webhook_url": "write webhook_url_env: NAME_OF_A_VARIABLE or webhook_url_file: PATH",
@@ -33,13 +48,19 @@ _BY_TYPE: Final = {
 }
 
 
-def sentences(error: ValidationError, where: str, file: Path | None = None) -> list[str]:
+def sentences(error: ValidationError, where: str, file: FilePath | None = None) -> list[str]:
     """One sentence for each problem: where, what, what to do; none repeats a value that might be a secret."""
     found = [_sentence(problem, where, file) for problem in error.errors(include_url=False, include_input=False)]
     return list(dict.fromkeys(found))
 
 
-def _sentence(problem: ErrorDetails, where: str, file: Path | None) -> str:
+def sentence(problem: Problem, where: str, file: FilePath | None = None) -> str:
+    """One problem that was found beside pydantic's."""
+    path, what = problem
+    return f"{place_of(where, path, file)}: {what}."
+
+
+def _sentence(problem: ErrorDetails, where: str, file: FilePath | None) -> str:
     place = place_of(where, problem["loc"], file)
     key = str(problem["loc"][-1]) if problem["loc"] else ""
     kind = problem["type"]

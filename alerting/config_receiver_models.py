@@ -21,7 +21,13 @@ WAYS: Final = ("slack", "webhook", "pagerduty", "teams", "email", "template")
 _SECRET_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-auth-token", "cookie"})
 
 
-class SlackModel(Strict):
+class Way(Strict):
+    """A way to tell a receiver; ``send_resolved`` is the receiver's where it is left out."""
+
+    send_resolved: bool | None = None
+
+
+class SlackModel(Way):
     """An incoming webhook or a bot; the URL of the one and the token of the other are secrets."""
 
     webhook_url_env: Variable | None = None
@@ -41,7 +47,7 @@ class SlackModel(Strict):
         return self
 
 
-class PagerDutyModel(Strict):
+class PagerDutyModel(Way):
     """An integration of Events API v2; its key is a secret."""
 
     routing_key_env: Variable | None = None
@@ -55,7 +61,7 @@ class PagerDutyModel(Strict):
         return self
 
 
-class TeamsModel(Strict):
+class TeamsModel(Way):
     """A webhook of a Teams workflow; its URL is a secret."""
 
     webhook_url_env: Variable | None = None
@@ -67,7 +73,7 @@ class TeamsModel(Strict):
         return self
 
 
-class EmailModel(Strict):
+class EmailModel(Way):
     """A mail server, and who writes to whom."""
 
     smarthost: Annotated[str, StringConstraints(pattern=r"^[^:\s]+:\d{1,5}$")]
@@ -89,7 +95,7 @@ class EmailModel(Strict):
         return self
 
 
-class TemplateModel(Addressed, Bearing):
+class TemplateModel(Addressed, Bearing, Way):
     """A URL of the user's own, told with a body of the user's own."""
 
     body: Annotated[str, StringConstraints(min_length=1)]
@@ -109,7 +115,7 @@ class TemplateModel(Addressed, Bearing):
         return self
 
 
-class WebhookModel(Addressed):
+class WebhookModel(Addressed, Way):
     """A URL of the user's own."""
 
     secret_env: Variable | None = None
@@ -123,7 +129,7 @@ class WebhookModel(Addressed):
 
 
 class ReceiverModel(Strict):
-    """Somebody to tell, by one or more ways."""
+    """Somebody to tell, by any number of ways; by none, as in Alertmanager, who is led to it is told nothing."""
 
     name: Name
     slack: SlackModel | None = None
@@ -135,11 +141,10 @@ class ReceiverModel(Strict):
     send_resolved: bool = True
 
     @model_validator(mode="after")
-    def _some_way(self) -> Self:
-        if not any(getattr(self, way) for way in WAYS):
-            raise ValueError(
-                f"this receiver has no way to be told; give it one of {', '.join(f'{way}:' for way in WAYS)}"
-            )
+    def _no_empty_way(self) -> Self:
+        empty = [way for way in WAYS if way in self.model_fields_set and getattr(self, way) is None]
+        if empty:
+            raise ValueError(f"this receiver has nothing below {empty[0]}:; write its settings, or remove the line")
         return self
 
 

@@ -12,6 +12,7 @@ from alerting.config_receiver_models import (
     SlackModel,
     TeamsModel,
     TemplateModel,
+    Way,
     WebhookModel,
 )
 from alerting.receivers.email import EmailReceiver
@@ -55,36 +56,40 @@ def _needed(env: str | None, file: str | None, folder: Path) -> SecretReference:
     return found
 
 
+def _hears_the_end(entry: ReceiverModel, way: Way) -> bool:
+    return entry.send_resolved if way.send_resolved is None else way.send_resolved
+
+
 def _slack(entry: ReceiverModel, slack: SlackModel, folder: Path, trust: Trust) -> Receiver:
     token = reference(slack.bot_token_env, slack.bot_token_file, folder)
     if token is not None:
         assert slack.channel is not None, "the model demands it of a bot"
-        return SlackBotReceiver(entry.name, token, slack.channel, entry.send_resolved, trust=trust)
+        return SlackBotReceiver(entry.name, token, slack.channel, _hears_the_end(entry, slack), trust=trust)
     url = _needed(slack.webhook_url_env, slack.webhook_url_file, folder)
-    return SlackReceiver(entry.name, url, slack.channel, entry.send_resolved, trust=trust)
+    return SlackReceiver(entry.name, url, slack.channel, _hears_the_end(entry, slack), trust=trust)
 
 
 def _webhook(entry: ReceiverModel, webhook: WebhookModel, folder: Path, trust: Trust) -> Receiver:
     url = webhook.url or _needed(webhook.url_env, webhook.url_file, folder)
     secret = reference(webhook.secret_env, webhook.secret_file, folder)
-    return WebhookReceiver(entry.name, url, secret, webhook.format, entry.send_resolved, trust=trust)
+    return WebhookReceiver(entry.name, url, secret, webhook.format, _hears_the_end(entry, webhook), trust=trust)
 
 
 def _pagerduty(entry: ReceiverModel, pagerduty: PagerDutyModel, folder: Path, trust: Trust) -> Receiver:
     key = _needed(pagerduty.routing_key_env, pagerduty.routing_key_file, folder)
-    return PagerDutyReceiver(entry.name, key, pagerduty.url, entry.send_resolved, trust=trust)
+    return PagerDutyReceiver(entry.name, key, pagerduty.url, _hears_the_end(entry, pagerduty), trust=trust)
 
 
 def _teams(entry: ReceiverModel, teams: TeamsModel, folder: Path, trust: Trust) -> Receiver:
     url = _needed(teams.webhook_url_env, teams.webhook_url_file, folder)
-    return TeamsReceiver(entry.name, url, entry.send_resolved, trust=trust)
+    return TeamsReceiver(entry.name, url, _hears_the_end(entry, teams), trust=trust)
 
 
 def _email(entry: ReceiverModel, mail: EmailModel, folder: Path) -> Receiver:
     host, _, port = mail.smarthost.rpartition(":")
     return EmailReceiver(
         entry.name, host, int(port), mail.sender, mail.to, mail.security, mail.user,
-        reference(mail.password_env, mail.password_file, folder), entry.send_resolved,
+        reference(mail.password_env, mail.password_file, folder), _hears_the_end(entry, mail),
     )  # fmt: skip
 
 
@@ -92,6 +97,6 @@ def _template(entry: ReceiverModel, template: TemplateModel, folder: Path, trust
     return TemplatedReceiver(
         entry.name, template.url or _needed(template.url_env, template.url_file, folder), template.body,
         template.content_type, template.headers,
-        reference(template.bearer_token_env, template.bearer_token_file, folder), entry.send_resolved,
+        reference(template.bearer_token_env, template.bearer_token_file, folder), _hears_the_end(entry, template),
         trust=trust,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, 
 
 from alerting.receivers.trust import Network, networks_of
 from telemetry.errors import DurationError, MatcherError
-from telemetry.matchers import Matchers, parse_matchers
+from telemetry.matchers import Matchers, parse_matcher_set
 from telemetry.windows import parse_duration
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
@@ -36,7 +36,7 @@ def _matchers(value: Any) -> Matchers:
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         raise ValueError("this is not a list of texts; write ['severity=\"page\"']")
     try:
-        return parse_matchers(value)
+        return Matchers(tuple(matcher for text in value for matcher in parse_matcher_set(text)))
     except MatcherError as error:
         raise ValueError(f"{error.what}; {error.remedy}") from None
 

@@ -18,12 +18,20 @@ _SEVERITIES: Final[tuple[str, ...]] = get_args(Severity)
 def lint(config: AlertingConfig) -> list[ConfigError]:
     """Every warning: missing secrets, receivers and routes that nothing reaches, rules that quiet too much."""
     found = [*check_receivers(config), *_inhibitions(config.inhibit_rules)]
+    found.extend(
+        ConfigError(f"this is not used: {why}", where=place, remedy="nothing needs to be done")
+        for place, why in config.unused
+    )
+    found.extend(
+        ConfigError("it tells nobody", where=f"receiver {name}", remedy="give it a way to be told, if it should")
+        for name in config.unheard
+    )
     if config.route is not None:
         found.extend(_unreachable(config.route, "alerting.route"))
         reached = {*_receivers(config.route), *(escalation.receiver for escalation in config.escalations)}
         found.extend(
             ConfigError("no route leads to it", where=f"receiver {name}", remedy="name it in a route, or remove it")
-            for name in dict.fromkeys(receiver.name for receiver in config.receivers) if name not in reached
+            for name in config.receiver_names if name not in reached
         )  # fmt: skip
     return found
 

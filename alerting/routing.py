@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from alerting.time_intervals import NamedIntervals
-from telemetry.matchers import Matchers
+from telemetry.matchers import Matchers, quoted, written_name
 from telemetry.windows import NANOS
 
 ALL_LABELS: Final = "..."
@@ -118,9 +118,4 @@ def _destination(route: Route, path: str, labels: Mapping[str, str], incident: s
 
 def format_labels(labels: Mapping[str, str]) -> str:
     """A label set as Prometheus writes it: ``{a="1", b="2"}``."""
-    return "{" + ", ".join(f"{name}={_quote(labels[name])}" for name in sorted(labels)) + "}"
-
-
-def _quote(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    return "{" + ", ".join(f"{written_name(name)}={quoted(labels[name])}" for name in sorted(labels)) + "}"

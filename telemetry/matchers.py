@@ -1,7 +1,8 @@
 """Alertmanager's label matchers, with comparisons on numbers; parsed once, run on columns or on a label set.
 
 Syntax: ``name="value"``, ``!=``, ``=~``, ``!~`` (regular expressions anchored at both ends), and ``<``, ``<=``,
-``>``, ``>=`` against a number. Quotes may be left out. A missing label equals the empty string, as in
+``>``, ``>=`` against a number. Quotes may be left out around a value, and around a name that does not begin with a
+digit and has neither blanks nor characters of the syntax itself. A missing label equals the empty string, as in
 Alertmanager; a missing number satisfies no comparison.
 """
 
@@ -21,8 +22,12 @@ from telemetry.columns import Columns, StringColumn
 from telemetry.errors import MatcherError
 from telemetry.schema import FIELD_BY_NAME
 
-_MATCHER: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.\-]*)\s*(=~|!~|!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
-_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_TEXT: Final = r'"(?:[^"\\]|\\.)*"'
+_BEGINNING: Final = rf"\s*({_TEXT}|(?!\d)[^\s{{}}!=~<>,\\\"'`]+)\s*(=~|!~|!=|<=|>=|=|<|>)"
+_MATCHER: Final = re.compile(rf"{_BEGINNING}\s*(.*?)\s*", re.DOTALL)
+_BETWEEN: Final = re.compile(rf"{_TEXT}|(,)(?={_BEGINNING}|\s*$)", re.DOTALL)
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")
+_QUOTED: Final = re.compile(_TEXT, re.DOTALL)
 _ESCAPE: Final = re.compile(r'\\(["\\n])')
 _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -48,10 +53,7 @@ class Matcher:
             raise MatcherError(f"{self.name} {self.op} {self.value!r} does not compare with a number", remedy=_REMEDY)
 
     def __str__(self) -> str:
-        if self.op in _COMPARE:
-            return f"{self.name}{self.op}{self.value}"
-        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'{self.name}{self.op}"{escaped}"'
+        return f"{written_name(self.name)}{self.op}{self.value if self.op in _COMPARE else quoted(self.value)}"
 
     def accepts(self, text: str) -> bool:
         """Whether a label with this text (``""`` when missing) satisfies the condition."""
@@ -148,12 +150,43 @@ def parse_matcher(text: str) -> Matcher:
     if found is None:
         raise MatcherError(f"{text!r} is not a matcher", remedy=_REMEDY)
     name, op, value = found.groups()
-    if value.startswith('"') or value.endswith('"'):
-        quoted = _QUOTED.fullmatch(value)
-        if quoted is None:
-            raise MatcherError(f"the quotes in {text!r} do not close", remedy=_REMEDY)
-        value = _ESCAPE.sub(lambda escape: "\n" if escape[1] == "n" else escape[1], quoted[1])
-    return Matcher(name, op, value)
+    if (value.startswith('"') or value.endswith('"')) and not _QUOTED.fullmatch(value):
+        raise MatcherError(f"the quotes in {text!r} do not close", remedy=_REMEDY)
+    return Matcher(_unquoted(name), op, _unquoted(value))
+
+
+def parse_matcher_set(text: str) -> tuple[Matcher, ...]:
+    """Several conditions from one text, as Alertmanager has them: ``a="1", b=~"2|3"``, in braces or not.
+
+    A comma separates only where a condition or nothing follows, and never within quotes.
+
+    Raises:
+        MatcherError: a part is not a matcher.
+    """
+    inner = text.strip()
+    if inner.startswith("{") and inner.endswith("}"):
+        inner = inner[1:-1]
+    commas = [found.start() for found in _BETWEEN.finditer(inner) if found[1]]
+    parts = [inner[start:end] for start, end in zip([0, *(at + 1 for at in commas)], [*commas, None], strict=True)]
+    return tuple(parse_matcher(part) for part in parts if part.strip() or len(parts) == 1)
+
+
+def written_name(name: str) -> str:
+    """A label's name as a matcher has it: in quotes where it needs them."""
+    return name if _PLAIN_NAME.fullmatch(name) else quoted(name)
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, as a matcher has its value."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _unquoted(text: str) -> str:
+    """The text without the quotes around it, if there are any."""
+    if not text.startswith('"'):
+        return text
+    return _ESCAPE.sub(lambda escape: "\n" if escape[1] == "n" else escape[1], text[1:-1])
 
 
 def parse_matchers(texts: Iterable[str]) -> Matchers:

@@ -107,8 +107,7 @@ def status(ctx: Ctx) -> dict[str, Any]:
 
 def receivers(ctx: Ctx) -> list[dict[str, str]]:
     """Who can be told."""
-    names = dict.fromkeys(receiver.name for receiver in _alerting(ctx).config.receivers)
-    return [{"name": name} for name in names]
+    return [{"name": name} for name in _alerting(ctx).config.receiver_names]
 
 
 def list_silences(ctx: Ctx, filter: Annotated[list[str] | None, Query()] = None) -> list[dict[str, Any]]:  # noqa: A002
@@ -143,12 +142,12 @@ def list_groups(ctx: Ctx, filters: Annotated[Filters, Depends()]) -> list[dict[s
 
 def post_alerts(ctx: Ctx, alerts: Annotated[list[Any], Body()]) -> None:
     """Take in alerts that somebody else evaluates: those that are right, also when others are not."""
-    now_ns = ctx.clock.now_ns()
+    now_ns, timeout_ns = ctx.clock.now_ns(), _alerting(ctx).config.resolve_timeout_ns
     right: list[PostedAlert] = []
     wrong: list[str] = []
     for entry in alerts:
         try:
-            right.append(read_posted(entry, now_ns))
+            right.append(read_posted(entry, now_ns, timeout_ns))
         except ValueError as error:
             wrong.append(str(error))
     if right:

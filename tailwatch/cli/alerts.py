@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import yaml
 
-from alerting.config import AlertingConfig
+from alerting.config import AlertingConfig, parse_alerting
 from alerting.hooks.hook import Hook, HookRules
 from alerting.lint import lint as lint_alerting
 from alerting.routing import Route, format_labels, matching
@@ -29,16 +30,20 @@ command.add_command(undelivered)
 
 
 @command.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Exit status 1 for warnings too.")
 @click.pass_obj
-def lint(config: Path | None, strict: bool) -> None:
-    """Check receivers, routes, inhibition rules and time intervals. Exit status 2 when they cannot be used."""
-    alerting: AlertingConfig = load_settings(config).alerting
+def lint(config: Path | None, file: Path | None, strict: bool) -> None:
+    """Check receivers, routes, inhibition rules and time intervals. Exit status 2 when they cannot be used.
+
+    With FILE, an Alertmanager's configuration, say whether it could stand under alerting:, and what to change.
+    """
+    alerting = load_settings(config).alerting if file is None else _alertmanagers(file)
     warnings = lint_alerting(alerting)
     for warning in warnings:
         click.secho("warning: ", fg="yellow", nl=False)
         click.echo(str(warning))
-    receivers = len({receiver.name for receiver in alerting.receivers})
+    receivers = len(alerting.receiver_names)
     click.echo(
         f"{receivers} receiver{'s' if receivers != 1 else ''}, {len(warnings)} warning{'s' * (len(warnings) != 1)}"
     )
@@ -46,6 +51,15 @@ def lint(config: Path | None, strict: bool) -> None:
         click.echo(f"hook {hook.name}: {hook.target} on {', '.join(hook.on) or 'nothing but by hand'}")
     if warnings and strict:
         raise click.exceptions.Exit(1)
+
+
+def _alertmanagers(file: Path) -> AlertingConfig:
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        what = " ".join(str(error).split())
+        raise ConfigError(f"this cannot be read: {what}", where=str(file), remedy="mend it, or name another") from None
+    return parse_alerting(document, folder=file.parent, where="", file=file)
 
 
 @command.command("test-route")
@@ -59,7 +73,7 @@ def test_route(config: Path | None, labels: tuple[str, ...]) -> None:
     alert = _labels(labels)
     now_ns = SystemClock().now_ns()
     for route, path in [] if alerting.route is None else matching(alerting.route, alert):
-        click.echo(f"{route.receiver}  {path}")
+        click.echo(f"{route.receiver}  {path}" + ("  (tells nobody)" if route.receiver in alerting.unheard else ""))
         click.echo(f"    {_timing(route, alert)}")
         muted = route.mute_reason(now_ns)
         if muted:

@@ -17,7 +17,7 @@ NAMES = ("a", "b", "c", "d")
 LABELS = {"severity": ("page", "ticket"), "service": ("chat", "search", "chat-2"), "team": ("x", "y")}
 MATCHERS = (
     'severity="page"', 'severity!="page"', 'service="chat"', 'service=~"chat.*"', 'service=~"chat|search"',
-    'service!~"chat"', 'team="x"', 'team=""', 'team!=""',
+    'service!~"chat"', 'team="x"', 'team=""', 'team!=""', 'team="x",service!="chat"', '{severity=page, team=~"x|y"}',
 )  # fmt: skip
 
 
@@ -28,6 +28,10 @@ def amtool() -> str:
 
 def tree(chance: random.Random, depth: int) -> dict:
     node: dict = {"matchers": chance.sample(MATCHERS, chance.randint(0, 2))}
+    if chance.random() < 0.2:
+        node["match"] = {"severity": chance.choice(LABELS["severity"])}
+    if chance.random() < 0.2:
+        node["match_re"] = {"service": "^(chat|search)$"}
     if chance.random() < 0.7:
         node["receiver"] = chance.choice(NAMES)
     if chance.random() < 0.3:

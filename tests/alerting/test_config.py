@@ -106,7 +106,7 @@ WRONG = [
     (webhook(url="http://x", secret_env="A", secret_file="b"), "secret_env and secret_file exclude each other"),
     (webhook(url="http://x", format="xml"), "format: this value is not known; write 'alertmanager' or 'tailwatch'"),
     (webhook(url="http://x", retries=3), "webhook.retries: there is no such setting"),
-    ({"receivers": [{"name": "a"}]}, "alerting.receivers[0]: this receiver has no way to be told"),
+    ({"receivers": [{"name": "a", "slack": None}]}, "receivers[0]: this receiver has nothing below slack:"),
     ({"receivers": [{**HOOK, "name": "a b"}]}, "receivers[0].name: this name has characters"),
     ({"receivers": [{"webhook": {"url": "http://x"}}]}, "alerting.receivers[0].name: this is missing"),
     ({"receivers": [HOOK, HOOK]}, "two receivers are named 'a'"),
@@ -115,11 +115,15 @@ WRONG = [
     ({"receivers": [{**HOOK, "send_resolved": "perhaps"}]}, "send_resolved: this is not true or false"),
     ({"receivers": [HOOK], "route": {}}, "route has no receiver; the root must name one"),
     (routed(matchers=["a=b"]), "the root route has matchers"),
-    (routed(routes=[{"receiver": "nobody"}]), "route.routes[0].receiver names 'nobody', which is no receiver (a)"),
+    (routed(routes=[{"receiver": "nobody"}]), "route.routes[0].receiver: this names 'nobody', which is no receiver"),
     (routed(routes=[{"matchers": ["severity"]}]), "alerting.route.routes[0].matchers: 'severity' is not a matcher"),
     (routed(routes=[{"matchers": ["a=~("]}]), "is not a regular expression"),
     (routed(routes=[{"matchers": "a=b"}]), "this is not a list of texts"),
     (routed(group_by=["a b"]), "'a b' is no label"),
+    (routed(group_by=["slo", "service", "slo"]), "alerting.route.group_by: 'slo' is there twice"),
+    (routed(group_by=["slo", "..."]), "'...' is every label, and others stand beside it"),
+    (routed(group_interval="0s"), "alerting.route.group_interval: a group cannot be told again all the time"),
+    (routed(**{"continue": True}), "alerting.route.continue: the root route has continue"),
     (routed(repeat_interval="1s"), "reminders more often than once a minute help nobody"),
     (routed(repeat_interval="often"), "alerting.route.repeat_interval: this is not a duration"),
     ({"keep_firing_for": -1}, "alerting.keep_firing_for: this is not a duration"),
@@ -138,6 +142,38 @@ def test_what_is_wrong_is_said_in_one_sentence_without_secrets(document, sentenc
     assert sentence in said
     assert all(line.startswith("alerting") and line.endswith(".") for line in said.splitlines())
     assert "s3cr3t" not in said + caplog.text + repr(caught.value.__cause__)
+
+
+def test_names_that_nothing_defines_are_told_with_all_other_problems_and_their_lines(tmp_path):
+    file = tmp_path / "tailwatch.yaml"
+    file.write_text(
+        """alerting:
+  receivers:
+    - {name: a, webhook: {url: "ftp://x"}}
+    - {name: a}
+  escalations: [{receiver: boss, after: 5m}]
+  noise_budgets: [{receiver: a, pages_per_day: 4}, {receiver: a, pages_per_day: 5}]
+  route:
+    receiver: a
+    mute_time_intervals: [nights]
+    routes:
+      - receiver: nobody
+        repeat_interval: often
+"""
+    )
+    with pytest.raises(ConfigError) as caught:
+        parse_alerting(yaml.safe_load(file.read_text())["alerting"], folder=tmp_path, file=file)
+    found = sorted((int(line.split(":")[1]), line.split(": ")[1]) for line in str(caught.value).splitlines())
+    assert found == [
+        (3, "alerting.receivers[0].webhook.url"),
+        (4, "alerting.receivers[1].name"),
+        (5, "alerting.escalations[0].receiver"),
+        (6, "alerting.noise_budgets[1]"),
+        (9, "alerting.route.mute_time_intervals"),
+        (9, "alerting.route.mute_time_intervals"),
+        (11, "alerting.route.routes[0].receiver"),
+        (12, "alerting.route.routes[0].repeat_interval"),
+    ]
 
 
 def test_every_problem_is_reported_at_once():

@@ -331,11 +331,12 @@ class Course(RuleBasedStateMachine):
         """Whether a receiver need not have heard of what holds and is not quiet."""
         if receiver is self.night:
             return muted
-        taken = any(
-            one["status"] == "acknowledged" and name in {alert["fingerprint"] for alert in one["alerts"]}
-            for one in self.alerting.incidents()
-        )
-        return receiver is self.lead and (name not in PAGES or taken)
+        if receiver is not self.lead:
+            return False
+        with self.database.read() as connection:
+            taken = list_incidents(connection, status="acknowledged", service=None, limit=1000)
+            members = load_members(connection, [one.number for one in taken])
+        return name not in PAGES or name in {alert.fingerprint for group in members.values() for alert in group}
 
     def company(self, name):
         """Whether another alert of the same incident goes on, so that its end has not been told."""

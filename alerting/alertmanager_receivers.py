@@ -1,0 +1,181 @@
+"""Alertmanager's receivers (``slack_configs``, ``email_configs``, ...) as Tailwatch writes them; it repeats no secret.
+
+A secret in clear is never taken over: its ``_file`` is asked for. What shapes a message has no counterpart, since
+Tailwatch writes its messages itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from alerting.config_problems import Path, Problems
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One kind of Alertmanager's integrations.
+
+    Attributes:
+        way: what Tailwatch calls it.
+        same: what its keys are called here.
+        in_clear: keys that hold a secret, and the one that names a file instead.
+        inherited: which key is taken from which one under ``global``.
+        send_resolved: Alertmanager's default.
+    """
+
+    way: str
+    same: Mapping[str, str]
+    in_clear: Mapping[str, str] = field(default_factory=dict)
+    inherited: Mapping[str, str] = field(default_factory=dict)
+    send_resolved: bool = True
+
+
+_FORMS: Final = {
+    "slack_configs": _Form(
+        "slack",
+        {"api_url_file": "webhook_url_file", "app_token_file": "bot_token_file", "channel": "channel"},
+        {"api_url": "api_url_file", "app_token": "app_token_file"},
+        {
+            "api_url_file": "slack_api_url_file", "app_token_file": "slack_app_token_file",
+            "api_url": "slack_api_url", "app_token": "slack_app_token",
+        },
+        send_resolved=False,
+    ),
+    "webhook_configs": _Form("webhook", {"url": "url", "url_file": "url_file"}),
+    "pagerduty_configs": _Form(
+        "pagerduty",
+        {"routing_key_file": "routing_key_file", "url": "url"},
+        {"routing_key": "routing_key_file"},
+        {"url": "pagerduty_url"},
+    ),
+    "msteamsv2_configs": _Form("teams", {"webhook_url_file": "webhook_url_file"}, {"webhook_url": "webhook_url_file"}),
+    "email_configs": _Form(
+        "email",
+        {
+            "to": "to", "from": "from", "smarthost": "smarthost", "auth_username": "user",
+            "auth_password_file": "password_file",
+        },
+        {"auth_password": "auth_password_file"},
+        {
+            "from": "smtp_from", "smarthost": "smtp_smarthost", "auth_username": "smtp_auth_username",
+            "auth_password_file": "smtp_auth_password_file", "auth_password": "smtp_auth_password",
+            "require_tls": "smtp_require_tls", "force_implicit_tls": "smtp_force_implicit_tls",
+        },
+        send_resolved=False,
+    ),
+}  # fmt: skip
+
+GLOBALS: Final = frozenset(name for form in _FORMS.values() for name in form.inherited.values())
+"""What is taken from ``global``."""
+
+_OTHERS: Final = {
+    "opsgenie_configs": "Opsgenie", "victorops_configs": "VictorOps", "pushover_configs": "Pushover",
+    "wechat_configs": "WeChat", "sns_configs": "Amazon SNS", "telegram_configs": "Telegram",
+    "discord_configs": "Discord", "webex_configs": "Webex", "jira_configs": "Jira", "rocketchat_configs": "Rocket.Chat",
+    "mattermost_configs": "Mattermost", "incidentio_configs": "incident.io",
+    "msteams_configs": "connectors of Microsoft Teams, which are retired,",
+}  # fmt: skip
+"""Whom Alertmanager tells and Tailwatch does not."""
+
+_REMEDIES: Final = {
+    "http_config": "takes proxies from HTTPS_PROXY and certificate authorities from ca_file: beside receivers:; remove "
+    "http_config, and tell who wants a password or a token by template: with bearer_token_file",
+    "service_key": "speaks PagerDuty's Events API v2; make an integration of that kind and write routing_key_file",
+    "service_key_file": "speaks PagerDuty's Events API v2; make an integration of that kind and write routing_key_file",
+    "auth_secret": "logs in at mail servers with a password; write auth_username and auth_password_file",
+    "auth_secret_file": "logs in at mail servers with a password; write auth_username and auth_password_file",
+    "auth_identity": "logs in at mail servers as the user; remove auth_identity",
+    "tls_config": "takes certificate authorities from ca_file: beside receivers:; remove tls_config",
+    "max_alerts": "tells of 200 alerts at once at most; remove max_alerts",
+    "timeout": "gives every receiver the same time; remove timeout",
+}
+"""Settings of Alertmanager's that are no matter of the message, and what Tailwatch does instead."""
+
+_MESSAGE: Final = frozenset({
+    "text", "title", "title_link", "pretext", "color", "fallback", "username", "icon_emoji", "icon_url",
+    "image_url", "thumb_url", "fields", "actions", "short_fields", "footer", "callback_id", "link_names",
+    "mrkdwn_in", "message_text", "update_message", "app_url", "html", "headers", "threading", "client",
+    "client_url", "description", "severity", "details", "images", "links", "class", "component", "group",
+    "source",
+})  # fmt: skip
+"""Settings of Alertmanager's that shape messages, which Tailwatch writes itself."""
+
+
+def receiver_in_our_words(
+    shared: Mapping[str, Any], entry: Mapping[str, Any], path: Path, problems: Problems
+) -> dict[str, Any]:
+    """A receiver as Tailwatch writes it, where ``global`` holds ``shared``."""
+    found = {str(key): value for key, value in entry.items() if not (str(key).endswith("_configs") and not value)}
+    for key in [key for key in found if key in _FORMS or key in _OTHERS]:
+        _integration(key, found, shared, path, problems)
+    return found
+
+
+def _integration(key: str, found: dict[str, Any], shared: Mapping[str, Any], path: Path, problems: Problems) -> None:
+    """Replace one of Alertmanager's lists of integrations by the way to tell that it means."""
+    entries = found.pop(key)
+    here = (*path, key)
+    form = _FORMS.get(key)
+    if form is None:
+        what = f"Tailwatch does not tell {_OTHERS[key]} itself; write template: with its URL and body"
+        problems.wrong.append((here, f"{what}, or keep an Alertmanager for it and name that under alertmanagers:"))
+    elif not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        problems.wrong.append((here, f"this is not a list of mappings; write {form.way}: with the settings below it"))
+    elif form.way in found:
+        problems.wrong.append((here, f"this receiver has {form.way}: already; keep one of the two"))
+    elif len(entries) > 1:
+        what = "a receiver of Tailwatch's has one way of a kind; make each of these a receiver of its own"
+        problems.wrong.append((here, f"{what}, and lead to it by a route with continue: true"))
+    else:
+        found[form.way] = _way(form, entries[0], shared, (*here, 0), problems)
+
+
+def _way(
+    form: _Form, entry: Mapping[str, Any], shared: Mapping[str, Any], path: Path, problems: Problems
+) -> dict[str, Any]:
+    given = {str(key): value for key, value in entry.items() if value not in (None, "")}
+    inherited = {key: shared[name] for key, name in form.inherited.items() if shared.get(name) not in (None, "")}
+    # Either of two spellings of one secret overrides both of those that everybody inherits.
+    if any(key in given for key in form.in_clear) or any(key in given for key in form.in_clear.values()):
+        inherited = {k: v for k, v in inherited.items() if k not in form.in_clear and k not in form.in_clear.values()}
+    given = inherited | given
+    way: dict[str, Any] = {"send_resolved": given.pop("send_resolved", form.send_resolved)}
+    shapes = []
+    for key, value in given.items():
+        if key in form.same:
+            way[form.same[key]] = value
+        elif key in form.in_clear:
+            place = path if key in entry else ("global", form.inherited[key])
+            what = f"{key} is a secret, and secrets may not stand in this file"
+            problems.wrong.append((place, f"{what}; write {_named(form, key, entry)}: PATH"))
+            way.setdefault(form.same[form.in_clear[key]], "PATH")  # so that it is not said to be missing, too
+        elif key in _REMEDIES:
+            problems.wrong.append(((*path, key), f"Tailwatch {_REMEDIES[key]}"))
+        elif key in _MESSAGE:
+            shapes.append(key)
+        elif form.way != "email" or key not in ("require_tls", "force_implicit_tls"):
+            problems.wrong.append(((*path, key), "there is no such setting; correct its name or remove it"))
+    if shapes:
+        what = f"{', '.join(shapes)}: Tailwatch writes its messages itself; write template: for one of your own"
+        problems.unused.append((path, what))
+    if form.way == "email":
+        _mail(way, given, path, problems)
+    return way
+
+
+def _named(form: _Form, key: str, entry: Mapping[str, Any]) -> str:
+    instead = form.in_clear[key]
+    return instead if key in entry else form.inherited[instead]
+
+
+def _mail(way: dict[str, Any], given: Mapping[str, Any], path: Path, problems: Problems) -> None:
+    """What Alertmanager says otherwise of mail: the addresses as one text, and TLS."""
+    if isinstance(way.get("to"), str):
+        way["to"] = [address.strip() for address in way["to"].split(",")]
+    implicit = given.get("force_implicit_tls", str(way.get("smarthost", "")).endswith(":465"))
+    way["security"] = "tls" if implicit else "starttls" if given.get("require_tls", True) else "none"
+    for key, name in (("smarthost", "smtp_smarthost"), ("from", "smtp_from")):
+        if key not in way:
+            problems.wrong.append((path, f"there is no {key}; write {key}: here or {name}: under global:"))
