@@ -36,10 +36,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def amtool(running: Running, tmp_path: Path) -> Callable[..., str]:
     program = require_program("amtool", "prometheus-alertmanager")
 
-    def run(*arguments: str, fails: bool = False) -> str:
+    def run(*arguments: str, fails: bool = False, stdin: str | None = None) -> str:
         done = subprocess.run(
             [program, f"--alertmanager.url={running.url}", *arguments],
-            capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60,
+            capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60, input=stdin,
         )  # fmt: skip
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
         return done.stderr if fails else done.stdout
@@ -97,6 +97,44 @@ def test_routes_and_configuration_can_be_asked_for(amtool):
     assert 'alertname!="DbDown"' in config
     assert "127.0.0.1:9" not in config, "addresses may be secrets"
     assert "disabled" in amtool("cluster", "show")
+
+
+def test_alerts_are_found_by_matchers_and_receiver(amtool):
+    for name, severity in (("Slow", "ticket"), ("Slower", "ticket"), ("Gone", "page")):
+        amtool("alert", "add", f"alertname={name}", f"severity={severity}", "service=found", "zone=eu-1")
+    wait_for(lambda: set(shown(amtool, "service=found")), {"Slow", "Slower", "Gone"})
+    assert set(shown(amtool, "alertname=~Slow.*", 'service="found"')) == {"Slow", "Slower"}
+    assert set(shown(amtool, "Slow", "service=found")) == {"Slow"}, "a bare word is a name"
+    assert set(shown(amtool, "alertname!~Slow.*", "service=found")) == {"Gone"}
+    assert set(shown(amtool, "-r", "tickets", "service=found")) == {"Slow", "Slower"}
+    assert set(shown(amtool, "--active", "severity=page", "service=found")) == {"Gone"}
+    assert "Slower" in amtool("-o", "extended", "alert", "query", "service=found")
+
+
+def test_silences_are_imported_exported_and_found(amtool):
+    for number in range(2):
+        amtool("silence", "add", f"zone=eu-{number}", "-c", "moving", "-a", f"author-{number}", "-d", "2h")
+    exported = json.loads(amtool("silence", "query", "-o", "json", "zone=eu-0"))
+    assert [one["createdBy"] for one in exported] == ["author-0"]
+    assert amtool("silence", "query", "-q", "zone=~eu.*") == "", "a silence is found by the matchers that it has"
+    (found,) = amtool("silence", "query", "-q", "--created-by=author-0").split()
+    assert found == exported[0]["id"]
+    assert amtool("silence", "query", "-q", "--within=1h", "zone=eu-0") == "", "it does not end within an hour"
+    amtool("silence", "expire", found)
+    assert amtool("silence", "query", "-q", "zone=eu-0") == ""
+    assert amtool("silence", "query", "-q", "--expired", "--within=1h", "zone=eu-0").split() == [found]
+    (again,) = amtool("silence", "import", "--force", stdin=json.dumps(exported)).split()
+    assert amtool("silence", "query", "-q", "zone=eu-0").split() == [again]
+    assert again != found, "what was ended stays as it was"
+
+
+def test_the_configuration_that_is_shown_is_one_that_amtool_takes(amtool, tmp_path):
+    (tmp_path / "shown.yml").write_text(amtool("config", "show"))
+    said = amtool("check-config", "shown.yml")
+    assert "SUCCESS" in said
+    assert "2 receivers" in said
+    assert "1 inhibit rules" in said
+    assert "severity" in amtool("config", "routes", "show")
 
 
 def test_mistakes_are_told_as_texts(running, amtool):
