@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -10,9 +10,12 @@ from sqlalchemy import Connection
 
 from alerting import incidents as transitions
 from alerting import repository
+from alerting.composing import notification
+from alerting.dispatch import Dispatch
 from alerting.documents import incident_document
-from alerting.incidents import Incident, TimelineEvent, parse_id
+from alerting.incidents import Alert, Incident, TimelineEvent, parse_id
 from alerting.merging import check_unmerged, merge
+from alerting.notifications import Notification
 from alerting.telling import Setup, due, queue
 from storage import audit
 from storage.database import Database
@@ -120,7 +123,8 @@ class Actions:
             ended = due(self._setup, connection, {source.number: merged.source}, members, now_ns)
             repository.save_merged(connection, merged)
             after = {target.number: merged.alerts}
-            queue(connection, [*ended, *due(self._setup, connection, {target.number: merged.target}, after, now_ns)])
+            queue(connection, ended, partial(self._told_now, merged.source, members[source.number]))
+            queue(connection, due(self._setup, connection, {target.number: merged.target}, after, now_ns))
             if actor is not None:
                 detail = {"into": target.id, "author": who, "comment": said}
                 audit.record(
@@ -128,6 +132,12 @@ class Actions:
                 )
         self._deliver_soon()
         return incident_document(merged.source, ())
+
+    def _told_now(self, incident: Incident, alerts: Sequence[Alert], one: Dispatch) -> Notification:
+        return notification(
+            self._setup, incident, alerts, receiver=one.receiver, group_key=one.group_key, reason=one.reason,
+            decided_ns=one.known.at_ns, figures=one.figures,
+        )  # fmt: skip
 
     def _act(
         self,

@@ -11,18 +11,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
 from alerting import outbox
+from alerting.notifications import Notification
 from alerting.outbox import Leased
-from alerting.outcomes import Backoff, Outcome
+from alerting.outcomes import Backoff, NotTellableError, Outcome
 from alerting.receivers.protocol import Receiver
 from storage.database import Database
 from telemetry.clock import Clock
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, StorageError
 from telemetry.windows import NANOS
 
 logger = logging.getLogger(__name__)
@@ -62,10 +63,21 @@ class DeliveryReport:
 
 
 class Courier:
-    """Delivers to the given receivers; any number of them, in any number of processes, may share an outbox."""
+    """Delivers to the given receivers; any number of them, in any number of processes, may share an outbox.
 
-    def __init__(self, database: Database, receivers: Sequence[Receiver], policy: DeliveryPolicy, clock: Clock) -> None:
+    ``compose`` puts together what a leased row tells.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        receivers: Sequence[Receiver],
+        policy: DeliveryPolicy,
+        clock: Clock,
+        compose: Callable[[Leased], Notification],
+    ) -> None:
         self._database = database
+        self._compose = compose
         self._receivers: Mapping[str, Receiver] = {}
         self._gone: frozenset[str] = frozenset()
         self._policy = policy
@@ -143,7 +155,11 @@ class Courier:
 
     def _send(self, receiver: Receiver, leased: Leased, now_ns: int) -> Outcome:
         try:
-            return receiver.send(leased.notification, leased.idempotency_key, now_ns)
+            return receiver.send(self._compose(leased), leased.idempotency_key, now_ns)
+        except StorageError:
+            raise
+        except NotTellableError as error:
+            return Outcome("permanent", str(error))
         except ConfigError as error:
             return Outcome("transient", error.what)
         except Exception as error:

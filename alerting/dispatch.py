@@ -3,35 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from alerting.config import AlertingConfig
-from alerting.evidence import refreshed
-from alerting.hooks.desk import offered
 from alerting.incidents import Alert, Incident
-from alerting.notifications import Group, Notification, Told, compose, reason_to_tell, shown, telling
+from alerting.notifications import Group, Reason, Told, reason_to_tell, telling
 from alerting.routing import Destination, destinations
-from alerting.runbooks.library import RunbookLibrary
-from alerting.runbooks.rendering import rendered_first_step
 from telemetry.findings import Finding
+
+_FIGURES: Final = ("budget", "burn")
+_MOST_KNOWN: Final = 50_000
+
+
+class Directory:
+    """Which groups of which receivers an alert belongs to, by one configuration's routes and escalations."""
+
+    def __init__(self, config: AlertingConfig) -> None:
+        self._config = config
+        self._known: dict[tuple[str, int], tuple[Destination, ...]] = {}
+
+    def groups(self, incident: Incident, alerts: Iterable[Alert]) -> Iterator[tuple[Destination, Group]]:
+        """The alerts of an incident that have ever fired, by receiver and group."""
+        found: dict[tuple[str, str], tuple[Destination, list[Alert]]] = {}
+        for alert in alerts:
+            if alert.state.fired_ns is None:
+                continue
+            for destination in self._of(alert, incident):
+                found.setdefault((destination.receiver, destination.key), (destination, []))[1].append(alert)
+        for destination, members in found.values():
+            yield destination, Group(incident, tuple(members))
+
+    def _of(self, alert: Alert, incident: Incident) -> tuple[Destination, ...]:
+        # Asked for at every evaluation for as long as the alert fires, and always the same.
+        key = alert.fingerprint, incident.number
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[key] = tuple(self._find(alert, incident.id))
+        return known
+
+    def _find(self, alert: Alert, incident: str) -> Iterator[Destination]:
+        if self._config.route is not None:
+            yield from destinations(self._config.route, alert.labels, incident)
+        for place, escalation in enumerate(self._config.escalations):
+            if escalation.matchers.accepts(alert.labels):
+                yield escalation.destination(place, incident)
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """Something to tell a receiver, and what it knows afterwards.
 
-    ``notification`` is None when the receiver does not want to hear it and only the record is kept. ``escalates``
-    where it hears of the incident because nobody has acknowledged that.
+    Attributes:
+        said: False when the receiver does not want to hear it, and only the record is kept.
+        figures: budget and burn as they are now; empty when those in the incident's evidence are of this moment.
+        escalates: it hears of the incident because nobody has acknowledged that.
     """
 
     number: int
     opened_ns: int
     receiver: str
     group_key: str
+    reason: Reason
     known: Told
-    notification: Notification | None
+    said: bool = True
+    figures: Mapping[str, Any] = field(default_factory=dict)
     escalates: bool = False
 
 
@@ -42,7 +80,7 @@ def dispatches(
     told: Mapping[tuple[int, str, str], Told],
     unsaid: frozenset[tuple[int, str, str]],
     config: AlertingConfig,
-    runbooks: RunbookLibrary,
+    directory: Directory,
     now_ns: int,
     findings: Mapping[str, Finding],
 ) -> list[Dispatch]:
@@ -53,8 +91,8 @@ def dispatches(
         members: the alerts of each incident, by its number.
         told: what receivers were last told, by incident, receiver and group.
         unsaid: incident, receiver and group of what waits to be delivered.
-        config: receivers and routes.
-        runbooks: for the first step that a notification quotes.
+        config: the receivers.
+        directory: its routes.
         now_ns: nanoseconds since the epoch.
         findings: those that hold now, by fingerprint, so that a reminder states the budget as it is.
     """
@@ -63,8 +101,7 @@ def dispatches(
     found: list[Dispatch] = []
     for incident in incidents:
         alerts = members.get(incident.number, ())
-        facts = _Facts(incident, alerts, config, runbooks, findings.get(incident.primary))
-        for destination, group in _groups(config, incident, alerts):
+        for destination, group in directory.groups(incident, alerts):
             for receiver in config.receivers:
                 key = (incident.number, receiver.id, destination.key)
                 if receiver.name != destination.receiver:
@@ -76,75 +113,23 @@ def dispatches(
                     continue
                 if reason == "opened" and destination.escalates and incident.status != "open":
                     continue
-                known = telling(before, reason, group, now_ns)
-                notification = None
-                if reason != "resolved" or receiver.send_resolved:
-                    notification = compose(
-                        reason, Group(facts.present, group.alerts), facts.document, receiver=destination.receiver,
-                        group_key=destination.key, group_labels=dict(destination.group_labels), runbook=facts.runbook,
-                        external_url=config.external_url, now_ns=now_ns, hooks=facts.hooks,
-                    )  # fmt: skip
                 found.append(
                     Dispatch(
                         incident.number,
                         incident.opened_ns,
                         receiver.id,
                         destination.key,
-                        known,
-                        notification,
+                        reason,
+                        telling(before, reason, group, now_ns),
+                        said=reason != "resolved" or receiver.send_resolved,
+                        figures=_figures(incident, findings.get(incident.primary), now_ns),
                         escalates=destination.escalates and reason == "opened",
                     )
                 )
     return found
 
 
-def _groups(config: AlertingConfig, incident: Incident, alerts: Sequence[Alert]) -> Iterator[tuple[Destination, Group]]:
-    """The alerts of an incident that have ever fired, by receiver and group."""
-    found: dict[tuple[str, str], tuple[Destination, list[Alert]]] = {}
-    for alert in alerts:
-        if alert.state.fired_ns is None:
-            continue
-        for destination in _destinations(config, alert, incident.id):
-            found.setdefault((destination.receiver, destination.key), (destination, []))[1].append(alert)
-    for destination, members in found.values():
-        yield destination, Group(incident, tuple(members))
-
-
-def _destinations(config: AlertingConfig, alert: Alert, incident: str) -> Iterator[Destination]:
-    if config.route is not None:
-        yield from destinations(config.route, alert.labels, incident)
-    for place, escalation in enumerate(config.escalations):
-        if escalation.matchers.accepts(alert.labels):
-            yield escalation.destination(place, incident)
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """What everybody is told of an incident alike, put together once somebody is to be told."""
-
-    incident: Incident
-    alerts: Sequence[Alert]
-    config: AlertingConfig
-    runbooks: RunbookLibrary
-    finding: Finding | None
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        return shown(self.incident, self.alerts)
-
-    @cached_property
-    def present(self) -> Incident:
-        """The incident with budget and burn as they are now."""
-        if self.finding is None:
-            return self.incident
-        return replace(self.incident, evidence=refreshed(self.incident.evidence, self.finding.evidence))
-
-    @cached_property
-    def runbook(self) -> dict[str, str]:
-        runbook = self.runbooks.choose(self.incident.runbook, self.incident.cause)
-        step = rendered_first_step(runbook, self.document, self.incident.evidence, self.config.external_url)
-        return {"name": runbook.name, "title": runbook.title, "first_step": step}
-
-    @cached_property
-    def hooks(self) -> tuple[str, ...]:
-        return offered(self.config.hooks, self.incident, self.alerts)
+def _figures(incident: Incident, finding: Finding | None, now_ns: int) -> Mapping[str, Any]:
+    if finding is None or incident.opened_ns == now_ns:
+        return {}
+    return {name: finding.evidence[name] for name in _FIGURES if name in finding.evidence}

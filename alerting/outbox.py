@@ -2,12 +2,11 @@
 
 A notification is stored in the transaction that changes its incident, so either both happen or neither does.
 Whoever delivers leases a row for a while, counted as an attempt, sends, and concludes it. Killed in between, its
-lease runs out and the same row, with the same idempotency key and the same body, is sent again.
+lease runs out and the same row, with the same idempotency key, is sent again.
 
 Within an incident and receiver only the oldest pending row can be leased, so order is kept. What has waited longer
 than ``stale_ns`` is no news any more: when a later row of its group waits behind it, or its incident has been
-resolved meanwhile for a receiver that does not want to hear of that, it is superseded. A row that cannot be read is
-given up at once, since it would be the oldest for ever.
+resolved meanwhile for a receiver that does not want to hear of that, it is superseded.
 
 No row waits for a clock that was set back: one that was made, leased or tried at a time that is yet to come is due.
 """
@@ -15,14 +14,16 @@ No row waits for a clock that was set back: one that was made, leased or tried a
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, exists, insert, or_, select, update
 
+from alerting.evidence import dumps
 from alerting.incidents import MACHINE, EventKind, TimelineEvent
-from alerting.notifications import Notification, Told
+from alerting.notifications import Notification, Reason, Told
 from alerting.outcomes import Outcome
 from alerting.repository import append_events
 from alerting.tables import outbox, told
@@ -33,25 +34,47 @@ _PER_STATEMENT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A notification about an incident that was opened at ``opened_ns``; ``known`` is what the receiver knows then."""
+    """Something to tell a receiver of an incident that was opened at ``opened_ns``.
+
+    Attributes:
+        known: what the receiver knows then.
+        figures: budget and burn as they are now, where they are later than the incident's own.
+        notification: what to tell, where that cannot be put together later from what is stored.
+    """
 
     number: int
     opened_ns: int
     receiver: str
+    group_key: str
+    reason: Reason
     known: Told
-    notification: Notification
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    notification: Notification | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A notification that this process may send now; ``attempt`` counts from 1 and tells leases of a row apart."""
+    """A row that this process may send now.
+
+    Attributes:
+        attempt: counts from 1, and tells leases of a row apart.
+        decided_ns: when it was decided to tell it.
+        figures: budget and burn as they were then, where they are later than the incident's own.
+        message: the notification as JSON; None when it is put together from what is stored.
+        thread: what the receiver called the first message of the group.
+    """
 
     id: int
     incident: int
     receiver: str
     idempotency_key: str
     attempt: int
-    notification: Notification
+    group_key: str
+    reason: Reason
+    decided_ns: int
+    figures: Mapping[str, Any]
+    message: str | None
+    thread: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +95,31 @@ class ReceiverHealth:
     undelivered: int = 0
 
 
-def enqueue(
-    connection: Connection, number: int, opened_ns: int, *, receiver: str, known: Told, notification: Notification
-) -> None:
-    """Store a notification for delivery, within the caller's transaction."""
-    enqueue_all(connection, [Queued(number, opened_ns, receiver, known, notification)])
-
-
-def enqueue_all(connection: Connection, queued: Sequence[Queued]) -> None:
+def enqueue(connection: Connection, queued: Sequence[Queued]) -> None:
     """Store notifications for delivery, in this order, within the caller's transaction."""
     if queued:
         connection.execute(insert(outbox), [_row(one) for one in queued])
 
 
 def _row(queued: Queued) -> dict[str, Any]:
-    known, notification = queued.known, queued.notification
-    identity = f"{queued.number}|{queued.opened_ns}|{queued.receiver}|{notification.group_key}|{known.sequence}"
+    known = queued.known
+    identity = f"{queued.number}|{queued.opened_ns}|{queued.receiver}|{queued.group_key}|{known.sequence}"
     return {
         "incident": queued.number,
         "receiver": queued.receiver,
-        "group_key": notification.group_key,
+        "group_key": queued.group_key,
         "sequence": known.sequence,
         "idempotency_key": hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
-        "reason": notification.reason,
+        "reason": queued.reason,
         "severity": known.severity,
-        "phase": notification.phase,
-        "body": notification.to_json(),
+        "phase": known.phase,
         "created_ns": known.at_ns,
         "due_ns": known.at_ns,
         "attempts": 0,
         "leased_until_ns": 0,
         "status": "pending",
+        "message": None if queued.notification is None else queued.notification.to_json(),
+        "figures": dumps(dict(queued.figures)) if queued.figures else None,
     }
 
 
@@ -136,18 +153,13 @@ def lease(connection: Connection, receiver: str, now_ns: int, lease_ns: int, sta
             text = f"{receiver} was not told ({row['reason']}): it has been overtaken since"
             append_events(connection, [(row["incident"], _event(now_ns, "superseded", text))])
             continue
-        try:
-            notification = replace(Notification.from_json(row["body"]), thread=_thread(connection, row))
-        except (ValueError, TypeError) as error:
-            reason = f"it cannot be read any more: {type(error).__name__}"
-            _conclude_all(connection, [row], now_ns, status="failed", last_error=reason)
-            text = f"{receiver} could not be told ({row['reason']}): {reason}"
-            append_events(connection, [(row["incident"], _event(now_ns, "undelivered", text))])
-            continue
         attempt = row["attempts"] + 1
         values = {"attempts": attempt, "leased_until_ns": now_ns + lease_ns}
         connection.execute(update(outbox).where(outbox.c.id == row["id"]).values(values))
-        return Leased(row["id"], row["incident"], receiver, row["idempotency_key"], attempt, notification)
+        return Leased(
+            row["id"], row["incident"], receiver, row["idempotency_key"], attempt, row["group_key"], row["reason"],
+            row["created_ns"], json.loads(row["figures"] or "{}"), row["message"], _thread(connection, row),
+        )  # fmt: skip
     return None
 
 
@@ -218,7 +230,7 @@ def conclude(connection: Connection, leased: Leased, outcome: Outcome, now_ns: i
             .values(status="delivered", concluded_ns=now_ns, last_error=None, handle=outcome.handle)
         )
         if changed.rowcount:
-            text = f"Told {leased.receiver} ({leased.notification.reason})"
+            text = f"Told {leased.receiver} ({leased.reason})"
             append_events(connection, [(leased.incident, _outcome_event(now_ns, "notified", text, outcome))])
         return
     held = (*mine, outbox.c.attempts == leased.attempt)
@@ -234,7 +246,7 @@ def conclude(connection: Connection, leased: Leased, outcome: Outcome, now_ns: i
         update(outbox).where(*held).values(status="failed", concluded_ns=now_ns, last_error=outcome.reason)
     )
     if changed.rowcount:
-        text = f"{leased.receiver} could not be told ({leased.notification.reason}): {outcome.reason}"
+        text = f"{leased.receiver} could not be told ({leased.reason}): {outcome.reason}"
         append_events(connection, [(leased.incident, _outcome_event(now_ns, "undelivered", text, outcome))])
 
 

@@ -17,6 +17,10 @@ _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
 _MAX_REASON: Final = 300
 
 
+class NotTellableError(Exception):
+    """There is nothing to send any more; the text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one attempt went.

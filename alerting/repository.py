@@ -7,7 +7,7 @@ however many processes, take turns.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -29,30 +29,46 @@ from alerting.incidents import Alert, Incident, TimelineEvent
 from alerting.merging import Merged
 from alerting.notifications import Told
 from alerting.planning import Plan, World
-from alerting.state import AlertState
+from alerting.state import LIVING, AlertState
 from alerting.tables import alerts, incident_events, incident_numbers, incidents, told
 from telemetry.errors import StorageError
 from telemetry.findings import Diagnosis
 
-_LIVING = ("pending", "firing", "suppressed")
 _PER_STATEMENT = 500
 
 
 def lock(connection: Connection) -> int:
-    """Wait for the turn to change alerts and incidents, until the transaction ends; the last number given out."""
-    last = connection.execute(select(incident_numbers.c.last).with_for_update()).scalar_one_or_none()
-    if last is None:
+    """Wait for the turn to change alerts, incidents and what was told, until the transaction ends.
+
+    Returns:
+        The revision that they had before, which is that of :func:`load_revision`.
+
+    Raises:
+        StorageError: the database has lost the row that is locked.
+    """
+    connection.execute(update(incident_numbers).values(revision=incident_numbers.c.revision + 1))
+    return load_revision(connection) - 1
+
+
+def load_revision(connection: Connection) -> int:
+    """How often alerts, incidents and what was told have changed: as long as it stays, so do they.
+
+    Raises:
+        StorageError: the database has lost the row that counts it.
+    """
+    revision = connection.execute(select(incident_numbers.c.revision)).scalar_one_or_none()
+    if revision is None:
         raise StorageError("the table incident_numbers is empty", remedy="restore the database from a backup")
-    return int(last)
+    return int(revision)
 
 
 def load_world(connection: Connection, recent_ns: int) -> World:
     """What an evaluation needs: alerts that live; incidents that are open, were resolved since, or still have some."""
-    living = exists(select(alerts.c.id).where(alerts.c.incident == incidents.c.number, alerts.c.status.in_(_LIVING)))
+    living = exists(select(alerts.c.id).where(alerts.c.incident == incidents.c.number, alerts.c.status.in_(LIVING)))
     wanted = or_(incidents.c.status != "resolved", incidents.c.resolved_ns >= recent_ns, living)
     found = tuple(_incident(row) for row in connection.execute(select(*_INCIDENT).where(wanted)))
     numbers = select(incidents.c.number).where(wanted)
-    condition = or_(alerts.c.status.in_(_LIVING), alerts.c.incident.in_(numbers))
+    condition = or_(alerts.c.status.in_(LIVING), alerts.c.incident.in_(numbers))
     last = connection.execute(select(incident_numbers.c.last)).scalar_one()
     return World(load_alerts(connection, condition), found, int(last) + 1)
 
@@ -64,12 +80,12 @@ def load_alerts(connection: Connection, condition: ColumnElement[bool]) -> tuple
 
 def load_living(connection: Connection) -> tuple[Alert, ...]:
     """The alerts that are pending, firing or suppressed."""
-    return load_alerts(connection, alerts.c.status.in_(_LIVING))
+    return load_alerts(connection, alerts.c.status.in_(LIVING))
 
 
 def load_alerts_since(connection: Connection, since_ns: int) -> tuple[Alert, ...]:
     """The alerts that are pending, firing or suppressed, and those that ended since a time."""
-    return load_alerts(connection, or_(alerts.c.status.in_(_LIVING), alerts.c.since_ns >= since_ns))
+    return load_alerts(connection, or_(alerts.c.status.in_(LIVING), alerts.c.since_ns >= since_ns))
 
 
 def load_members(connection: Connection, numbers: Iterable[int]) -> dict[int, list[Alert]]:
@@ -118,13 +134,15 @@ def load_timeline(connection: Connection, number: int) -> tuple[TimelineEvent, .
     )
 
 
-def save(connection: Connection, plan: Plan) -> None:
-    """Store what a plan changes."""
+def save(connection: Connection, plan: Plan, world: World) -> None:
+    """Store what a plan changes in the world as it is stored."""
     last = connection.execute(select(incident_numbers.c.last)).scalar_one()
     opened = [_incident_values(plan.incidents[number]) for number in sorted(plan.changed) if number > last]
     if opened:
         connection.execute(insert(incidents), opened)
-    save_incidents(connection, [plan.incidents[number] for number in sorted(plan.changed) if number <= last])
+    former = {incident.number: incident for incident in world.incidents}
+    known = [plan.incidents[number] for number in sorted(plan.changed) if number <= last]
+    save_incidents(connection, known, former)
     if plan.next_number - 1 > last:
         connection.execute(update(incident_numbers).values(last=plan.next_number - 1))
     for start in range(0, len(plan.dropped), _PER_STATEMENT):
@@ -132,30 +150,60 @@ def save(connection: Connection, plan: Plan) -> None:
     new = [_alert_values(alert) for alert in plan.alerts.values() if alert.id is None]
     if new:
         connection.execute(insert(alerts), new)
-    known = [{**_alert_values(alert), "row": alert.id} for alert in plan.alerts.values() if alert.id is not None]
-    if known:
-        connection.execute(update(alerts).where(alerts.c.id == bindparam("row")), known)
+    _save_alerts(
+        connection,
+        [alert for alert in plan.alerts.values() if alert.id is not None],
+        {alert.id: alert for alert in world.alerts},
+    )
     append_events(connection, plan.events)
+
+
+def _save_alerts(connection: Connection, changed: Sequence[Alert], former: Mapping[int | None, Alert]) -> None:
+    """Store alerts as they are now; most have changed in nothing but their state."""
+    same = alerts.c.id == bindparam("row")
+    steps = [alert for alert in changed if _differs_in_state_only(alert, former.get(alert.id))]
+    if steps:
+        connection.execute(update(alerts).where(same), [{**_state_values(one.state), "row": one.id} for one in steps])
+    stepped = {alert.id for alert in steps}
+    others = [{**_alert_values(alert), "row": alert.id} for alert in changed if alert.id not in stepped]
+    if others:
+        connection.execute(update(alerts).where(same), others)
+
+
+def _differs_in_state_only(alert: Alert, former: Alert | None) -> bool:
+    return former is not None and all(getattr(alert, name) is getattr(former, name) for name in _BUT_STATE)
+
+
+_BUT_STATE: Final = tuple(each.name for each in fields(Alert) if each.name != "state")
 
 
 def save_incident(connection: Connection, incident: Incident) -> None:
     """Store an incident as it is now."""
-    save_incidents(connection, [incident])
+    save_incidents(connection, [incident], {})
 
 
-def save_incidents(connection: Connection, changed: Sequence[Incident]) -> None:
-    """Store incidents as they are now."""
-    if changed:
-        same = incidents.c.number == bindparam("of_number")
-        rows = [{**_incident_values(incident), "of_number": incident.number} for incident in changed]
+def save_incidents(connection: Connection, changed: Sequence[Incident], former: Mapping[int, Incident]) -> None:
+    """Store incidents as they are now; their evidence, by far the largest, where it is not that of the former ones."""
+    same = incidents.c.number == bindparam("of_number")
+    as_before = [one for one in changed if one.number in former and one.evidence is former[one.number].evidence]
+    if as_before:
+        rows = [{**_incident_columns(one), "of_number": one.number} for one in as_before]
         connection.execute(update(incidents).where(same), rows)
+    kept = {one.number for one in as_before}
+    others = [{**_incident_values(one), "of_number": one.number} for one in changed if one.number not in kept]
+    if others:
+        connection.execute(update(incidents).where(same), others)
 
 
 def _incident_values(incident: Incident) -> dict[str, Any]:
+    return {**_incident_columns(incident), "evidence": encoded(dict(incident.evidence))}
+
+
+def _incident_columns(incident: Incident) -> dict[str, Any]:
+    """All but the evidence."""
     values: dict[str, Any] = {name: getattr(incident, name) for name in _PLAIN}
     values["primary_fingerprint"] = incident.primary
     values["slice"] = dumps(dict(incident.slice))
-    values["evidence"] = encoded(dict(incident.evidence))
     values["confidence"] = clean(incident.confidence)
     for name in ("title", "service", "slo", "cause", "runbook"):
         values[name] = clean(values[name])
@@ -246,7 +294,7 @@ def save_told(connection: Connection, changes: Sequence[tuple[tuple[int, str, st
 def delete_resolved_before(connection: Connection, before_ns: int) -> int:
     """Forget incidents that were resolved before a moment, with all that belongs to them; how many."""
     old = select(incidents.c.number).where(incidents.c.status == "resolved", incidents.c.resolved_ns < before_ns)
-    living = exists(select(alerts.c.id).where(alerts.c.incident == incidents.c.number, alerts.c.status.in_(_LIVING)))
+    living = exists(select(alerts.c.id).where(alerts.c.incident == incidents.c.number, alerts.c.status.in_(LIVING)))
     doomed = old.where(~living)
     count = connection.execute(select(func.count()).select_from(doomed.subquery())).scalar_one()
     connection.execute(delete(incidents).where(incidents.c.number.in_(doomed)))
@@ -254,7 +302,6 @@ def delete_resolved_before(connection: Connection, before_ns: int) -> int:
 
 
 def _alert_values(alert: Alert) -> dict[str, Any]:
-    state = alert.state
     return {
         "fingerprint": alert.fingerprint,
         "incident": alert.incident,
@@ -266,6 +313,12 @@ def _alert_values(alert: Alert) -> dict[str, Any]:
         "runbook": alert.runbook,
         "diagnosis": None if alert.diagnosis is None else _diagnosis_text(alert.diagnosis),
         "suppressed_by": alert.suppressed_by,
+        **_state_values(alert.state),
+    }
+
+
+def _state_values(state: AlertState) -> dict[str, Any]:
+    return {
         "status": state.status,
         "since_ns": state.since_ns,
         "held_since_ns": state.held_since_ns,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from alerting import dead_letters, outbox, posted, postmortem, repository, silence_book
 from alerting.actions import Actions, find_incident, person
+from alerting.composing import leased_notification
 from alerting.config import AlertingConfig
 from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
 from alerting.dispatch import Dispatch
@@ -19,8 +20,9 @@ from alerting.explaining import Diagnose, diagnose_some
 from alerting.hooks.actions import HookActions
 from alerting.incidents import Alert, Incident, format_id
 from alerting.mirror import Mirror
-from alerting.outbox import ReceiverHealth
-from alerting.planning import Plan, World, plan
+from alerting.notifications import Notification
+from alerting.outbox import Leased, ReceiverHealth
+from alerting.planning import Plan, plan
 from alerting.posted import PostedAlert
 from alerting.postmortem_charts import Curve, Graphs
 from alerting.runbooks.library import Runbook, RunbookLibrary
@@ -29,6 +31,7 @@ from alerting.runbooks.rendering import render
 from alerting.second_looks import SecondLooks
 from alerting.silence_book import SilenceBook
 from alerting.steps import Step, advance
+from alerting.stored import Latest, Stored
 from alerting.telling import Setup, due, queue
 from storage.database import Database
 from telemetry.clock import Clock, SystemClock
@@ -42,7 +45,7 @@ class _Look:
     """What is stored, what holds now by fingerprint, and how the alerts change; ``seen`` is all that they go by."""
 
     seen: tuple[object, ...]
-    world: World
+    stored: Stored
     findings: Mapping[str, Finding]
     steps: tuple[Step, ...]
 
@@ -93,9 +96,11 @@ class Alerting(Actions, HookActions):
         self.mirror = Mirror(database, config.alertmanagers, config.external_url)
         self._setup = Setup.of(config, RunbookLibrary(config.runbooks) if runbooks is None else runbooks)
         self._looks = SecondLooks()
+        self._latest = Latest()
         self._live = LiveSteps(database, statuses)
         receivers = (*config.receivers, *self._setup.hooks.callers(database, config.trust))
-        self._courier = Courier(database, receivers, delivery or DeliveryPolicy(), clock or SystemClock())
+        policy = delivery or DeliveryPolicy()
+        self._courier = Courier(database, receivers, policy, clock or SystemClock(), self._compose)
 
     @property
     def config(self) -> AlertingConfig:
@@ -134,22 +139,22 @@ class Alerting(Actions, HookActions):
             StorageError: the database cannot be used; nothing has changed, and the next evaluation makes up for it.
         """
         with self._database.read() as connection:
-            look = self._look(connection, findings, now_ns, withdrawn)
-            again = {incident.primary for incident in self._looks.due(look.world.incidents, now_ns)}
+            look = self._look(connection, repository.load_revision(connection), findings, now_ns, withdrawn)
+            again = {incident.primary for incident in self._looks.due(look.stored.world.incidents, now_ns)}
             # Where alerts change there is something to store; what exactly is decided once, in the transaction.
             if not look.steps and not again and self._decide(connection, look, {}, now_ns).empty:
                 return []
         firing = [step.after for step in look.steps if step.fires]
-        firing += [alert for alert in look.world.alerts if alert.fingerprint in again]
+        firing += [alert for alert in look.stored.world.alerts if alert.fingerprint in again]
         diagnoses = diagnose_some(firing, findings, diagnose)
         with self._database.write() as connection:
-            repository.lock(connection)
-            look = self._look(connection, findings, now_ns, withdrawn, earlier=look)
+            revision = repository.lock(connection)
+            look = self._look(connection, revision, findings, now_ns, withdrawn, earlier=look)
             decision = self._decide(connection, look, diagnoses, now_ns)
-            repository.save(connection, decision.plan)
+            repository.save(connection, decision.plan, look.stored.world)
             queue(connection, decision.dispatches)
             changed = [decision.plan.incidents[number] for number in sorted(decision.plan.changed)]
-            before = {incident.number: incident for incident in look.world.incidents}
+            before = {incident.number: incident for incident in look.stored.world.incidents}
             members = {one.number: tuple(decision.plan.members.get(one.number, {}).values()) for one in changed}
             self._setup.hooks.react(connection, before, changed, members, now_ns)
         return [format_id(number) for number in sorted(decision.plan.changed)]
@@ -284,6 +289,10 @@ class Alerting(Actions, HookActions):
         self._deliver_soon()
         return again
 
+    def _compose(self, leased: Leased) -> Notification:
+        with self._database.read() as connection:
+            return leased_notification(connection, leased, self._setup)
+
     @property
     def _receivers(self) -> list[str]:
         return [receiver.id for receiver in self.config.receivers]
@@ -299,6 +308,7 @@ class Alerting(Actions, HookActions):
     def _look(
         self,
         connection: Connection,
+        revision: int,
         findings: Sequence[Finding],
         now_ns: int,
         withdrawn: Collection[str],
@@ -306,20 +316,22 @@ class Alerting(Actions, HookActions):
     ) -> _Look:
         """How the alerts change; as it was found ``earlier`` in this evaluation, where nothing differs since."""
         timing, rules = self.config.timing, self.config.inhibit_rules
-        world = repository.load_world(connection, now_ns - timing.reopen_within_ns)
+        stored = self._latest.read(connection, now_ns - timing.reopen_within_ns, revision)
         # Our own first: of two with the same labels the first counts.
         held = [*findings, *(alert.finding() for alert in posted.active(connection, now_ns))]
         silences = silence_book.in_force(connection, now_ns)
-        seen = (timing, rules, world, held, silences)
+        seen = (timing, rules, revision, held, silences)
         if earlier is not None and earlier.seen == seen:
             return earlier
-        steps = advance(world.alerts, held, now_ns, timing, withdrawn=withdrawn, silences=silences, inhibit_rules=rules)
-        return _Look(seen, world, {finding.fingerprint: finding for finding in reversed(held)}, steps)
+        alerts = stored.world.alerts
+        steps = advance(alerts, held, now_ns, timing, withdrawn=withdrawn, silences=silences, inhibit_rules=rules)
+        return _Look(seen, stored, {finding.fingerprint: finding for finding in reversed(held)}, steps)
 
     def _decide(
         self, connection: Connection, look: _Look, diagnoses: Mapping[str, Diagnosis], now_ns: int
     ) -> _Decision:
         setup = self._setup
-        draft = plan(look.world, look.steps, diagnoses, now_ns, setup.rules)
+        draft = plan(look.stored.world, look.steps, diagnoses, now_ns, setup.rules)
         members = {number: tuple(group.values()) for number, group in draft.members.items()}
-        return _Decision(draft, due(setup, connection, draft.incidents, members, now_ns, look.findings))
+        told, findings = look.stored.told, look.findings
+        return _Decision(draft, due(setup, connection, draft.incidents, members, now_ns, told=told, findings=findings))

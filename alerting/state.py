@@ -25,6 +25,9 @@ Event = Literal[
     "pending", "fired", "reopened", "sustained", "suppressed", "cleared", "resolved", "withdrawn", "forgotten"
 ]
 
+LIVING: Final = ("pending", "firing", "suppressed")
+"""The states of an alert that is not over, or has not begun."""
+
 LEGAL: Final[dict[Status, frozenset[Status]]] = {
     "inactive": frozenset({"inactive", "pending", "firing", "suppressed"}),
     "pending": frozenset({"pending", "firing", "suppressed", "inactive"}),

@@ -11,13 +11,12 @@ from alerting.evidence import clean, cleaned
 from alerting.incidents import Alert
 from alerting.inhibition import InhibitRule, inhibitors
 from alerting.silences import Silence
-from alerting.state import AlertState, AlertTiming, Event, step
+from alerting.state import LIVING, AlertState, AlertTiming, Event, step
 from alerting.texts import cut
 from telemetry.findings import Finding
 
 NEWLY_FIRING: Final[frozenset[Event]] = frozenset({"fired", "reopened"})
 _MAX_SUMMARY: Final = 2000
-_LIVING: Final = ("pending", "firing", "suppressed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +90,8 @@ def _taken(
 ) -> Step:
     if found is None and before is not None:
         quiet_by = before.suppressed_by
+    if before is not None and state == before.state and quiet_by == before.suppressed_by:
+        return Step(before, before, events)
     return Step(before, replace(_described(before, found, events), state=state, suppressed_by=quiet_by), events)
 
 
@@ -106,7 +107,7 @@ def latest(alerts: Iterable[Alert]) -> dict[str, Alert]:
     """By fingerprint, the alert that lives, or else the one that ended last; the others are history."""
 
     def age(alert: Alert) -> tuple[bool, int, int]:
-        return alert.state.status in _LIVING, alert.state.since_ns, alert.id or 0
+        return alert.state.status in LIVING, alert.state.since_ns, alert.id or 0
 
     return {alert.fingerprint: alert for alert in sorted(alerts, key=age)}
 
@@ -131,7 +132,7 @@ def _suppressor_of(
 
 def _described(before: Alert | None, found: Finding | None, events: Sequence[Event]) -> Alert:
     """The alert with its description as of when it began; a new episode is a new alert, of no incident yet."""
-    ended = before is not None and before.state.status not in _LIVING
+    ended = before is not None and before.state.status not in LIVING
     if before is not None and (found is None or (not ended and NEWLY_FIRING.isdisjoint(events))):
         return before
     assert found is not None, "an alert is either stored or found"

@@ -27,8 +27,12 @@ incident_numbers: Final = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("last", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False, server_default=text("0")),
 )
-"""One row: the last number given out. Whoever changes alerts or incidents locks it, so that changes take turns."""
+"""One row: the last number given out, and how often alerts, incidents or what was told have changed.
+
+Whoever changes them counts here, and so locks the row: changes take turns.
+"""
 
 incidents: Final = Table(
     "incidents",
@@ -125,7 +129,6 @@ outbox: Final = Table(
     Column("reason", Text, nullable=False),
     Column("severity", Text, nullable=False, server_default=text("'page'")),
     Column("phase", Text, nullable=False),
-    Column("body", Text, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
     Column("due_ns", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -134,6 +137,8 @@ outbox: Final = Table(
     Column("last_error", Text),
     Column("concluded_ns", BigInteger),
     Column("handle", Text),
+    Column("message", Text),
+    Column("figures", Text),
     UniqueConstraint("incident", "receiver", "group_key", "sequence", name="uq_outbox_sequence"),
     UniqueConstraint("idempotency_key", name="uq_outbox_idempotency_key"),
     Index("ix_outbox_status_receiver_due_ns", "status", "receiver", "due_ns"),
@@ -141,7 +146,8 @@ outbox: Final = Table(
     sqlite_autoincrement=True,
 )
 """Notifications to deliver. ``receiver`` is a receiver's name and kind, ``oncall/slack``; ``status`` is ``pending``,
-``delivered``, ``failed`` or ``superseded``; ``handle`` is what the receiver calls the message."""
+``delivered``, ``failed`` or ``superseded``; ``handle`` is what the receiver calls the message; ``message`` what
+is told, where that cannot be put together from what is stored when it is sent; ``figures`` budget and burn of then."""
 
 silences: Final = Table(
     "silences",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from alerting import outbox, repository
 from alerting.config import AlertingConfig
 from alerting.correlation import related_services
-from alerting.dispatch import Dispatch, dispatches
+from alerting.dispatch import Directory, Dispatch, dispatches
 from alerting.hooks.desk import HookDesk
 from alerting.incidents import MACHINE, Alert, Incident, TimelineEvent
+from alerting.notifications import Notification, Told
 from alerting.outbox import Queued
 from alerting.planning import PlanRules
 from alerting.runbooks.library import RunbookLibrary
@@ -27,13 +28,14 @@ class Setup:
     config: AlertingConfig
     runbooks: RunbookLibrary
     rules: PlanRules
+    directory: Directory
     hooks: HookDesk
 
     @classmethod
     def of(cls, config: AlertingConfig, runbooks: RunbookLibrary) -> Self:
         """The configuration with these runbooks."""
         rules = PlanRules(config.timing, config.correlation_ns, runbooks, related_services(config.depends_on))
-        return cls(config, runbooks, rules, HookDesk(config.hooks, config.external_url))
+        return cls(config, runbooks, rules, Directory(config), HookDesk(config.hooks, config.external_url))
 
 
 def due(
@@ -42,26 +44,36 @@ def due(
     incidents: Mapping[int, Incident],
     members: Mapping[int, Sequence[Alert]],
     now_ns: int,
+    *,
+    told: Mapping[tuple[int, str, str], Told] | None = None,
     findings: Mapping[str, Finding] | None = None,
 ) -> list[Dispatch]:
-    """What is to be told now of these incidents, with their alerts, by what was told before."""
+    """What is to be told now of these incidents, with their alerts.
+
+    ``told`` is what receivers were told before; by default it is loaded.
+    """
     if setup.config.route is None or not incidents:
         return []
     numbers = sorted(incidents)
     return dispatches(
         [incidents[number] for number in numbers],
         members,
-        told=repository.load_told(connection, numbers),
+        told=repository.load_told(connection, numbers) if told is None else told,
         unsaid=outbox.unsaid(connection),
         config=setup.config,
-        runbooks=setup.runbooks,
+        directory=setup.directory,
         now_ns=now_ns,
         findings=findings or {},
     )
 
 
-def queue(connection: Connection, found: Sequence[Dispatch]) -> None:
-    """Remember what receivers will have been told, and let it be delivered."""
+def queue(
+    connection: Connection, found: Sequence[Dispatch], told: Callable[[Dispatch], Notification] | None = None
+) -> None:
+    """Remember what receivers will have been told, and let it be delivered.
+
+    What is told is put together when it is sent, or now by ``told`` where that will not be possible any more.
+    """
     repository.save_told(connection, [((one.number, one.receiver, one.group_key), one.known) for one in found])
     told_too = "Nobody has acknowledged it: {} is told too"
     repository.append_events(
@@ -72,11 +84,20 @@ def queue(connection: Connection, found: Sequence[Dispatch]) -> None:
             if one.escalates
         ],
     )
-    outbox.enqueue_all(
+    outbox.enqueue(
         connection,
         [
-            Queued(one.number, one.opened_ns, one.receiver, one.known, one.notification)
+            Queued(
+                one.number,
+                one.opened_ns,
+                one.receiver,
+                one.group_key,
+                one.reason,
+                one.known,
+                one.figures,
+                None if told is None else told(one),
+            )
             for one in found
-            if one.notification is not None
+            if one.said
         ],
     )

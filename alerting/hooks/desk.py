@@ -18,6 +18,7 @@ from alerting.hooks.hook import BY_HAND, Hook, HookRules, events, labels_of
 from alerting.hooks.runs import ALL, Run, State, Switch
 from alerting.incidents import MACHINE, Alert, Incident, TimelineEvent
 from alerting.notifications import Group, Notification, Reason, Told, compose, shown
+from alerting.outbox import Queued
 from alerting.receivers.trust import Trust
 from alerting.sandbox import FAULTS
 from alerting.texts import cut, flat
@@ -195,11 +196,12 @@ class HookDesk:
             number = waiting.id
             runs.change(connection, number, event=event, author=author, state=state, note=note, asked_ns=now_ns)
         if state == "queued":
-            outbox.enqueue(
-                connection, incident.number, incident.opened_ns, receiver=hook.receiver,
-                known=Told(message.phase, incident.severity, frozenset(), now_ns, 1),
-                notification=replace(message, group_key=group_key(number)),
+            known, key = Told(message.phase, incident.severity, frozenset(), now_ns, 1), group_key(number)
+            queued = Queued(
+                incident.number, incident.opened_ns, hook.receiver, key, message.reason, known,
+                notification=replace(message, group_key=key),
             )  # fmt: skip
+            outbox.enqueue(connection, [queued])
             return number
         words = {"dry run": "would have run", "waiting": "waits for approval"}.get(state, "did not run")
         _note(connection, incident, now_ns, f"Hook {hook.name} {words} ({event}, {hook.target}): {note}", MACHINE)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import RowMapping, select
+
 from alerting.config import AlertingConfig, parse_alerting
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
@@ -14,6 +16,7 @@ from alerting.receivers.trust import Trust, networks_of
 from alerting.routing import GroupTiming, Route
 from alerting.runbooks.library import RunbookLibrary
 from alerting.service import Alerting
+from alerting.tables import outbox
 from storage.database import Database
 from telemetry.clock import ManualClock
 from telemetry.findings import Diagnosis, Finding, Severity
@@ -23,6 +26,15 @@ T0 = 1_700_000_000 * NANOS
 SHIPPED = RunbookLibrary()
 LOOPBACK = Trust(networks_of(["127.0.0.0/8"]))
 """The servers of the tests are on this machine, and it must be said that they may be told."""
+
+
+DOWN = Outcome("transient", "down")
+
+
+def outbox_rows(database: Database) -> Sequence[RowMapping]:
+    """The rows of the outbox, the first first."""
+    with database.read() as connection:
+        return connection.execute(select(outbox).order_by(outbox.c.id)).mappings().all()
 
 
 def at(seconds: float) -> int:

@@ -59,7 +59,7 @@ def test_what_cannot_be_read_is_given_up_and_what_follows_is_told(database):
     alerting = set_up(database, told)
     alerting.apply([finding()], undiagnosed, at(0))
     with database.write() as connection:
-        connection.execute(update(outbox).values(body='{"of": "a later version"}'))
+        connection.execute(update(outbox).values(message='{"of": "a later version"}'))
     run(alerting, [finding(), finding(slo="x", service="search")], 10, 20)
     assert [one.incident["service"] for one in told.heard] == ["search"]
     (lost,) = alerting.undelivered()

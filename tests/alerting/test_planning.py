@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from alerting.config import AlertingConfig
-from alerting.dispatch import dispatches
+from alerting.dispatch import Directory, dispatches
 from alerting.planning import PlanRules, World, plan
 from alerting.routing import Route
 from alerting.state import AlertTiming
@@ -25,6 +25,7 @@ CONFIG = AlertingConfig(
     route=Route("oncall", routes=(Route("tickets", parse_matchers(["severity=ticket"])),)),
 )
 LIVING = ("pending", "firing", "suppressed")
+DIRECTORY = Directory(CONFIG)
 
 
 class Memory:
@@ -63,11 +64,11 @@ class Memory:
         held = {found.fingerprint: found for found in findings}
         members = {number: tuple(group.values()) for number, group in draft.members.items()}
         for one in dispatches(
-            draft.incidents.values(), members, told=self.told, unsaid=frozenset(), config=CONFIG, runbooks=SHIPPED,
-            now_ns=now_ns, findings=held,
+            draft.incidents.values(), members, told=self.told, unsaid=frozenset(), config=CONFIG,
+            directory=DIRECTORY, now_ns=now_ns, findings=held,
         ):  # fmt: skip
             self.told[one.number, one.receiver, one.group_key] = one.known
-            self.heard.append((one.number, one.receiver, one.group_key, one.notification.reason))
+            self.heard.append((one.number, one.receiver, one.group_key, one.reason))
         return draft
 
 
