@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from alerting.evidence import clean
 from alerting.rfc3339 import parse_time
 from alerting.tables import posted_alerts
+from alerting.texts import MAX_VALUE, cut
+from storage.audit import record
 from telemetry.findings import Finding, Severity, fingerprint
 from telemetry.windows import NANOS
 
@@ -19,6 +21,8 @@ RESOLVE_TIMEOUT_NS: Final = 5 * 60 * NANOS
 """An alert without an end that is not posted again for this long has ended (Alertmanager's default)."""
 PAGING: Final = frozenset({"page", "critical", "emergency", "disaster"})
 """Values of the label ``severity`` that are worth a page; every other alert is a ticket."""
+_TOLD: Final = 20
+"""Alerts of one request that an entry of the audit log names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class PostedAlert:
     starts_ns: int
     ends_ns: int
     generator_url: str
+
+    def __str__(self) -> str:
+        """The labels, as people write them."""
+        return f"{{{', '.join(f'{name}={json.dumps(value, ensure_ascii=False)}' for name, value in sorted(self.labels.items()))}}}"
 
     @property
     def fingerprint(self) -> str:
@@ -81,14 +89,21 @@ def _texts(document: Mapping[str, Any], key: str) -> dict[str, str]:
     return {str(name): value for name, value in found.items()}
 
 
-def store(connection: Connection, alerts: Iterable[PostedAlert], now_ns: int) -> None:
-    """Keep alerts; one with the labels of another takes its place, and its start too while that one holds."""
+def store(connection: Connection, alerts: Iterable[PostedAlert], now_ns: int, *, actor: str) -> None:
+    """Keep alerts; one with the labels of another takes its place, and its start too while that one holds.
+
+    What begins and what ends by this goes into the audit log; what is posted again goes on, and does not.
+    """
+    began, ended = [], []
     for alert in {one.fingerprint: one for one in alerts}.values():
         same = posted_alerts.c.fingerprint == alert.fingerprint
         before = connection.execute(select(posted_alerts).where(same)).mappings().one_or_none()
         starts_ns = min(alert.starts_ns, now_ns)
-        if before is not None and before["ends_ns"] > now_ns:
+        held, holds = before is not None and before["ends_ns"] > now_ns, alert.ends_ns > now_ns
+        if before is not None and held:
             starts_ns = min(starts_ns, before["starts_ns"])
+        if held != holds:
+            (began if holds else ended).append(alert)
         values = {
             "labels": json.dumps(clean(dict(alert.labels)), sort_keys=True),
             "annotations": json.dumps(clean(dict(alert.annotations)), sort_keys=True),
@@ -101,6 +116,8 @@ def store(connection: Connection, alerts: Iterable[PostedAlert], now_ns: int) ->
             connection.execute(insert(posted_alerts).values(values | {"fingerprint": alert.fingerprint}))
         else:
             connection.execute(update(posted_alerts).where(same).values(values))
+    _record(connection, "alert.begin", began, now_ns, actor)
+    _record(connection, "alert.end", ended, now_ns, actor)
 
 
 def active(connection: Connection, now_ns: int) -> list[PostedAlert]:
@@ -117,3 +134,11 @@ def delete_ended_before(connection: Connection, before_ns: int) -> None:
 def _alert(row: RowMapping) -> PostedAlert:
     labels, annotations = json.loads(row["labels"]), json.loads(row["annotations"])
     return PostedAlert(labels, annotations, row["starts_ns"], row["ends_ns"], row["generator_url"])
+
+
+def _record(connection: Connection, action: str, alerts: Sequence[PostedAlert], now_ns: int, actor: str) -> None:
+    if alerts:
+        first, more = alerts[0].labels.get("alertname", "an alert"), len(alerts) - 1
+        subject = cut(first, MAX_VALUE) + (f" and {more} more" if more else "")
+        detail = {"alerts": [cut(str(alert), MAX_VALUE) for alert in alerts[:_TOLD]]}
+        record(connection, at_ns=now_ns, actor=actor, action=action, subject=subject, detail=detail)

@@ -254,14 +254,14 @@ class Alerting(Actions, HookActions):
             for alert in self.living()
         ]
 
-    def post(self, alerts: Sequence[PostedAlert], now_ns: int) -> None:
+    def post(self, alerts: Sequence[PostedAlert], now_ns: int, *, actor: str) -> None:
         """Take in alerts that somebody else evaluates; the next evaluation treats them like its own findings.
 
         Raises:
             StorageError: the database cannot be used; none was taken in.
         """
         with self._database.write() as connection:
-            posted.store(connection, alerts, now_ns)
+            posted.store(connection, alerts, now_ns, actor=actor)
 
     def health(self) -> tuple[ReceiverHealth, ...]:
         """How delivery to each receiver stands."""

@@ -140,7 +140,7 @@ def list_groups(ctx: Ctx, filters: Annotated[Filters, Depends()]) -> list[dict[s
     return group_documents(_shown(ctx, filters))
 
 
-def post_alerts(ctx: Ctx, alerts: Annotated[list[Any], Body()]) -> None:
+def post_alerts(ctx: Ctx, actor: By, alerts: Annotated[list[Any], Body()]) -> None:
     """Take in alerts that somebody else evaluates: those that are right, also when others are not."""
     now_ns, timeout_ns = ctx.clock.now_ns(), _alerting(ctx).config.resolve_timeout_ns
     right: list[PostedAlert] = []
@@ -151,7 +151,7 @@ def post_alerts(ctx: Ctx, alerts: Annotated[list[Any], Body()]) -> None:
         except ValueError as error:
             wrong.append(str(error))
     if right:
-        _alerting(ctx).post(right, now_ns)
+        _alerting(ctx).post(right, now_ns, actor=actor)
     if wrong:
         raise PayloadError("; ".join(wrong[:10]), status=400)
 

@@ -142,7 +142,7 @@ POSTED = {
 def test_posted_alerts_become_incidents_like_our_own(lite):
     oncall = Recorder()
     alerting = set_up(lite, oncall)
-    alerting.post([read_posted(POSTED | {"endsAt": "2023-11-14T22:15:00Z"}, at(0))], at(0))
+    alerting.post([read_posted(POSTED | {"endsAt": "2023-11-14T22:15:00Z"}, at(0))], at(0), actor="prometheus")
     run(alerting, [finding(slo="ours", service="other")], 0, 40)
     assert {heard.incident["title"] for heard in oncall.heard} == {"DiskFull: full", "other: errors-burn of ours"}
     assert {alert["severity"] for heard in oncall.heard for alert in heard.alerts} == {"page"}
@@ -154,10 +154,10 @@ def test_posted_alerts_become_incidents_like_our_own(lite):
 def test_a_posted_alert_without_an_end_ends_when_it_is_no_longer_posted(database):
     alert = read_posted(POSTED, at(0))
     with database.write() as connection:
-        store(connection, [alert, alert], at(0))
+        store(connection, [alert, alert], at(0), actor="prometheus")
         assert active(connection, at(299)) == [alert]
         assert active(connection, at(300)) == []
-        store(connection, [read_posted(POSTED, at(200))], at(200))
+        store(connection, [read_posted(POSTED, at(200))], at(200), actor="prometheus")
         (held,) = active(connection, at(499))
     assert held == PostedAlert(alert.labels, alert.annotations, at(0), at(500), ""), "it keeps its start"
 

@@ -170,7 +170,10 @@ def test_amtool_with_a_token(house: House, tmp_path: Path) -> None:
     assert "403" in refused.stderr + refused.stdout, "amtool tells the status, and no more of such an answer"
     (entry,) = house.ask("GET", "/api/v1/audit", "read", params={"action": "silence"}).json()["entries"]
     assert (entry["actor"], entry["address"], entry["action"]) == ("respond", "127.0.0.1", "silence.create")
-    assert run("ingest", "alert", "add", "alertname=DiskFull", "service=db").returncode == 0
+    for _ in range(2):
+        assert run("ingest", "alert", "add", "alertname=DiskFull", "service=db").returncode == 0
+    (entry,) = house.ask("GET", "/api/v1/audit", "read", params={"action": "alert"}).json()["entries"]
+    assert (entry["actor"], entry["action"], entry["subject"]) == ("ingest", "alert.begin", "DiskFull")
 
 
 def test_the_audit_log_names_the_token_and_the_timeline_the_person(house: House) -> None:
