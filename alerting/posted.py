@@ -37,7 +37,8 @@ class PostedAlert:
 
     def __str__(self) -> str:
         """The labels, as people write them."""
-        return f"{{{', '.join(f'{name}={json.dumps(value, ensure_ascii=False)}' for name, value in sorted(self.labels.items()))}}}"
+        pairs = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in sorted(self.labels.items()))
+        return f"{{{', '.join(pairs)}}}"
 
     @property
     def fingerprint(self) -> str:
