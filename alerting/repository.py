@@ -137,7 +137,9 @@ def load_timeline(connection: Connection, number: int) -> tuple[TimelineEvent, .
 def save(connection: Connection, plan: Plan, world: World) -> None:
     """Store what a plan changes in the world as it is stored."""
     last = connection.execute(select(incident_numbers.c.last)).scalar_one()
-    opened = [_incident_values(plan.incidents[number]) for number in sorted(plan.changed) if number > last]
+    opened = [
+        _incident_values(plan.incidents[number], _INCIDENT_FIELDS) for number in sorted(plan.changed) if number > last
+    ]
     if opened:
         connection.execute(insert(incidents), opened)
     former = {incident.number: incident for incident in world.incidents}
@@ -183,35 +185,32 @@ def save_incident(connection: Connection, incident: Incident) -> None:
 
 
 def save_incidents(connection: Connection, changed: Sequence[Incident], former: Mapping[int, Incident]) -> None:
-    """Store incidents as they are now; their evidence, by far the largest, where it is not that of the former ones."""
+    """Store incidents as they are now; of those whose ``former`` self is given, what differs."""
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for incident in changed:
+        before = former.get(incident.number)
+        names = [
+            name for name in _INCIDENT_FIELDS if before is None or getattr(incident, name) is not getattr(before, name)
+        ]
+        values = _incident_values(incident, names)
+        by_columns.setdefault(tuple(values), []).append({**values, "of_number": incident.number})
     same = incidents.c.number == bindparam("of_number")
-    as_before = [one for one in changed if one.number in former and one.evidence is former[one.number].evidence]
-    if as_before:
-        rows = [{**_incident_columns(one), "of_number": one.number} for one in as_before]
-        connection.execute(update(incidents).where(same), rows)
-    kept = {one.number for one in as_before}
-    others = [{**_incident_values(one), "of_number": one.number} for one in changed if one.number not in kept]
-    if others:
-        connection.execute(update(incidents).where(same), others)
+    for columns, rows in by_columns.items():
+        if columns:
+            connection.execute(update(incidents).where(same), rows)
 
 
-def _incident_values(incident: Incident) -> dict[str, Any]:
-    return {**_incident_columns(incident), "evidence": encoded(dict(incident.evidence))}
+def _incident_values(incident: Incident, names: Iterable[str]) -> dict[str, Any]:
+    """The columns of these fields."""
+    return {_COLUMN_OF.get(name, name): _stored(name, getattr(incident, name)) for name in names}
 
 
-def _incident_columns(incident: Incident) -> dict[str, Any]:
-    """All but the evidence."""
-    values: dict[str, Any] = {name: getattr(incident, name) for name in _PLAIN}
-    values["primary_fingerprint"] = incident.primary
-    values["slice"] = dumps(dict(incident.slice))
-    values["confidence"] = clean(incident.confidence)
-    for name in ("title", "service", "slo", "cause", "runbook"):
-        values[name] = clean(values[name])
-    return values
-
-
-_SPECIAL: Final = ("primary_fingerprint", "slice", "evidence", "confidence")
-_PLAIN: Final = tuple(column.name for column in incidents.c if column.name not in _SPECIAL)
+def _stored(name: str, value: Any) -> Any:
+    if name == "evidence":
+        return encoded(dict(value))
+    if name == "slice":
+        return dumps(dict(value))
+    return clean(value)
 
 
 def save_merged(connection: Connection, merged: Merged) -> None:
@@ -358,12 +357,10 @@ def _alert(row: Sequence[Any]) -> Alert:
     )  # fmt: skip
 
 
-_INCIDENT: Final = tuple(
-    incidents.c["primary_fingerprint" if each.name == "primary" else each.name] for each in fields(Incident)
-)
-
-_NAMES: Final = [each.name for each in fields(Incident)]
-_SLICE, _EVIDENCE = _NAMES.index("slice"), _NAMES.index("evidence")
+_INCIDENT_FIELDS: Final = [each.name for each in fields(Incident)]
+_COLUMN_OF: Final = {"primary": "primary_fingerprint"}
+_INCIDENT: Final = tuple(incidents.c[_COLUMN_OF.get(name, name)] for name in _INCIDENT_FIELDS)
+_SLICE, _EVIDENCE = _INCIDENT_FIELDS.index("slice"), _INCIDENT_FIELDS.index("evidence")
 
 
 def _incident(row: Sequence[Any]) -> Incident:
