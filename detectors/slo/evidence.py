@@ -54,9 +54,11 @@ LARGEST_RATE: Final = 0.9
 """The largest alternative: what nearly always fails shows in three events."""
 LONGEST_STEP_NS: Final = HOUR_NS
 """The weight of a step, at most: the first event after a silent week is no week's worth of chances."""
-CHECKPOINTS: Final = ((BUCKET_NS, MINUTE_NS), (MINUTE_NS, MIDDLE_NS), (MIDDLE_NS, HOUR_NS + MIDDLE_NS))
-"""(every, up to this age): late events are mostly seconds late, so checkpoints are dense at the end. The last row
-reaches one of its steps beyond the hour, so that an event an hour late finds a checkpoint before it."""
+_SPARSE_NS: Final = 15 * MINUTE_NS
+CHECKPOINTS: Final = ((BUCKET_NS, MINUTE_NS), (MINUTE_NS, MIDDLE_NS), (_SPARSE_NS, HOUR_NS + _SPARSE_NS))
+"""(every, up to this age): late events are mostly seconds late, so checkpoints are dense at the end, and few besides:
+one of ten thousand groups takes 4 MB. The last row reaches one of its steps beyond the hour, so that an event an hour
+late finds a checkpoint before it."""
 REWIND_NS: Final = CHECKPOINTS[-1][1]
 NO_ALARM: Final = -1
 
@@ -71,8 +73,8 @@ class Standing(Series):
         null: what is known of how errors cluster.
         last_ns: start of the last bucket with events, ``NEVER`` before there is one.
         cusum: log CUSUM of every alternative, for the onset.
-        onset_ns: start of the bucket in which each CUSUM left zero.
-        bad: bad events since then.
+        onset: the bucket in which each CUSUM left zero, counted from the epoch.
+        bad: bad events since then, as many as an alarm needs at most.
         alarm_ns: end of the last bucket that alarmed, ``NO_ALARM`` before there is one.
         alarm_onset_ns: onset of the run that it belongs to.
         alarm_evidence: :meth:`log_evidence` that raised it, which starts anew then; -inf before there is one.
@@ -83,8 +85,8 @@ class Standing(Series):
     null: NullState
     last_ns: Counts
     cusum: NDArray[np.float64]
-    onset_ns: Counts
-    bad: Counts
+    onset: NDArray[np.int32]
+    bad: NDArray[np.int32]
     alarm_ns: Counts
     alarm_onset_ns: Counts
     alarm_evidence: NDArray[np.float64]
@@ -96,15 +98,15 @@ class Standing(Series):
         """(groups,) log of the mean statistic, less the margin for clusters: what is compared with the threshold."""
         return np.asarray(self.detector.log_evidence() - LOG_MARGIN * self.null.clusters())
 
-    def bad_in_run(self) -> Counts:
-        """(groups,) bad events in the current run of the leading alternative."""
+    def bad_in_run(self) -> NDArray[np.int32]:
+        """(groups,) bad events in the current run of the leading alternative, as ``bad`` counts them."""
         best = self.detector.best_alternative()
         return np.take_along_axis(self.bad, best[:, None], axis=1)[:, 0]
 
-    def onset(self) -> Counts:
+    def run_start_ns(self) -> Counts:
         """(groups,) start of that run."""
         best = self.detector.best_alternative()
-        return np.take_along_axis(self.onset_ns, best[:, None], axis=1)[:, 0]
+        return np.take_along_axis(self.onset, best[:, None], axis=1)[:, 0] * np.int64(BUCKET_NS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,8 +278,8 @@ class Evidence:
         return Standing(
             position_ns=position_ns, detector=DetectorState.fresh(*shape),
             null=self._hypotheses.take(places).null.start(groups),
-            last_ns=np.full(groups, NEVER), cusum=np.zeros(shape), onset_ns=np.zeros(shape, dtype=np.int64),
-            bad=np.zeros(shape, dtype=np.int64), alarm_ns=none, alarm_onset_ns=none,
+            last_ns=np.full(groups, NEVER), cusum=np.zeros(shape), onset=np.zeros(shape, dtype=np.int32),
+            bad=np.zeros(shape, dtype=np.int32), alarm_ns=none, alarm_onset_ns=none,
             alarm_evidence=np.full(groups, -np.inf),
         )  # fmt: skip
 
@@ -305,15 +307,15 @@ class Evidence:
         weight_ns = np.minimum(np.maximum(bucket_ns - standing.last_ns, self._step_ns), self._longest_step_ns)
         log_weight = np.log(weight_ns / self._step_ns)
         statistic = advance(standing.detector.log_statistic, increments, "sr", log_weight[:, None])
-        begins = standing.cusum <= 0
+        begins, enough = standing.cusum <= 0, np.minimum(bad, self._min_bad).astype(np.int32)
         stepped = Standing(
             position_ns=bucket_ns + BUCKET_NS,
             detector=DetectorState(statistic, standing.detector.steps + 1),
             null=null,
             last_ns=np.full(len(total), bucket_ns),
             cusum=np.maximum(standing.cusum + increments, 0.0),
-            onset_ns=np.where(begins, bucket_ns, standing.onset_ns),
-            bad=np.where(begins, 0, standing.bad) + bad[:, None],
+            onset=np.where(begins, np.int32(bucket_ns // BUCKET_NS), standing.onset),
+            bad=np.minimum(np.where(begins, np.int32(0), standing.bad) + enough[:, None], self._min_bad),
             alarm_ns=standing.alarm_ns,
             alarm_onset_ns=standing.alarm_onset_ns,
             alarm_evidence=standing.alarm_evidence,
@@ -336,7 +338,7 @@ class Evidence:
     def _alarmed(self, standing: Standing, alarms: NDArray[np.intp], bucket_ns: int) -> Standing:
         """The groups at ``alarms`` started anew."""
         part = standing.take(alarms)
-        onset_ns, lasted_ns = part.onset(), part.alarm_ns - part.alarm_onset_ns
+        onset_ns, lasted_ns = part.run_start_ns(), part.alarm_ns - part.alarm_onset_ns
         goes_on = part.alarm_ns != NO_ALARM
         goes_on &= onset_ns - part.alarm_ns <= np.maximum(lasted_ns // 4, SAME_RUN_NS)
         restarted = replace(
