@@ -76,3 +76,4 @@ class Incident(IncidentSummary):
     hooks: list[OfferedHook] = Field(default_factory=list)
     evidence: Evidence = Evidence()
     runbook_markdown: str | None = None
+    runbook_first_step: str | None = None

@@ -48,7 +48,7 @@ def grid(incidents: Sequence[IncidentSummary], now: float, tz: tzinfo, name: str
     rows = []
     for one in incidents:
         end = one.resolved_at if one.resolved_at is not None else now
-        about = " · ".join(filter(None, (one.id, one.service, one.slo)))
+        about = " · ".join(filter(None, (one.id, one.service, one.slo, _whose(one))))
         cells = [
             Cell(one.title, sub=about),
             states.status_cell("merged" if one.merged_into else one.status),
@@ -63,6 +63,14 @@ def grid(incidents: Sequence[IncidentSummary], now: float, tz: tzinfo, name: str
     return Grid(name, LIST_COLUMNS, rows, "No incident matches.")
 
 
+def _whose(one: IncidentSummary) -> str:
+    if one.status == "resolved":
+        return ""
+    if one.assignee:
+        return f"assigned to {one.assignee}"
+    return f"taken by {one.acknowledged_by}" if one.acknowledged_by and one.status == "acknowledged" else ""
+
+
 def _loud(one: IncidentSummary) -> Tone | None:
     tone = states.severity_tone(one.severity)
     return None if one.status == "resolved" or tone == "silent" else tone
@@ -75,7 +83,8 @@ def tiles(incident: Incident, now: float, tz: tzinfo) -> list[Tile]:
     sure = evidence.confidence
     where = formats.labels(incident.slice or evidence.slice)
     end = incident.resolved_at if incident.resolved_at is not None else now
-    ended = "resolved " + formats.clock(incident.resolved_at, tz, now) if incident.resolved_at else "still going on"
+    since = f"since {formats.clock(incident.opened_at, tz, now)}"
+    ended = f"resolved {formats.clock(incident.resolved_at, tz, now)}" if incident.resolved_at else since
     budget = evidence.budget
     objective = budget.objective if budget else None
     return [
@@ -87,7 +96,11 @@ def tiles(incident: Incident, now: float, tz: tzinfo) -> list[Tile]:
             "" if sure is None else f"confidence {formats.percent(sure, 0)}",
         ),
         Tile("Slice", where or "all traffic", "where it happens"),
-        Tile("Lasting", formats.seconds(max(0, round(end - incident.opened_at))), ended),
+        Tile(
+            "Lasted" if incident.resolved_at else "Lasting",
+            formats.seconds(max(0, round(end - incident.opened_at))),
+            ended,
+        ),
         Tile(
             "Budget remaining",
             formats.percent(budget.remaining) if budget else formats.ABSENT,

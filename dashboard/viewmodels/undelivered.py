@@ -10,8 +10,6 @@ from dashboard.components.grid import Cell, Column, Grid, Row
 from dashboard.components.place import Place
 from dashboard.documents.oncall import Undelivered
 
-ALL = "All of them"
-
 
 def grid(lost: Sequence[Undelivered], now: float, tz: tzinfo) -> Grid:
     """What was given up and why, the latest first; a row opens its incident."""
@@ -38,6 +36,11 @@ def grid(lost: Sequence[Undelivered], now: float, tz: tzinfo) -> Grid:
     return Grid("undelivered", columns, rows, "Everything was delivered.")
 
 
-def choices(lost: Sequence[Undelivered]) -> dict[str, int | None]:
-    """What can be tried again, by what it is called: everything, or one by its number."""
-    return {ALL: None} | {f"{one.id}: {one.incident} to {one.receiver} ({one.reason})": one.id for one in lost}
+def choices(lost: Sequence[Undelivered]) -> list[str]:
+    """What can be tried again, each with its number first."""
+    return [f"{one.id}: {one.incident} to {one.receiver} ({one.reason})" for one in lost]
+
+
+def number(choice: str) -> int | None:
+    """Which of them was chosen, also where it has just left the list; None where none was."""
+    return int(choice.partition(":")[0]) if choice else None

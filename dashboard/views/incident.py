@@ -31,20 +31,29 @@ def _live(incident_id: str) -> None:
     page.head(found.title, " · ".join(filter(None, (found.id, found.service, found.slo))))
     _links(found)
     mount.show_tiles(f"incident-{found.id}", incidents.tiles(found, status.now, zone))
-    if found.evidence.summary:
-        st.html(f'<p class="tw-summary">{prose.escaped(found.evidence.summary)}</p>')
-    left, right = st.columns([3, 2], gap="medium")
+    _in_short(found)
+    # on a narrow screen, where one column follows the other, style.css puts acting before evidence
+    with st.container(key="incident-body"):
+        left, right = st.columns([3, 2], gap="medium")
     with left:
         opened = _evidence(found.id, found.evidence)
         page.section("Alerts")
         mount.show_grid(incidents.alert_grid(found, status.now, zone))
+        page.section("Timeline", "latest first")
+        mount.show_grid(incidents.timeline_grid(found, status.now, zone))
     with right:
         incident_actions.render(found, status.now)
         _runbook(found)
-        page.section("Timeline", "latest first")
-        mount.show_grid(incidents.timeline_grid(found, status.now, zone))
     st.caption(page.freshness(status, REFRESH_S))
     navigation.follow(opened)
+
+
+def _in_short(found: Incident) -> None:
+    """What is wrong, and what to do first, above everything that explains it."""
+    if found.evidence.summary:
+        st.html(f'<p class="tw-summary">{prose.escaped(found.evidence.summary)}</p>')
+    if found.runbook_first_step and found.status != "resolved":
+        st.html(f'<p class="tw-summary"><strong>Do first:</strong> {prose.escaped(found.runbook_first_step)}</p>')
 
 
 def _links(found: Incident) -> None:

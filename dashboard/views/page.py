@@ -33,6 +33,11 @@ def client() -> Client:
     return Client(settings.from_environment())
 
 
+def entered(key: str) -> str:
+    """What stands in a text field as of its last change; empty where the field is not there."""
+    return str(st.session_state.get(key) or "").strip()
+
+
 def signed_in() -> str | None:
     """Whom the proxy before the dashboard names as the reader; None where the settings name no such header."""
     header = settings.from_environment().user_header

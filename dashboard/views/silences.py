@@ -88,15 +88,22 @@ def _one(chosen: Silence, alerts: Sequence[FiringAlert], status: Status) -> Plac
 
 def _longer_or_over(chosen: Silence) -> None:
     left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
-    span = left.selectbox("Longer by", list(SPANS_S), index=1, key=f"longer-{chosen.id}")
-    if middle.button("Extend", width="stretch"):
-        body = silences.body(
-            chosen.matchers, start=chosen.startsAt.timestamp(), end=chosen.endsAt.timestamp() + SPANS_S[span],
-            author=chosen.createdBy, comment=chosen.comment, silence_id=chosen.id,
-        )  # fmt: skip
-        _try(chosen.id, f"Extended by {span}", lambda: page.client().put_silence(body))
-    if right.button("Expire", width="stretch"):
-        _try(chosen.id, "Expired", lambda: page.client().expire_silence(chosen.id))
+    left.selectbox("Longer by", list(SPANS_S), index=1, key=f"longer-{chosen.id}")
+    middle.button("Extend", width="stretch", on_click=_extend, args=(chosen,))
+    right.button("Expire", width="stretch", on_click=_expire, args=(chosen,))
+
+
+def _extend(chosen: Silence) -> None:
+    span = st.session_state[f"longer-{chosen.id}"]
+    body = silences.body(
+        chosen.matchers, start=chosen.startsAt.timestamp(), end=chosen.endsAt.timestamp() + SPANS_S[span],
+        author=chosen.createdBy, comment=chosen.comment, silence_id=chosen.id,
+    )  # fmt: skip
+    _try(chosen.id, f"Extended by {span}", lambda: page.client().put_silence(body))
+
+
+def _expire(chosen: Silence) -> None:
+    _try(chosen.id, "Expired", lambda: page.client().expire_silence(chosen.id))
 
 
 def _new(status: Status) -> Place | None:
@@ -110,29 +117,16 @@ def _new(status: Status) -> Place | None:
             "Matchers, one a line", value=asked, key=f"matchers-{key}", height=120,
             placeholder='service="chat"\nslo=~"chat-.*"',
         )  # fmt: skip
-        span = st.selectbox("For", list(SPANS_S), index=2, key=f"span-{key}")
-        author = incident_actions.author_field()
-        comment = st.text_input("Comment", key=f"why-{key}", max_chars=1000, placeholder="why, for who wonders later")
+        st.selectbox("For", list(SPANS_S), index=2, key=f"span-{key}")
+        incident_actions.author_field()
+        st.text_input("Comment", key=f"why-{key}", max_chars=1000, placeholder="why, for who wonders later")
+        st.button("Silence", type="primary", on_click=_make, args=(key, status.now))
+        _failure("")
         try:
             matchers = silences.parse(written or "")
         except ValueError as error:
             page.complain(f"{error}.")
             return None
-        if st.button("Silence", type="primary", disabled=not matchers):
-            body = silences.body(
-                matchers,
-                start=status.now,
-                end=status.now + SPANS_S[span],
-                author=author,
-                comment=(comment or "").strip(),
-            )
-            if not author or not (comment or "").strip():
-                st.session_state[FAILURE] = ("", "Enter your name and a comment first; who finds it later must know.")
-            elif _try("", f"Silenced for {span}", lambda: page.client().put_silence(body), again=False):
-                st.session_state[MADE] += 1
-                st.query_params.clear()
-                st.rerun(scope="fragment")
-        _failure("")
         if not matchers:
             st.html('<p class="tw-nothing">Write a matcher to see which alerts it would keep quiet.</p>')
             return None
@@ -144,7 +138,27 @@ def _new(status: Status) -> Place | None:
         return mount.show_grid(silences.alert_grid(found, status.now, page.reader_zone(), "preview", empty))
 
 
-def _try(silence_id: str, done: str, change: Callable[[], object], *, again: bool = True) -> bool:
+def _make(key: str, now: float) -> None:
+    """Make the silence that the form describes; `key` is what its fields have in common."""
+    author, comment = incident_actions.author(), page.entered(f"why-{key}")
+    try:
+        matchers = silences.parse(page.entered(f"matchers-{key}"))
+    except ValueError:
+        return  # the form says what is wrong with them
+    if not matchers:
+        st.session_state[FAILURE] = ("", "Write a matcher first.")
+        return
+    if not author or not comment:
+        st.session_state[FAILURE] = ("", "Enter your name and a comment first; who finds it later must know.")
+        return
+    span = st.session_state[f"span-{key}"]
+    body = silences.body(matchers, start=now, end=now + SPANS_S[span], author=author, comment=comment)
+    if _try("", f"Silenced for {span}", lambda: page.client().put_silence(body)):
+        st.session_state[MADE] += 1
+        st.query_params.clear()
+
+
+def _try(silence_id: str, done: str, change: Callable[[], object]) -> bool:
     """Change a silence; a failure is kept until the next change, or a refresh would wipe it off before it is read."""
     try:
         change()
@@ -153,8 +167,6 @@ def _try(silence_id: str, done: str, change: Callable[[], object], *, again: boo
         return False
     st.session_state[FAILURE] = ("", "")
     st.toast(prose.plain(done))
-    if again:
-        st.rerun(scope="fragment")
     return True
 
 

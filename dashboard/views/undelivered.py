@@ -10,10 +10,10 @@ from dashboard.components import mount
 from dashboard.components.place import Place
 from dashboard.viewmodels import undelivered
 from dashboard.views import page
-from dashboard.views.incident_actions import author_field
+from dashboard.views.incident_actions import NAMELESS, author, author_field
 
 FAILURE = "undelivered-failure"
-ASKED = "undelivered-asked"
+CHOICE = "undelivered-choice"
 
 
 def render(now: float) -> Place | None:
@@ -25,16 +25,14 @@ def render(now: float) -> Place | None:
     if lost:
         page.section("Undelivered", "given up, and nothing later has told what they said")
         opened = mount.show_grid(undelivered.grid(lost, now, page.reader_zone()))
-        choices = undelivered.choices(lost)
-        who, which, button = st.columns([2, 3, 1], vertical_alignment="bottom")
+        who, which, one, every = st.columns([3, 4, 1.6, 1.4], vertical_alignment="bottom")
         with who:
-            author = author_field()
-        chosen = which.selectbox("Try again", list(choices), key="undelivered-choice")
-        # what the reader saw chosen: if it has just left the list, the choice has fallen back to everything by now
-        if button.button(
-            "Try again", width="stretch", icon=":material/replay:", on_click=_ask, args=(choices[chosen],)
-        ):
-            _retry(st.session_state[ASKED], author)
+            author_field()
+        which.selectbox(
+            "Notification", undelivered.choices(lost), index=None, key=CHOICE, placeholder="Which to try again"
+        )
+        one.button("Try this again", width="stretch", icon=":material/replay:", on_click=_retry_chosen)
+        every.button("Try all again", width="stretch", on_click=_retry, args=(None,))
     # shown until the next attempt, or a refresh would wipe it off before it is read
     failure = st.session_state.get(FAILURE)
     if failure:
@@ -42,18 +40,22 @@ def render(now: float) -> Place | None:
     return opened
 
 
-def _ask(number: int | None) -> None:
-    st.session_state[ASKED] = number
+def _retry_chosen() -> None:
+    number = undelivered.number(page.entered(CHOICE))
+    if number is None:
+        st.session_state[FAILURE] = "Say first which to try again."
+    else:
+        _retry(number)
 
 
-def _retry(number: int | None, author: str) -> None:
-    st.session_state[FAILURE] = "" if author else "Enter your name first; the timeline records who acted."
-    if not author:
+def _retry(number: int | None) -> None:
+    name = author()
+    st.session_state[FAILURE] = "" if name else NAMELESS
+    if not name:
         return
     try:
-        retried = page.client().retry(number, author=author)
+        retried = page.client().retry(number, author=name)
     except ServiceError as error:
         st.session_state[FAILURE] = str(error)
         return
     st.toast(prose.plain(f"{len(retried)} {'is' if len(retried) == 1 else 'are'} told again"))
-    st.rerun(scope="fragment")

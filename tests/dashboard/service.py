@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import threading
@@ -27,7 +28,9 @@ class RecordedService:
         broken: path -> body to answer instead, whatever the state.
         failing: path -> (HTTP status, body) to answer instead.
         requests: every request, as (method, path, parameters).
+        hook_requests: what was asked of response hooks, as (incident, hook and verb, body); none waits then.
         undelivered: notifications that were given up; a retry takes them out, and leaves who asked in retried_by.
+        delay_s: how long every answer takes.
         token: the bearer token that is demanded, or None.
     """
 
@@ -48,12 +51,14 @@ class RecordedService:
         self.alertmanager.reset()
         self.corrections: list[dict[str, Any]] = []
         self.audit: list[dict[str, Any]] = []
+        self.hook_requests: list[tuple[str, str, dict[str, Any]]] = []
         self.undelivered: list[dict[str, Any]] = []
         self.retried_by = ""
         self.broken: dict[str, str] = {}
         self.failing: dict[str, tuple[int, str]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.token: str | None = None
+        self.delay_s = 0.0
 
     def app(self) -> FastAPI:
         """The HTTP API."""
@@ -72,6 +77,7 @@ class RecordedService:
             app.get(f"/api/v1/{path}")(read(path))
         app.get("/api/v1/incidents/{name}/postmortem")(lambda name: Response(f"# {name}", media_type="text/markdown"))
         app.post("/api/v1/incidents/{incident}/{action}")(act)
+        app.post("/api/v1/incidents/{incident}/hooks/{hook:path}")(self._hook)
         app.get("/api/v1/incidents/{name}/report")(lambda name: Response("<p>drift</p>", media_type="text/html"))
         app.get("/api/v1/notifications/undelivered")(lambda: {"undelivered": self.undelivered})
         app.post("/api/v1/notifications/undelivered/retry")(self._retry)
@@ -81,6 +87,7 @@ class RecordedService:
 
     async def _intercept(self, request: Request, proceed: Any) -> Response:
         path = request.url.path
+        await asyncio.sleep(self.delay_s)
         self.requests.append((request.method, path, dict(request.query_params)))
         if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
             return JSONResponse({"error": {"what": "no token", "where": path, "remedy": "send one"}}, 401)
@@ -141,6 +148,12 @@ class RecordedService:
         self.undelivered = [one for one in self.undelivered if one not in retried]
         self.retried_by = json.loads(await request.body())["author"]
         return JSONResponse({"retried": retried})
+
+    async def _hook(self, incident: str, hook: str, request: Request) -> Response:
+        self.hook_requests.append((incident, hook, json.loads(await request.body())))
+        for offered in self.incidents[incident]["hooks"]:
+            offered["waiting"] = False
+        return JSONResponse({})
 
     async def _act(self, incident: str, action: str, request: Request) -> Response:
         said = json.loads(await request.body())
