@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -18,6 +15,7 @@ import uvloop
 
 from collector.connections import server_of
 from storage import tokens
+from storage.sole import sole_server
 from tailwatch.access.binding import certificate_of, check_binding, in_clear
 from tailwatch.allocator import keep_freed_memory
 from tailwatch.api.app import create_app
@@ -57,7 +55,7 @@ def command(config: Path | None, log_level: str) -> None:
         _log.warning("%s", sentence)
     certificate = certificate_of(settings)
     listener = _listen(settings.http_address)
-    with listener, _sole_server(settings), open_store(settings, SystemClock()) as store:
+    with listener, sole_server(settings.url), open_store(settings, SystemClock()) as store:
         has_tokens = bool(tokens.load(store.database))
         check_binding(settings, has_tokens=has_tokens)
         for sentence in in_clear(settings, has_tokens=has_tokens):
@@ -98,35 +96,6 @@ async def _serve(settings: Settings, service: Service, server: uvicorn.Server, l
     finally:
         if grpc is not None:
             await grpc.stop()
-
-
-@contextmanager
-def _sole_server(settings: Settings) -> Iterator[None]:
-    """Hold the data directory: on SQLite, two evaluators would count time slices twice and notify twice.
-
-    Raises:
-        ConfigError: another process serves from it, or it cannot be written.
-    """
-    if settings.database_url is not None:
-        yield
-        return
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (settings.data_dir / "serve.lock").open("a")
-    except OSError as error:
-        raise ConfigError(
-            f"the data directory cannot be written: {error.strerror}", where=str(settings.data_dir),
-            remedy="check its permissions, or set another data_dir",
-        ) from None  # fmt: skip
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigError(
-                "another tailwatch serve uses this data directory", where=str(settings.data_dir),
-                remedy="end it, or set another data_dir",
-            ) from None  # fmt: skip
-        yield
 
 
 def _end_on_signals(server: uvicorn.Server) -> None:

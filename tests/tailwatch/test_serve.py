@@ -157,10 +157,26 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
         fails(run("--config", config, "serve", cwd=tmp_path), address, "gRPC")
 
 
-def test_a_second_server_on_the_same_data_directory_is_one_sentence(tmp_path: Path) -> None:
+def test_a_second_server_on_the_same_file_is_one_sentence_by_whatever_path(tmp_path: Path) -> None:
     config = write_config(tmp_path, {})
-    with serving(config):
-        fails(run("--config", config, "serve", cwd=tmp_path), "another tailwatch serve", str(tmp_path / "data"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    database = tmp_path / "data" / "tailwatch.db"
+    others = [
+        config,
+        *(
+            write_config(tmp_path / "other", {"database_url": f"sqlite:///{path}"}).rename(tmp_path / f"{place}.yaml")
+            for place, path in enumerate([database, tmp_path / "link" / "tailwatch.db"])
+        ),
+    ]
+    with serving(config) as first:
+        for other in others:
+            fails(run("--config", other, "serve", cwd=tmp_path), "another tailwatch serve", str(database), "PostgreSQL")
+        assert first.get("/readyz") == {"status": "ready"}
+        first.process.kill()
+        first.process.wait()
+    with serving(others[1]) as second:
+        assert second.get("/readyz") == {"status": "ready"}, "the lock of who was killed holds up nobody"
 
 
 def test_a_window_longer_than_counters_are_kept_is_one_sentence(tmp_path: Path) -> None:
