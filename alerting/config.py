@@ -62,6 +62,7 @@ class AlertingConfig:
         escalations: who is told when nobody acknowledges.
         correlation_ns: how far apart the onsets of one fault's alerts may lie.
         depends_on: by service, the services that it calls; their faults are its faults.
+        learn_depends_on: whether whoever sees the traces may add to ``depends_on``.
         noise_budgets: how much which receiver shall be told at most.
         runbooks: the user's own folder.
         external_url: where people reach the dashboard; empty when it is not configured.
@@ -83,6 +84,7 @@ class AlertingConfig:
     external_url: str = ""
     trust: Trust = PUBLIC_ONLY
     depends_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    learn_depends_on: bool = True
     noise_budgets: tuple[NoiseBudget, ...] = ()
     hooks: HookRules = NO_HOOKS
     resolve_timeout_ns: int = RESOLVE_TIMEOUT_NS
@@ -146,6 +148,7 @@ def parse_alerting(
         timing=AlertTiming(model.pending_for, model.keep_firing_for, model.reopen_within, model.renotify_after),
         correlation_ns=model.correlation_window,
         depends_on=dict(model.depends_on),
+        learn_depends_on=model.learn_depends_on,
         noise_budgets=tuple(
             NoiseBudget(one.receiver, one.pages_per_day, one.notifications_per_day) for one in model.noise_budgets
         ),

@@ -116,6 +116,7 @@ class AlertingModel(Strict):
     renotify_after: Duration = 5 * 60 * NANOS
     correlation_window: Duration = 5 * 60 * NANOS
     depends_on: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    learn_depends_on: bool = True
     noise_budgets: tuple[NoiseBudgetModel, ...] = ()
     hooks: HooksModel = HooksModel()
     runbooks: Text | None = None

@@ -29,6 +29,8 @@ from storage.metric_upkeep import compact_points, forget_points
 from storage.retention import RetentionPolicy
 from tailwatch.access.guard import Guard, rules_of
 from tailwatch.access.keyring import REFRESH_NS, KeyRing
+from tailwatch.calls import EVERY_NS as CALLS_NS
+from tailwatch.calls import Calls
 from tailwatch.catalogue import Catalogue
 from tailwatch.diagnoser import Diagnoser
 from tailwatch.estimates import Estimates
@@ -99,6 +101,7 @@ class Service:
         self.alerting = Alerting(
             store.database, settings.alerting, clock, statuses=self._statuses, deliver_soon=self._deliver_soon
         )
+        self.calls = Calls(store.database, settings.alerting, self.alerting.use)
         self._diagnoser = Diagnoser(store.database, store.catalogue.slos)
         self.evaluator = Evaluator(store.database, store.catalogue.slos, store.commit, self._act)
         self._labels = Labels(store.database, lambda: self.intake.pipeline.rules, store.pipeline.guard)
@@ -224,6 +227,7 @@ class Service:
             Job("heartbeat", HEARTBEAT_NS, self.membership.step),
             Job("configuration", POLL_NS, self.reloader.step),
             Job("rates", SAMPLE_NS, self._sample),
+            Job("calls between services", CALLS_NS, self.calls.step),
             Job("tokens", REFRESH_NS, self.keyring.step),
             Job("estimates", _ESTIMATES_NS, self.estimates.step),
             Job("forecasts", _FORECASTS_NS, self.forecasts.step),
@@ -260,7 +264,7 @@ class Service:
 
     def _alert_by(self, config: AlertingConfig) -> None:
         """Go on alerting by ``config``; what stands in its way is told, as at a start."""
-        self.alerting.use(config)
+        self.calls.alert_by(config)
         for problem in check_receivers(config):
             _log.warning("%s", problem)
         self._scheduler.wake(_EVALUATION)

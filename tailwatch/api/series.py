@@ -114,6 +114,12 @@ def get_services(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
     }
 
 
+@router.get("/services/calls", dependencies=needs("read"))
+def get_calls(ctx: Annotated[Context, Depends(context)]) -> dict[str, Any]:
+    """Which service calls which, as declared and as traces have shown; their alerts may be one incident."""
+    return {"calls": ctx.service.calls.document()}
+
+
 @router.get("/services/{service}/spend", dependencies=needs("read"))
 def get_spend(
     ctx: Annotated[Context, Depends(context)],

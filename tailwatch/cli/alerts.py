@@ -11,6 +11,7 @@ from alerting.config import AlertingConfig, parse_alerting
 from alerting.hooks.hook import Hook, HookRules
 from alerting.lint import lint as lint_alerting
 from alerting.routing import Route, format_labels, matching
+from tailwatch.cli.alerts_calls import calls
 from tailwatch.cli.alerts_hindsight import figures, noise
 from tailwatch.cli.alerts_undelivered import undelivered
 from tailwatch.settings import load_settings
@@ -24,6 +25,7 @@ def command() -> None:
     """Check the alerting section of tailwatch.yaml, see who would be told, and how noisy it was."""
 
 
+command.add_command(calls)
 command.add_command(figures)
 command.add_command(noise)
 command.add_command(undelivered)

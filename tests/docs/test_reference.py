@@ -93,7 +93,9 @@ def test_keys_of_the_alerting_section_are_documented_with_their_defaults() -> No
     table = {codes(row[0])[0]: row[1] for row in rows(ALERTING_PAGE, "key")}
     assert table.keys() == AlertingModel.model_fields.keys()
     for name, field in AlertingModel.model_fields.items():
-        if isinstance(field.default, int):
+        if isinstance(field.default, bool):
+            assert table[name] == f"`{str(field.default).lower()}`", name
+        elif isinstance(field.default, int):
             assert table[name] == f"`{_shown_default(field.default)}`", name
 
 
