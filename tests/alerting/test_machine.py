@@ -109,6 +109,7 @@ class Course(RuleBasedStateMachine):
         self.held: set[str] = set()
         self.withdrawn: set[str] = set()
         self.statuses: dict[str, str] = {}
+        self.history: set[int | None] = set()
         self.acts: list[tuple[str, str]] = []
         self.set_back: list[tuple[int, int]] = []
         self.database = Database(f"sqlite:///{self.path}")
@@ -215,9 +216,15 @@ class Course(RuleBasedStateMachine):
             stored = latest(load_alerts(connection, alerts_table.c.id.is_not(None)))
         for name, alert in stored.items():
             before = self.statuses.get(name, "inactive")
-            # An alert that is forgotten keeps its row as history, and begins anew from inactive.
+            # An alert that is forgotten keeps its row as history, and begins anew from inactive. Where it ends without
+            # having fired, it is forgotten, and that history is what is left.
             allowed = LEGAL[before] | (LEGAL["inactive"] if before in ("resolved", "withdrawn") else set())
-            assert alert.state.status in allowed, (before, alert.state)
+            now = alert.state.status
+            ended = now in ("resolved", "withdrawn")
+            if ended and now != before and alert.id in self.history:
+                now = "inactive"
+            assert now in allowed, (before, alert.state)
+            self.history = self.history | {alert.id} if ended else self.history - {alert.id}
             assert alert.state.status != "inactive", "what is inactive is not kept"
             assert alert.state.status != "firing" or alert.incident is not None, "what fires has an incident"
         self.statuses = {name: alert.state.status for name, alert in stored.items()}
