@@ -13,6 +13,7 @@ from alerting import repository
 from alerting.composing import notification
 from alerting.dispatch import Dispatch
 from alerting.documents import incident_document
+from alerting.hooks.desk import give_up_waiting
 from alerting.incidents import Alert, Incident, TimelineEvent, parse_id
 from alerting.merging import check_unmerged, merge
 from alerting.notifications import Notification
@@ -122,6 +123,7 @@ class Actions:
             merged = merge(source, target, members, who, said, now_ns)
             ended = due(self._setup, connection, {source.number: merged.source}, members, now_ns)
             repository.save_merged(connection, merged)
+            give_up_waiting(connection, [merged.source], now_ns)
             after = {target.number: merged.alerts}
             queue(connection, ended, partial(self._told_now, merged.source, members[source.number]))
             queue(connection, due(self._setup, connection, {target.number: merged.target}, after, now_ns))

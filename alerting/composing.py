@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from alerting import repository
 from alerting.dispatch import Directory
 from alerting.evidence import refreshed
-from alerting.hooks.desk import offered
+from alerting.hooks.documents import to_approve
 from alerting.incidents import MACHINE, Alert, Incident
 from alerting.notifications import Group, Notification, Reason, compose, shown
 from alerting.outbox import Leased
@@ -44,6 +44,7 @@ def leased_notification(connection: Connection, leased: Leased, setup: Setup) ->
     found = notification(
         setup, incident, alerts, receiver=leased.receiver, group_key=leased.group_key, reason=leased.reason,
         decided_ns=leased.decided_ns, figures=leased.figures,
+        hooks=to_approve(connection, setup.config.hooks, goes_on_in),
     )  # fmt: skip
     return replace(found, thread=leased.thread)
 
@@ -58,10 +59,12 @@ def notification(
     reason: Reason,
     decided_ns: int,
     figures: Mapping[str, Any],
+    hooks: Sequence[str] = (),
 ) -> Notification:
     """What to tell a receiver (``NAME/KIND``) of one group of an incident's alerts, all of which are given.
 
-    ``figures`` are budget and burn as they were when it was decided, where they are later than the incident's.
+    ``figures`` are budget and burn as they were when it was decided, where they are later than the incident's;
+    ``hooks`` those that wait for a person's approval.
     """
     config = setup.config
     name = receiver.rpartition("/")[0]
@@ -77,7 +80,7 @@ def notification(
     return compose(
         reason, Group(present, tuple(own)), document, receiver=name, group_key=group_key, group_labels=labels,
         runbook={"name": runbook.name, "title": runbook.title, "first_step": step}, external_url=config.external_url,
-        now_ns=decided_ns, hooks=offered(config.hooks, incident, alerts),
+        now_ns=decided_ns, hooks=hooks,
     )  # fmt: skip
 
 

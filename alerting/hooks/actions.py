@@ -7,6 +7,7 @@ from typing import Any
 
 from alerting import repository
 from alerting.actions import find_incident, person
+from alerting.hooks import documents
 from alerting.hooks.runs import ALL
 from alerting.telling import Setup
 from storage.database import Database
@@ -26,7 +27,7 @@ class HookActions:
             StorageError: the database cannot be used.
         """
         with self._database.read() as connection:
-            return self._setup.hooks.documents(connection, now_ns)
+            return documents.all_hooks(connection, self._setup.config.hooks, now_ns)
 
     def run_hook(
         self, incident_id: str, name: str, author: str, comment: str, now_ns: int, *, actor: str
@@ -49,6 +50,24 @@ class HookActions:
         self._deliver_soon()
         return run.document()
 
+    def deny_hook(
+        self, incident_id: str, name: str, author: str, comment: str, now_ns: int, *, actor: str
+    ) -> dict[str, Any]:
+        """Have the run that waits for approval not be made; its document.
+
+        Raises:
+            NotFoundError: there is no such incident or hook.
+            ConflictError: none of its runs waits for this incident.
+            PayloadError: there is no author.
+        """
+        with self._database.write() as connection:
+            repository.lock(connection)
+            run = self._setup.hooks.deny(
+                connection, name, find_incident(connection, incident_id),
+                author=person(author, "author"), comment=comment.strip(), actor=actor, now_ns=now_ns,
+            )  # fmt: skip
+        return run.document()
+
     def switch_hook(
         self, name: str, *, off: bool, author: str, comment: str, now_ns: int, actor: str
     ) -> dict[str, Any]:
@@ -63,4 +82,4 @@ class HookActions:
                 connection, name or ALL,
                 off=off, author=person(author, "author"), comment=comment.strip(), actor=actor, now_ns=now_ns,
             )  # fmt: skip
-            return self._setup.hooks.documents(connection, now_ns)
+            return documents.all_hooks(connection, self._setup.config.hooks, now_ns)

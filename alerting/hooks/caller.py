@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alerting import repository
@@ -20,7 +20,6 @@ from alerting.receivers.trust import Trust
 from alerting.sandbox import FAULTS
 from alerting.secret_references import SecretReference
 from alerting.texts import cut, flat
-from storage import audit
 from storage.database import Database
 from telemetry.errors import ConfigError
 from telemetry.windows import NANOS, format_duration
@@ -83,6 +82,9 @@ class HookCaller:
             why_not = "its record is gone" if run is None else self._why_not(connection, run, now_ns)
         if run is None:
             return Outcome("permanent", why_not)
+        if run.state == "sent":
+            # Who made the request was killed before the outbox heard of it.
+            return self._told(run, Outcome("delivered", run.note))
         if why_not:
             return self._conclude(run, Outcome("permanent", why_not), "refused", now_ns)
         try:
@@ -94,7 +96,7 @@ class HookCaller:
 
     def _why_not(self, connection: Any, run: Run, now_ns: int) -> str:
         stopped = runs.stopped(
-            self.rules, self.hook, runs.recent(connection, self.hook, now_ns), runs.load_switches(connection), now_ns
+            self.rules, self.hook, runs.counted(connection, self.hook, now_ns), runs.load_switches(connection), now_ns
         )
         if stopped:
             return stopped
@@ -132,17 +134,15 @@ class HookCaller:
 
     def _conclude(self, run: Run, outcome: Outcome, state: State, now_ns: int) -> Outcome:
         attempts = run.attempts + (state != "refused")
+        sent_ns = now_ns if state == "sent" else None
+        tried = replace(run, state=state, attempts=attempts, note=outcome.reason, sent_ns=sent_ns)
         with self.database.write() as connection:
-            runs.change(
-                connection, run.id, state=state, attempts=attempts, note=outcome.reason,
-                sent_ns=now_ns if state == "sent" else None,
-            )  # fmt: skip
-            audit.record(
-                connection, at_ns=now_ns, actor=run.author, action="hook.run", subject=self.hook.name,
-                detail={"run": run.id, "incident": run.incident, "event": run.event, "target": self.hook.target,
-                        "attempt": attempts, "state": state, "note": outcome.reason},
-            )  # fmt: skip
-        verb = {"sent": "ran", "failed": "failed", "refused": "did not run"}.get(state, "waits")
+            runs.change(connection, run.id, state=state, attempts=attempts, note=tried.note, sent_ns=sent_ns)
+            runs.record(connection, tried, self.hook.target, now_ns)
+        return self._told(tried, outcome)
+
+    def _told(self, run: Run, outcome: Outcome) -> Outcome:
+        verb = {"sent": "ran", "failed": "failed", "refused": "did not run"}.get(run.state, "waits")
         said = f"Hook {self.hook.name} {verb} ({run.event}, {self.hook.target}): {outcome.reason}"
         return Outcome(outcome.kind, outcome.reason, outcome.retry_after_s, timeline=said)
 

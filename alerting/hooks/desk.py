@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import Connection
 
 from alerting import outbox, repository
 from alerting.hooks import runs
 from alerting.hooks.caller import HookCaller, body_of, group_key
-from alerting.hooks.hook import BY_HAND, Hook, HookRules, events, labels_of
+from alerting.hooks.hook import BY_HAND, Event, Hook, HookRules, events
 from alerting.hooks.runs import ALL, Run, State, Switch
 from alerting.incidents import MACHINE, Alert, Incident, TimelineEvent
 from alerting.notifications import Group, Notification, Reason, Told, compose, shown
@@ -28,18 +27,19 @@ from telemetry.errors import ConflictError, NotFoundError
 
 _REASONS: Mapping[str, Reason] = {"open": "opened", "resolve": "resolved"}
 _MAX_SHOWN = 400
+_SEE = "GET /api/v1/hooks says what each hook does and whether it runs"
 
 
 class HookDesk:
     """The hooks of one configuration."""
 
     def __init__(self, rules: HookRules, external_url: str) -> None:
-        self._rules = rules
+        self.rules = rules
         self._external_url = external_url
 
     def callers(self, database: Database, trust: Trust) -> tuple[HookCaller, ...]:
         """Who sends the runs out of the outbox."""
-        return tuple(HookCaller(hook, self._rules, database, trust) for hook in self._rules.hooks)
+        return tuple(HookCaller(hook, self.rules, database, trust) for hook in self.rules.hooks)
 
     def react(
         self,
@@ -51,23 +51,39 @@ class HookDesk:
     ) -> None:
         """Queue what waits for what has happened to these incidents, within the transaction that stores it."""
         changed = [incident for incident in after if incident != before.get(incident.number)]
-        if not changed or not self._rules.hooks or not self._rules.enabled:
+        give_up_waiting(connection, [one for one in changed if one.status == "resolved"], now_ns)
+        if not changed or not self.rules.hooks or not self.rules.enabled:
             return
         switches = runs.load_switches(connection)
-        for hook in self._rules.hooks:
+        for hook in self.rules.hooks:
+            due: list[tuple[Incident, Event]] = []
             for incident in changed:
                 found = events(before.get(incident.number), incident, hook.min_confidence)
-                due = [event for event in found if event in hook.on]
-                if not due or not _accepts(hook, incident, members):
-                    continue
-                known = runs.recent(connection, hook, now_ns)
-                own = [run for run in runs.of_incidents(connection, [incident.number]) if run.hook == hook.name]
-                if runs.used(incident.number, own) >= hook.per_incident:
-                    continue
-                why_not = runs.stopped(self._rules, hook, known, switches, now_ns) or runs.too_often(
-                    hook, known, now_ns
-                )
-                self._begin(connection, hook, incident, members, event=due[0], why_not=why_not, now_ns=now_ns)
+                event = next((one for one in found if one in hook.on), None)
+                if event is not None and hook.accepts(incident, members.get(incident.number, ())):
+                    due.append((incident, event))
+            if due:
+                self._begin_all(connection, hook, due, members, switches, now_ns)
+
+    def _begin_all(
+        self,
+        connection: Connection,
+        hook: Hook,
+        due: Sequence[tuple[Incident, Event]],
+        members: Mapping[int, Sequence[Alert]],
+        switches: Mapping[str, Switch],
+        now_ns: int,
+    ) -> None:
+        used = runs.used(connection, hook.name, {incident.number for incident, _ in due})
+        known = runs.counted(connection, hook, now_ns)
+        for incident, event in due:
+            if used[incident.number] >= hook.per_incident:
+                continue
+            why_not = runs.stopped(self.rules, hook, known, switches, now_ns) or runs.too_often(hook, known, now_ns)
+            alerts = members.get(incident.number, ())
+            run = self._begin(connection, hook, incident, alerts, event=event, why_not=why_not, now_ns=now_ns)
+            if run.counts:
+                known.append(run)
 
     def run(
         self, connection: Connection, name: str, incident: Incident, members: Sequence[Alert], *,
@@ -80,33 +96,49 @@ class HookDesk:
             ConflictError: it is not for this incident, is off, or has run as often as it may.
         """
         hook = self._named(name)
-        group = {incident.number: members}
         if incident.status == "resolved" and "resolve" not in hook.on:
             raise ConflictError(f"{incident.id} is resolved", remedy="a hook acts on what goes on; call it elsewhere")
-        if not _accepts(hook, incident, group):
+        if not hook.accepts(incident, members):
             raise ConflictError(f"hook {name} is not for {incident.id}: its match does not accept it", remedy=_SEE)
-        known = runs.recent(connection, hook, now_ns)
-        own = [run for run in runs.of_incidents(connection, [incident.number]) if run.hook == name]
-        waiting = next((run for run in own if run.state == "waiting"), None)
-        others = [run for run in own if run is not waiting]
-        why_not = runs.stopped(self._rules, hook, known, runs.load_switches(connection), now_ns)
-        if not why_not and runs.used(incident.number, others) >= hook.per_incident:
+        known = runs.counted(connection, hook, now_ns)
+        waiting = _waiting(connection, incident, name)
+        why_not = runs.stopped(self.rules, hook, known, runs.load_switches(connection), now_ns)
+        used = runs.used(connection, name, [incident.number])[incident.number] - (waiting is not None)
+        if not why_not and used >= hook.per_incident:
             why_not = f"it has run for {incident.id} as often as it may (per_incident: {hook.per_incident})"
         why_not = why_not or runs.too_often(hook, [run for run in known if run != waiting], now_ns)
         if why_not:
             raise ConflictError(f"hook {name} does not run: {why_not}", remedy=_SEE)
-        audit.record(
-            connection, at_ns=now_ns, actor=actor, action="hook.request", subject=name,
-            detail={"incident": incident.id, "author": author, "comment": comment},
-        )  # fmt: skip
         said = f"Hook {name} {'approved' if waiting else 'asked for'}{f': {comment}' if comment else ''}"
-        _note(connection, incident, now_ns, said, author)
-        number = self._begin(
-            connection, hook, incident, group, event=BY_HAND, why_not="", now_ns=now_ns, author=author, waiting=waiting
+        action = "hook.approve" if waiting else "hook.request"
+        _write_down(connection, action, name, incident, said, author=author, comment=comment, actor=actor, at_ns=now_ns)
+        return self._begin(
+            connection, hook, incident, members,
+            event=BY_HAND, why_not="", now_ns=now_ns, author=author, waiting=waiting,
+        )  # fmt: skip
+
+    def deny(
+        self, connection: Connection, name: str, incident: Incident, *,
+        author: str, comment: str, actor: str, now_ns: int,
+    ) -> Run:  # fmt: skip
+        """Have the run that waits for approval not be made, because a person says so.
+
+        Raises:
+            NotFoundError: there is no such hook.
+            ConflictError: none of its runs waits for this incident.
+        """
+        self._named(name)
+        waiting = _waiting(connection, incident, name)
+        if waiting is None:
+            raise ConflictError(f"no run of hook {name} waits for approval for {incident.id}", remedy=_SEE)
+        why = f": {comment}" if comment else ""
+        note = f"denied by {author}{why}"
+        runs.change(connection, waiting.id, state="refused", note=note)
+        said = f"Hook {name} denied{why}"
+        _write_down(
+            connection, "hook.deny", name, incident, said, author=author, comment=comment, actor=actor, at_ns=now_ns
         )
-        found = runs.load_run(connection, number)
-        assert found is not None, "it was stored in this transaction"
-        return found
+        return replace(waiting, state="refused", note=note)
 
     def switch(
         self, connection: Connection, name: str, *, off: bool, author: str, comment: str, actor: str, now_ns: int
@@ -124,93 +156,53 @@ class HookDesk:
             detail={"author": author, "comment": comment},
         )  # fmt: skip
 
-    def documents(self, connection: Connection, now_ns: int) -> dict[str, Any]:
-        """Every hook: what it does, whether it runs, and its latest runs."""
-        switches = runs.load_switches(connection)
-        every = switches.get(ALL)
-        return {
-            "enabled": self._rules.enabled and not (every is not None and every.off),
-            "allow": list(self._rules.allow),
-            "hooks": [self._document(connection, hook, switches, now_ns) for hook in self._rules.hooks],
-        }
-
-    def of_incident(self, connection: Connection, incident: Incident, members: Sequence[Alert]) -> dict[str, Any]:
-        """What may be run for an incident by hand, and what was run."""
-        own = runs.of_incidents(connection, [incident.number])
-        offered = []
-        for hook in self._rules.hooks:
-            if incident.status == "resolved" or not _accepts(hook, incident, {incident.number: members}):
-                continue
-            mine = [run for run in own if run.hook == hook.name]
-            waiting = any(run.state == "waiting" for run in mine)
-            left = hook.per_incident - runs.used(incident.number, mine) + waiting
-            offered.append(
-                {"name": hook.name, "target": hook.target, "dry_run": hook.dry_run, "waiting": waiting, "left": left}
-            )
-        return {"hooks": offered, "hook_runs": [run.document() for run in own]}
-
     def _named(self, name: str) -> Hook:
-        hook = self._rules.named(name)
+        hook = self.rules.named(name)
         if hook is None:
-            known = ", ".join(one.name for one in self._rules.hooks) or "none is configured"
+            known = ", ".join(one.name for one in self.rules.hooks) or "none is configured"
             raise NotFoundError(f"there is no hook {name[:100]!r}", where="hooks", remedy=f"the hooks are: {known}")
         return hook
-
-    def _document(self, connection: Connection, hook: Hook, switches: dict[str, Switch], now_ns: int) -> dict[str, Any]:
-        known = runs.recent(connection, hook, now_ns)
-        return {
-            "name": hook.name, "target": hook.target, "on": list(hook.on),
-            "match": [str(matcher) for matcher in hook.match.items], "approval": hook.approval,
-            "dry_run": hook.dry_run, "stopped": runs.stopped(self._rules, hook, known, switches, now_ns),
-            "runs": [run.document() for run in known],
-        }  # fmt: skip
 
     def _begin(
         self,
         connection: Connection,
         hook: Hook,
         incident: Incident,
-        members: Mapping[int, Sequence[Alert]],
+        members: Sequence[Alert],
         *,
         event: str,
         why_not: str,
         now_ns: int,
         author: str = MACHINE,
         waiting: Run | None = None,
-    ) -> int:
-        """Store a run in the state that it begins in, and what the timeline says of it; its number."""
-        message = self._message(hook, incident, members.get(incident.number, ()), event, now_ns)
-        state, note = _first_state(hook, message, event, author, why_not)
+    ) -> Run:
+        """Store a run in the state that it begins in, and what the timeline says of it."""
+        message = None if why_not else self._message(hook, incident, members, event, now_ns)
+        state: State = "refused"
+        note = why_not
+        if message is not None:
+            state, note = _first_state(hook, message, event, author)
         if waiting is None:
-            number = runs.add(
-                connection,
-                hook.name,
-                incident.number,
-                event=event,
-                author=author,
-                state=state,
-                note=note,
-                now_ns=now_ns,
-            )
-        else:
-            number = waiting.id
-            runs.change(connection, number, event=event, author=author, state=state, note=note, asked_ns=now_ns)
-        if state == "queued":
-            known, key = Told(message.phase, incident.severity, frozenset(), now_ns, 1), group_key(number)
-            queued = Queued(
-                incident.number, incident.opened_ns, hook.receiver, key, message.reason, known,
-                notification=replace(message, group_key=key),
+            run = runs.add(
+                connection, hook.name, incident.number,
+                event=event, author=author, state=state, note=note, now_ns=now_ns,
             )  # fmt: skip
+        else:
+            run = replace(waiting, event=event, author=author, state=state, note=note, asked_ns=now_ns)
+            runs.change(connection, run.id, event=event, author=author, state=state, note=note, asked_ns=now_ns)
+        if state == "queued" and message is not None:
+            key = group_key(run.id)
+            known = Told(message.phase, incident.severity, frozenset(), now_ns, 1)
+            message = replace(message, group_key=key)
+            queued = Queued(
+                incident.number, incident.opened_ns, hook.receiver, key, message.reason, known, notification=message
+            )
             outbox.enqueue(connection, [queued])
-            return number
+            return run
         words = {"dry run": "would have run", "waiting": "waits for approval"}.get(state, "did not run")
-        _note(connection, incident, now_ns, f"Hook {hook.name} {words} ({event}, {hook.target}): {note}", MACHINE)
-        audit.record(
-            connection, at_ns=now_ns, actor=author, action="hook.run", subject=hook.name,
-            detail={"run": number, "incident": incident.number, "event": event, "target": hook.target, "attempt": 0,
-                    "state": state, "note": note},
-        )  # fmt: skip
-        return number
+        _note(connection, incident.number, now_ns, f"Hook {hook.name} {words} ({event}, {hook.target}): {note}")
+        runs.record(connection, run, hook.target, now_ns)
+        return run
 
     def _message(
         self, hook: Hook, incident: Incident, members: Sequence[Alert], event: str, now_ns: int
@@ -223,20 +215,22 @@ class HookDesk:
         )  # fmt: skip
 
 
-def offered(rules: HookRules, incident: Incident, members: Sequence[Alert]) -> tuple[str, ...]:
-    """The hooks that want a person's approval and fit an incident that goes on."""
-    if incident.status == "resolved" or not rules.enabled:
-        return ()
-    fits = (hook for hook in rules.hooks if hook.approval and _accepts(hook, incident, {incident.number: members}))
-    return tuple(hook.name for hook in fits)
+def give_up_waiting(connection: Connection, ended: Sequence[Incident], now_ns: int) -> None:
+    """Conclude the runs that wait for a person to approve of them for incidents that have ended."""
+    note = "the incident ended before anybody approved of it"
+    for run in runs.waiting(connection, [incident.number for incident in ended]):
+        # What acts on the end of an incident has only begun to wait.
+        if run.event != "resolve":
+            runs.change(connection, run.id, state="refused", note=note)
+            _note(connection, run.incident, now_ns, f"Hook {run.hook} did not run ({run.event}): {note}")
+            runs.record(connection, replace(run, state="refused", note=note), "", now_ns)
 
 
-_SEE = "GET /api/v1/hooks says what each hook does and whether it runs"
+def _waiting(connection: Connection, incident: Incident, hook: str) -> Run | None:
+    return next((run for run in runs.waiting(connection, [incident.number]) if run.hook == hook), None)
 
 
-def _first_state(hook: Hook, message: Notification, event: str, author: str, why_not: str) -> tuple[State, str]:
-    if why_not:
-        return "refused", why_not
+def _first_state(hook: Hook, message: Notification, event: str, author: str) -> tuple[State, str]:
     if hook.approval and event != BY_HAND:
         return "waiting", "approve it on the incident's page, or with tailwatch hooks run"
     if not hook.dry_run:
@@ -248,10 +242,17 @@ def _first_state(hook: Hook, message: Notification, event: str, author: str, why
     return "dry run", f"dry_run is on, nothing was sent; body: {cut(flat(body, _MAX_SHOWN), _MAX_SHOWN) or 'none'}"
 
 
-def _accepts(hook: Hook, incident: Incident, members: Mapping[int, Sequence[Alert]]) -> bool:
-    speaking = next((one.labels for one in members.get(incident.number, ()) if one.fingerprint == incident.primary), {})
-    return hook.match.accepts(labels_of(incident, speaking))
+def _write_down(
+    connection: Connection, action: str, hook: str, incident: Incident, said: str, *,
+    author: str, comment: str, actor: str, at_ns: int,
+) -> None:  # fmt: skip
+    """What a person has said about a run, in the timeline and in the audit log."""
+    _note(connection, incident.number, at_ns, said, author)
+    audit.record(
+        connection, at_ns=at_ns, actor=actor, action=action, subject=hook,
+        detail={"incident": incident.id, "author": author, "comment": comment},
+    )  # fmt: skip
 
 
-def _note(connection: Connection, incident: Incident, now_ns: int, text: str, author: str) -> None:
-    repository.append_events(connection, [(incident.number, TimelineEvent(now_ns, "hook", author, text))])
+def _note(connection: Connection, incident: int, now_ns: int, text: str, author: str = MACHINE) -> None:
+    repository.append_events(connection, [(incident, TimelineEvent(now_ns, "hook", author, text))])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from alerting.incidents import Incident
+from alerting.incidents import Alert, Incident
 from alerting.secret_references import SecretReference
 from telemetry.findings import CAUSES
 from telemetry.matchers import Matchers
@@ -75,6 +75,11 @@ class Hook:
         if isinstance(self.url, SecretReference):
             return f"{self.method} the URL in {self.url}"
         return f"{self.method} {self.url.partition('?')[0]}"
+
+    def accepts(self, incident: Incident, members: Sequence[Alert]) -> bool:
+        """Whether it is for this incident: by the incident's labels, its slice's and those of the alert that speaks."""
+        speaking = next((one.labels for one in members if one.fingerprint == incident.primary), {})
+        return self.match.accepts(labels_of(incident, speaking))
 
     def secrets(self) -> tuple[SecretReference, ...]:
         """Everything that it reads from the environment or files."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from alerting.documents import seconds_of
 from alerting.evidence import clean
 from alerting.hooks.hook import Hook, HookRules
-from alerting.incidents import format_id
+from alerting.incidents import MACHINE, format_id
 from alerting.tables import hook_runs, hook_switches, incidents
+from storage import audit
+from storage.statements import chunks
 from telemetry.windows import NANOS, format_duration
 
 State = Literal["waiting", "queued", "sent", "failed", "refused", "dry run"]
@@ -23,6 +26,7 @@ ALL: Final = "*"
 _COUNTED: Final = ("waiting", "queued", "sent", "failed", "dry run")
 """States that use up what a hook may do."""
 _HOUR_NS: Final = 3600 * NANOS
+_MAX_LISTED: Final = 20
 _MAX_NOTE: Final = 1000
 
 
@@ -50,6 +54,11 @@ class Run:
     sent_ns: int | None
     resolved_ns: int | None
 
+    @property
+    def counts(self) -> bool:
+        """Whether it uses up what its hook may do."""
+        return self.state in _COUNTED
+
     def document(self) -> dict[str, Any]:
         """The run as the HTTP API gives it; times in seconds since the epoch."""
         return {
@@ -74,26 +83,55 @@ def load_run(connection: Connection, number: int) -> Run | None:
     return next(iter(_load(connection, hook_runs.c.id == number)), None)
 
 
-def of_incidents(connection: Connection, numbers: Iterable[int]) -> list[Run]:
-    """The runs for these incidents, the oldest first."""
-    return _load(connection, hook_runs.c.incident.in_(list(numbers)))
+def of_incident(connection: Connection, number: int) -> list[Run]:
+    """The runs for an incident, the oldest first."""
+    return _load(connection, hook_runs.c.incident == number)
 
 
-def recent(connection: Connection, hook: Hook, now_ns: int) -> list[Run]:
-    """The runs of a hook that may still count for its limits or its pause, the oldest first."""
-    since = now_ns - _HOUR_NS
+def waiting(connection: Connection, numbers: Iterable[int]) -> list[Run]:
+    """The runs for these incidents that wait for approval, the oldest first."""
+    ours = sorted(numbers)
+    return [
+        run
+        for chunk in chunks(ours)
+        for run in _load(connection, and_(hook_runs.c.incident.in_(chunk), hook_runs.c.state == "waiting"))
+    ]
+
+
+def used(connection: Connection, hook: str, numbers: Iterable[int]) -> Counter[int]:
+    """How many runs of a hook count for each of these incidents."""
+    found: Counter[int] = Counter()
+    for chunk in chunks(sorted(numbers)):
+        query = (
+            select(hook_runs.c.incident, func.count())
+            .where(hook_runs.c.incident.in_(chunk), hook_runs.c.hook == hook, hook_runs.c.state.in_(_COUNTED))
+            .group_by(hook_runs.c.incident)
+        )
+        found.update({row[0]: row[1] for row in connection.execute(query)})
+    return found
+
+
+def counted(connection: Connection, hook: Hook, now_ns: int) -> list[Run]:
+    """The runs of a hook that count for its limits or its pause now, the oldest first; as many as those allow."""
+    lately = and_(hook_runs.c.asked_ns > now_ns - _HOUR_NS, hook_runs.c.state.in_(_COUNTED))
     last = (
         select(hook_runs.c.id)
         .where(hook_runs.c.hook == hook.name, hook_runs.c.state == "sent")
         .order_by(hook_runs.c.id.desc())
         .limit(2 * hook.pause_after)
     )
-    return _load(
-        connection, and_(hook_runs.c.hook == hook.name, (hook_runs.c.asked_ns > since) | hook_runs.c.id.in_(last))
+    return _load(connection, and_(hook_runs.c.hook == hook.name, lately | hook_runs.c.id.in_(last)))
+
+
+def latest(connection: Connection, hook: Hook) -> list[Run]:
+    """The last runs of a hook, the oldest first."""
+    last = (
+        select(hook_runs.c.id).where(hook_runs.c.hook == hook.name).order_by(hook_runs.c.id.desc()).limit(_MAX_LISTED)
     )
+    return _load(connection, hook_runs.c.id.in_(last))
 
 
-def _load(connection: Connection, condition: Any) -> list[Run]:
+def _load(connection: Connection, condition: ColumnElement[bool]) -> list[Run]:
     query = (
         select(hook_runs, incidents.c.resolved_ns)
         .join(incidents, incidents.c.number == hook_runs.c.incident)
@@ -105,15 +143,15 @@ def _load(connection: Connection, condition: Any) -> list[Run]:
 
 def add(
     connection: Connection, hook: str, incident: int, *, event: str, author: str, state: State, note: str, now_ns: int
-) -> int:
-    """Store a new run; its number."""
+) -> Run:
+    """Store a new run."""
     values = {
         "hook": hook, "incident": incident, "event": event, "author": clean(author), "asked_ns": now_ns,
-        "state": state, "attempts": 0, "note": clean(note)[:_MAX_NOTE],
+        "state": state, "attempts": 0, "note": clean(note)[:_MAX_NOTE], "sent_ns": None,
     }  # fmt: skip
     found = connection.execute(insert(hook_runs).values(values)).inserted_primary_key
     assert found is not None, "one row was inserted"
-    return int(found[0])
+    return Run(id=int(found[0]), resolved_ns=None, **values)
 
 
 def change(connection: Connection, number: int, **values: Any) -> None:
@@ -121,6 +159,15 @@ def change(connection: Connection, number: int, **values: Any) -> None:
     if "note" in values:
         values["note"] = clean(values["note"])[:_MAX_NOTE]
     connection.execute(update(hook_runs).where(hook_runs.c.id == number).values(**values))
+
+
+def record(connection: Connection, run: Run, target: str, now_ns: int) -> None:
+    """Say in the audit log how a run stands: Tailwatch made it, or did not, whoever asked for it."""
+    audit.record(
+        connection, at_ns=now_ns, actor=MACHINE, action="hook.run", subject=run.hook,
+        detail={"run": run.id, "incident": format_id(run.incident), "event": run.event, "author": run.author,
+                "target": target, "attempt": run.attempts, "state": run.state, "note": run.note},
+    )  # fmt: skip
 
 
 def load_switches(connection: Connection) -> dict[str, Switch]:
@@ -140,7 +187,7 @@ def save_switch(connection: Connection, hook: str, said: Switch) -> None:
         connection.execute(insert(hook_switches).values(hook=hook, **values))
 
 
-def stopped(rules: HookRules, hook: Hook, runs: Sequence[Run], switches: dict[str, Switch], now_ns: int) -> str:
+def stopped(rules: HookRules, hook: Hook, runs: Sequence[Run], switches: Mapping[str, Switch], now_ns: int) -> str:
     """Why the hook does not run at all now; empty when it does.
 
     A hook pauses itself when the last ``pause_after`` of its runs that were answered well, since somebody last
@@ -172,12 +219,7 @@ def _helped(run: Run, hook: Hook, now_ns: int) -> bool | None:
     return None if now_ns <= until_ns else False
 
 
-def used(incident: int, runs: Iterable[Run]) -> int:
-    """How many of a hook's runs were for the incident, and count."""
-    return sum(run.incident == incident and run.state in _COUNTED for run in runs)
-
-
 def too_often(hook: Hook, runs: Iterable[Run], now_ns: int) -> str:
     """Why another run within this hour may not be; empty when it may."""
-    lately = sum(run.state in _COUNTED and run.asked_ns > now_ns - _HOUR_NS for run in runs)
+    lately = sum(run.counts and run.asked_ns > now_ns - _HOUR_NS for run in runs)
     return f"it has run {lately} times within an hour, as often as it may" if lately >= hook.per_hour else ""

@@ -72,6 +72,18 @@ def run(
     return ctx.service.alerting.run_hook(incident_id, name, said.author, said.comment, ctx.clock.now_ns(), actor=actor)
 
 
+@router.post("/incidents/{incident_id}/hooks/{name}/deny", dependencies=needs("respond"))
+def deny(
+    ctx: Annotated[Context, Depends(context)],
+    actor: Annotated[Actor, Depends(actor_of)],
+    incident_id: str,
+    name: str,
+    said: Said,
+) -> dict[str, Any]:
+    """Have the run that waits for approval not be made."""
+    return ctx.service.alerting.deny_hook(incident_id, name, said.author, said.comment, ctx.clock.now_ns(), actor=actor)
+
+
 def _switch(ctx: Context, name: str, said: Said, actor: Actor, *, off: bool) -> dict[str, Any]:
     return ctx.service.alerting.switch_hook(
         name, off=off, author=said.author, comment=said.comment, now_ns=ctx.clock.now_ns(), actor=actor

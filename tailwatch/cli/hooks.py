@@ -44,11 +44,19 @@ def listing(config: Path | None, url: str | None, as_json: bool) -> None:
 @click.pass_obj
 def run(config: Path | None, incident: str, name: str, *, author: str, comment: str, url: str | None) -> None:
     """Run hook NAME for INCIDENT, or approve of the run that waits."""
-    path = f"/api/v1/incidents/{quote(incident, safe='')}/hooks/{quote(name, safe='')}"
-    found = ask(service_url(config, url), "POST", path, body={"author": author, "comment": comment}).json()
-    click.echo(
-        f"run {found['id']} of {found['hook']} for {found['incident']}: {found['state']} {found['note']}".strip()
-    )
+    _say_of(config, incident, name, "", author, comment, url)
+
+
+@command.command()
+@click.argument("incident")
+@click.argument("name")
+@_author
+@_comment
+@_url
+@click.pass_obj
+def deny(config: Path | None, incident: str, name: str, *, author: str, comment: str, url: str | None) -> None:
+    """Have the run of hook NAME that waits for approval for INCIDENT not be made."""
+    _say_of(config, incident, name, "/deny", author, comment, url)
 
 
 @command.command()
@@ -71,6 +79,16 @@ def stop(config: Path | None, name: str | None, *, author: str, comment: str, ur
 def start(config: Path | None, name: str | None, *, author: str, comment: str, url: str | None) -> None:
     """Let hook NAME, or all of them, run again, also after it paused itself."""
     _switch("start", config, name, author, comment, url)
+
+
+def _say_of(
+    config: Path | None, incident: str, name: str, what: str, author: str, comment: str, url: str | None
+) -> None:
+    path = f"/api/v1/incidents/{quote(incident, safe='')}/hooks/{quote(name, safe='')}{what}"
+    found = ask(service_url(config, url), "POST", path, body={"author": author, "comment": comment}).json()
+    click.echo(
+        f"run {found['id']} of {found['hook']} for {found['incident']}: {found['state']} {found['note']}".strip()
+    )
 
 
 def _switch(verb: str, config: Path | None, name: str | None, author: str, comment: str, url: str | None) -> None:

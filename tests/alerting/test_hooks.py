@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import event as sqlalchemy_event
 
 from alerting.delivery import DeliveryPolicy
 from alerting.receivers.signature import verify
@@ -269,26 +270,77 @@ def test_a_person_approves_and_only_then_it_runs(lite, hook):
     alerting.deliver(at(6))
     assert hook.requests[0].document["event"] == "by hand"
     assert states(alerting) == ["sent"]
-    assert audit.load(lite, action="hook.request")[0].actor == "token-7"
+    assert audit.load(lite, action="hook.approve")[0].actor == "token-7"
     with pytest.raises(ConflictError, match="as often as it may"):
         alerting.run_hook("INC-1", "rollback", "maria", "", at(7), actor="token-7")
 
 
-def test_notifications_say_what_waits_for_approval(lite, hook):
+WAITS = "Response hooks that wait for you"
+
+
+def told_while_a_run_waits(database, hook) -> tuple[Alerting, makers.Recorder]:
     receiver = makers.Recorder()
-    hooks = configured(hook, approval=True).hooks
-    alerting = makers.set_up(lite, receiver, hooks=hooks)
+    alerting = makers.set_up(database, receiver, hooks=configured(hook, approval=True).hooks)
     alerting.apply([finding()], bad_release(), at(0))
     alerting.deliver(at(1))
     (told,) = receiver.heard
-    sections = dict(story(told))
-    assert sections["Response hooks that wait for you"] == [
-        "rollback: on the incident's page, or: tailwatch hooks run INC-1 rollback"
-    ]
-    alerting.apply([finding()], bad_release(), at(10))
+    assert dict(story(told))[WAITS] == ["rollback: on the incident's page, or: tailwatch hooks run INC-1 rollback"]
+    return alerting, receiver
+
+
+def remind(alerting):
+    alerting.apply([finding()], bad_release(), at(5 * 3600))
+    alerting.deliver(at(5 * 3600))
+
+
+def test_notifications_say_what_waits_for_approval_while_it_does(lite, hook):
+    alerting, receiver = told_while_a_run_waits(lite, hook)
+    alerting.run_hook("INC-1", "rollback", "maria", "", at(5), actor="x")
+    remind(alerting)
+    assert receiver.reasons == ["opened", "reminder"]
+    assert WAITS not in dict(story(receiver.heard[-1]))
+
+
+def test_what_nobody_approved_of_ends_with_the_incident(lite, hook):
+    alerting, receiver = told_while_a_run_waits(lite, hook)
     alerting.resolve("INC-1", "maria", "", at(11))
     alerting.deliver(at(12))
-    assert "Response hooks that wait for you" not in dict(story(receiver.heard[-1]))
+    assert WAITS not in dict(story(receiver.heard[-1]))
+    assert states(alerting) == ["refused"]
+    assert "the incident ended before anybody approved of it" in hook_events(alerting)[-1]
+    assert [entry.detail["state"] for entry in audit.load(lite, action="hook.run")] == ["refused", "waiting"]
+    # What goes on again may be asked for again.
+    alerting.reopen("INC-1", "maria", "", at(13))
+    assert states(alerting) == ["refused", "waiting"]
+
+
+def test_a_person_denies_and_it_does_not_run(lite, hook):
+    alerting, receiver = told_while_a_run_waits(lite, hook)
+    run = alerting.deny_hook("INC-1", "rollback", "maria", "v3 is fine", at(5), actor="token-7")
+    assert (run["state"], run["note"]) == ("refused", "denied by maria: v3 is fine")
+    assert alerting.incident("INC-1")["hook_runs"] == [run]
+    remind(alerting)
+    assert hook.requests == []
+    assert receiver.reasons == ["opened", "reminder"]
+    assert WAITS not in dict(story(receiver.heard[-1]))
+    assert hook_events(alerting)[-1] == "Hook rollback denied: v3 is fine"
+    (entry,) = audit.load(lite, action="hook.deny")
+    assert (entry.actor, entry.subject) == ("token-7", "rollback")
+    assert entry.detail == {"incident": "INC-1", "author": "maria", "comment": "v3 is fine"}
+    with pytest.raises(ConflictError, match="no run of hook rollback waits for approval"):
+        alerting.deny_hook("INC-1", "rollback", "maria", "", at(7), actor="x")
+    with pytest.raises(NotFoundError, match="no hook 'nope'"):
+        alerting.deny_hook("INC-1", "nope", "maria", "", at(7), actor="x")
+
+
+def test_thousands_of_incidents_at_once_ask_a_few_questions_of_the_database(lite, hook):
+    alerting = set_up(lite, hook, on=["open"], match=['severity="page"'])
+    statements = []
+    sqlalchemy_event.listen(lite._writer, "before_cursor_execute", lambda *words: statements.append(words[2]))
+    alerting.apply([finding(service=f"s{number}") for number in range(300)], lambda _: None, at(0))
+    assert sum("FROM hook_runs" in statement for statement in statements) <= 3
+    assert [state for number in range(1, 301) for state in states(alerting, f"INC-{number}")].count("queued") == 3
+    assert len(alerting.hooks(at(1))["hooks"][0]["runs"]) == 20
 
 
 def test_what_a_person_may_not_run(lite, hook):

@@ -140,7 +140,25 @@ def test_people_see_approve_and_stop_it(tmp_path: Path, migrated_sqlite_url: str
         assert client.post("/api/v1/incidents/INC-1/hooks/rollback", json={"author": "a"}).status_code == 409
         assert client.post("/api/v1/incidents/INC-1/hooks/rollback", json={}).status_code == 422
         actions = [entry.action for entry in audit.load(running.service.database, action="hook")]
-        assert actions == ["hook.run", "hook.request", "hook.on", "hook.off", "hook.run"]
+        assert actions == ["hook.run", "hook.approve", "hook.on", "hook.off", "hook.run"]
+
+
+def test_a_person_denies_it(tmp_path: Path, migrated_sqlite_url: str, deployment: Deployment) -> None:
+    document = section(deployment, approval=True)
+    with (
+        service_on(tmp_path, migrated_sqlite_url, SLO, alerting=document) as running,
+        api_of(running.service) as client,
+    ):
+        run(deployment, running, 30)
+        deployment.router.set_split("m", {"v1": 0.5, "v2": 0.5})
+        run(deployment, running, 6, begin=30)
+        denied = hooks(client, "deny", "INC-1", "rollback", "--comment", "not at night").output
+        assert "run 1 of rollback for INC-1: refused denied by ada: not at night" in denied
+        assert deployment.asked == []
+        again = hooks(client, "deny", "INC-1", "rollback")
+        assert (again.exit_code, "no run of hook rollback waits for approval for INC-1" in again.output) == (1, True)
+        (entry,) = audit.load(running.service.database, action="hook.deny")
+        assert (entry.actor, entry.address) == ("anonymous", "127.0.0.1")
 
 
 def hooks(client: httpx.Client, verb: str, *words: str) -> Result:

@@ -35,7 +35,8 @@ OTHERS = {
     **{
         ("POST", f"/api/v1/incidents/{{incident_id}}/{what}"): {"respond"}
         for what in (
-            "acknowledge", "assign", "comment", "hooks/{name}", "merge", "reclassify", "reopen", "resolve", "snooze",
+            "acknowledge", "assign", "comment", "hooks/{name}", "hooks/{name}/deny", "merge", "reclassify", "reopen",
+            "resolve", "snooze",
         )
     },
     ("POST", "/api/v1/notifications/undelivered/retry"): {"respond"},
