@@ -35,6 +35,7 @@ from telemetry.errors import StorageError
 from telemetry.findings import Diagnosis
 
 _PER_STATEMENT = 500
+_UNRESOLVED: Final = ("open", "acknowledged")
 
 
 def lock(connection: Connection) -> int:
@@ -107,18 +108,22 @@ def load_incident(connection: Connection, number: int) -> Incident | None:
 def list_incidents(
     connection: Connection, *, status: str | None, service: str | None, limit: int
 ) -> tuple[Incident, ...]:
-    """The newest incidents first."""
+    """The newest incidents first, and at most as many older ones that still go on."""
     query = select(*_INCIDENT).order_by(incidents.c.number.desc()).limit(limit)
     if status is not None:
         query = query.where(incidents.c.status == status)
     if service is not None:
         query = query.where(incidents.c.service == service)
-    return tuple(_incident(row) for row in connection.execute(query))
+    newest = [_incident(row) for row in connection.execute(query)]
+    if status is not None or len(newest) < limit:
+        return tuple(newest)
+    older = query.where(incidents.c.status.in_(_UNRESOLVED), incidents.c.number < newest[-1].number)
+    return (*newest, *(_incident(row) for row in connection.execute(older)))
 
 
 def count_unresolved(connection: Connection) -> dict[str, int]:
     """How many incidents are not resolved, by severity."""
-    query = select(incidents.c.severity, func.count()).where(incidents.c.status.in_(("open", "acknowledged")))
+    query = select(incidents.c.severity, func.count()).where(incidents.c.status.in_(_UNRESOLVED))
     return {row.severity: row[1] for row in connection.execute(query.group_by(incidents.c.severity))}
 
 

@@ -17,7 +17,6 @@ from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
 from alerting.dispatch import Dispatch
 from alerting.documents import alert_document, event_document, incident_document
 from alerting.explaining import Diagnose, diagnose_some
-from alerting.hooks import documents as hook_documents
 from alerting.hooks.actions import HookActions
 from alerting.incidents import Alert, Incident, format_id
 from alerting.mirror import Mirror
@@ -28,7 +27,7 @@ from alerting.posted import PostedAlert
 from alerting.postmortem_charts import Curve, Graphs
 from alerting.runbooks.library import Runbook, RunbookLibrary
 from alerting.runbooks.live import LiveSteps, Statuses, not_asked
-from alerting.runbooks.rendering import render
+from alerting.runbooks.rendering import first_step, render
 from alerting.second_looks import SecondLooks
 from alerting.silence_book import SilenceBook
 from alerting.steps import Step, advance
@@ -187,7 +186,7 @@ class Alerting(Actions, HookActions):
             return repository.count_unresolved(connection)
 
     def incident(self, incident_id: str, now_ns: int | None = None) -> dict[str, Any]:
-        """``INC`` with ``timeline``, ``evidence``, ``runbook_markdown``, ``hooks`` that fit it, and ``hook_runs``.
+        """``INC`` with ``timeline``, ``evidence``, its runbook, ``hooks`` that fit it, and ``hook_runs``.
 
         The live steps of the runbook are answered as of ``now_ns``; without it they are not asked.
 
@@ -199,15 +198,16 @@ class Alerting(Actions, HookActions):
             members = repository.load_members(connection, [incident.number])[incident.number]
             timeline = repository.load_timeline(connection, incident.number)
             setup = self._setup
-            hooks = hook_documents.of_incident(connection, setup.config.hooks, incident, members)
-        runbook = setup.runbooks.choose(incident.runbook, incident.cause)
+            hooks = setup.hooks.of_incident(connection, incident, members)
+        runbook = self._rendered(setup.runbooks.choose(incident.runbook, incident.cause), incident, members, now_ns)
         return (
             incident_document(incident, members)
             | hooks
             | {
                 "timeline": [event_document(event) for event in timeline],
                 "evidence": dict(incident.evidence),
-                "runbook_markdown": self._rendered(runbook, incident, members, now_ns),
+                "runbook_markdown": runbook,
+                "runbook_first_step": first_step(runbook),
             }
         )
 

@@ -37,7 +37,15 @@ def test_an_incident_as_the_http_api_gives_it(database):
         "alerts": [{"name": "errors-burn", "labels": dict(found.labels), "state": "firing", "since": at(-30) / 1e9}],
     }  # fmt: skip
     whole = alerting.incident("INC-1")
-    assert list(whole) == [*INC_KEYS, "hooks", "hook_runs", "timeline", "evidence", "runbook_markdown"]
+    assert list(whole) == [
+        *INC_KEYS,
+        "hooks",
+        "hook_runs",
+        "timeline",
+        "evidence",
+        "runbook_markdown",
+        "runbook_first_step",
+    ]
     assert whole["timeline"][0] == {
         "at": at(0) / 1e9, "kind": "opened", "author": "tailwatch",
         "text": "errors-burn fires: errors-burn of request-errors", "origin": None,
@@ -47,6 +55,7 @@ def test_an_incident_as_the_http_api_gives_it(database):
         "drift", "report",
     }  # fmt: skip
     assert "## What to do now" in whole["runbook_markdown"]
+    assert whole["runbook_first_step"].startswith("Open one of the failed requests above")
 
 
 def test_slos_that_see_the_same_fault_share_an_incident_and_its_primary_diagnosis(lite):
@@ -242,6 +251,16 @@ def test_unresolved_incidents_are_counted_by_severity_however_many_there_are(dat
     alerting.acknowledge(numbers["chat"], "Ada", "", at(1))
     alerting.resolve(numbers["service-3"], "Ada", "fine", at(2))
     assert alerting.unresolved() == {"ticket": 204, "page": 1}
+
+
+def test_what_goes_on_is_listed_whatever_came_and_went_after_it(database):
+    alerting = set_up(database)
+    alerting.apply([finding(slo="errors", service="chat")], undiagnosed, at(0))
+    alerting.apply([finding(slo="cost", service=f"service-{n}") for n in range(5)], undiagnosed, at(1))
+    for number in range(2, 7):
+        alerting.resolve(f"INC-{number}", "Ada", "", at(2))
+    assert [one["id"] for one in alerting.incidents(limit=3)] == ["INC-6", "INC-5", "INC-4", "INC-1"]
+    assert [one["id"] for one in alerting.incidents("resolved", limit=3)] == ["INC-6", "INC-5", "INC-4"]
 
 
 def test_resolved_by_a_person_but_still_firing_comes_back_once(lite):
