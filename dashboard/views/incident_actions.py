@@ -179,7 +179,10 @@ def _deny_hook(found: Incident, hook: OfferedHook) -> None:
 
 
 def _act(found: Incident, action: str, done: str, **said: str | float) -> None:
-    _send(found, partial(page.client().act, found.id, action, **said), done)
+    def send(author: str, comment: str) -> object:
+        return page.client().act(found.id, action, author=author, comment=comment, **said)
+
+    _send(found, send, done)
 
 
 def _send(found: Incident, call: Callable[..., object], done: str, *, with_comment: bool = True) -> None:
