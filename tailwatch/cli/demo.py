@@ -21,6 +21,7 @@ except ImportError as error:  # the extra is not installed
     ) from error
 
 from tailwatch.demo.display import Display
+from tailwatch.demo.rollback import DRILLS_OF_RELEASES
 from tailwatch.demo.run import DemoPlan, run_demo, write_report
 
 DEFAULT_INJECT_S = 60.0
@@ -57,8 +58,14 @@ def command(
     """Bring up Tailwatch and a reference service, inject a fault, and watch the incident arrive.
 
     With --seconds the demo runs without a dashboard and scores the drill: exit status 0 only when the incident
-    named the right SLO, cause, slice and runbook and its signed webhook was received.
+    named the right SLO, cause, slice and runbook and its signed webhook was received, and with --hooks also when
+    the hook has run, nothing serves the bad version any more, and the incident has ended by itself.
     """
+    if hooks and drill not in DRILLS_OF_RELEASES:
+        raise click.BadParameter(
+            f"{drill} is no release that could be rolled back; write --drill {' or '.join(DRILLS_OF_RELEASES)}",
+            param_hint="--hooks",
+        )
     signal.signal(signal.SIGTERM, _terminate)
     kept = folder or Path(tempfile.mkdtemp(prefix="tailwatch-demo-"))
     kept.mkdir(parents=True, exist_ok=True)
@@ -73,7 +80,8 @@ def command(
     try:
         with Display(Console()) as display:
             scored = run_demo(plan, display)
-            verdict = "right incident, notification received" if scored.passed else "; ".join(scored.problems)
+            done = "right incident, notification received"
+            verdict = f"{done}{', rolled back, over' if hooks else ''}" if scored.passed else "; ".join(scored.problems)
             display.step(f"drill {drill}: {verdict}", "bold green" if scored.passed else "bold red")
         if report is not None:
             write_report(scored, report)

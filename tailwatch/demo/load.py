@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import replace
 from typing import Final
 
 from reference_model.load.generator import LoadGenerator
 from reference_model.load.traffic import Arrivals, LoadChange, Traffic
 
 _STOP_S = 30.0
-_TRAFFIC = Traffic(
+TRAFFIC: Final = Traffic(
     arrivals=Arrivals(rate=10.0), operations={"classify": 0.80, "chat": 0.12, "embeddings": 0.08}, max_tokens=8
 )
 """What two busy cores can serve beside everything else, with enough chat for its drift to be judged: short answers."""
-GENTLE: Final = replace(_TRAFFIC, arrivals=Arrivals(rate=4.0))
-"""For long drills: less than half of that, so that only the fault can be the trouble."""
 
 
 class LoadThread:
     """Traffic from :meth:`start` until :meth:`stop`."""
 
-    def __init__(self, target: str, seed: int, traffic: Traffic = _TRAFFIC) -> None:
+    def __init__(self, target: str, seed: int, traffic: Traffic) -> None:
         self._generator = LoadGenerator(target, traffic, seed=seed)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)

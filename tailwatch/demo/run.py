@@ -20,10 +20,10 @@ import yaml
 
 from reference_model.drills import Drill
 from tailwatch.demo.display import Display
-from tailwatch.demo.load import GENTLE, LoadThread
+from tailwatch.demo.load import TRAFFIC, LoadThread
 from tailwatch.demo.processes import Processes, free_port
 from tailwatch.demo.report import DrillReport, Truth, score, with_loop
-from tailwatch.demo.rollback import hooks_section, quick_to_end
+from tailwatch.demo.rollback import hooks_section, loop_of, quick_to_end
 from tailwatch.demo.sink import NotificationSink
 from telemetry.windows import NANOS
 
@@ -83,7 +83,8 @@ def run_demo(plan: DemoPlan, display: Display) -> DrillReport:
         addresses = _start(plan, processes, sink, secret, display)
         client = stack.enter_context(httpx.Client(base_url=addresses.api, timeout=_PATIENCE_S))
         _settle(display)
-        load = LoadThread(addresses.reference, plan.seed, *((GENTLE,) if plan.hooks else ()))
+        traffic = loop_of(plan.drill.truth.slo).traffic if plan.hooks else TRAFFIC
+        load = LoadThread(addresses.reference, plan.seed, traffic)
         stack.callback(load.stop)
         load.start()
         display.step(f"load begins; {plan.drill.name} follows after {plan.inject_after_s:g} s")
