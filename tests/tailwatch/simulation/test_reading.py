@@ -145,11 +145,7 @@ def test_the_examples_are_read(path: Path):
     ("written_so", "instead", "said"),
     [
         ("traffic: {rate: 1}", "traffic: {rate: 1.0e+30}", "5 traffic.rate: 1e+30 is beyond all measure"),
-        (
-            "traffic: {rate: 1}",
-            "traffic: {rate: 2000000}",
-            "5 traffic: would be 2,000,000 requests a second",
-        ),
+        ("traffic: {rate: 1}", "traffic: {rate: 2000000}", "5 traffic: would be 2,000,000 requests a second"),
         ("rate: 1}", "rate: 1}\ngauges: {queue_depth: {median: 2, sigma: 99}}", "99 is beyond all measure"),
         ("rate: 1}", "rate: 1}\ngauges: {queue_depth: {}}", "gauges.queue_depth.median: is missing"),
         ("rate: 1}", "rate: 1}\ngauges: {queue_depth: []}", "gauges.queue_depth: has no series"),
@@ -167,11 +163,7 @@ def test_the_examples_are_read(path: Path):
         ),
         ("rate: 1}", "rate: 1}\nincidents: [{start: 1h, duration: 1h}]", "incidents[0]: changes nothing"),
         ("rate: 1}", "rate: 1}\ncorrections: [{start: 1h, duration: 1h, slos: [ers]}]", "there is no SLO 'ers'"),
-        (
-            "rate: 1}",
-            "rate: 1}\ncorrections: [{start: 40d, duration: 1h}]",
-            "[0].start: ends after the simulation",
-        ),
+        ("rate: 1}", "rate: 1}\ncorrections: [{start: 40d, duration: 1h}]", "[0].start: ends after the simulation"),
         ("rate: 1}", "rate: 1}\ncorrections: [{start: 1h, duration: 1h, match: ['x']}]", "corrections[0]: "),
         ("{errors: {}}", "{saturation: {gauge: queue_depth, below: 5}}", "is judged by the gauge one of"),
         ("{errors: {}}", "{accuracy: {}}", "errs.sli: judges predictions, and the simulation's requests make none"),
