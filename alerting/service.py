@@ -17,7 +17,6 @@ from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
 from alerting.dispatch import Dispatch
 from alerting.documents import alert_document, event_document, incident_document
 from alerting.explaining import Diagnose, diagnose_some
-from alerting.hooks import documents as hook_documents
 from alerting.hooks.actions import HookActions
 from alerting.incidents import Alert, Incident, format_id
 from alerting.mirror import Mirror
@@ -143,11 +142,14 @@ class Alerting(Actions, HookActions):
             look = self._look(connection, repository.load_revision(connection), findings, now_ns, withdrawn)
             again = {incident.primary for incident in self._looks.due(look.stored.world.incidents, now_ns)}
             # Where alerts change there is something to store; what exactly is decided once, in the transaction.
-            if not look.steps and not again and self._decide(connection, look, {}, now_ns).empty:
-                return []
+            steady = not look.steps and self._decide(connection, look, {}, now_ns).empty
+        if steady and not again:
+            return []
         firing = [step.after for step in look.steps if step.fires]
         firing += [alert for alert in look.stored.world.alerts if alert.fingerprint in again]
         diagnoses = diagnose_some(firing, findings, diagnose)
+        if steady and not diagnoses:
+            return []
         with self._database.write() as connection:
             revision = repository.lock(connection)
             look = self._look(connection, revision, findings, now_ns, withdrawn, earlier=look)
@@ -199,7 +201,7 @@ class Alerting(Actions, HookActions):
             members = repository.load_members(connection, [incident.number])[incident.number]
             timeline = repository.load_timeline(connection, incident.number)
             setup = self._setup
-            hooks = hook_documents.of_incident(connection, setup.config.hooks, incident, members)
+            hooks = setup.hooks.of_incident(connection, incident, members)
         runbook = self._rendered(setup.runbooks.choose(incident.runbook, incident.cause), incident, members, now_ns)
         return (
             incident_document(incident, members)
