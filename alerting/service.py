@@ -17,6 +17,7 @@ from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
 from alerting.dispatch import Dispatch
 from alerting.documents import alert_document, event_document, incident_document
 from alerting.explaining import Diagnose, diagnose_some
+from alerting.hooks import documents as hook_documents
 from alerting.hooks.actions import HookActions
 from alerting.incidents import Alert, Incident, format_id
 from alerting.mirror import Mirror
@@ -201,7 +202,7 @@ class Alerting(Actions, HookActions):
             members = repository.load_members(connection, [incident.number])[incident.number]
             timeline = repository.load_timeline(connection, incident.number)
             setup = self._setup
-            hooks = setup.hooks.of_incident(connection, incident, members)
+            hooks = hook_documents.of_incident(connection, setup.config.hooks, incident, members)
         runbook = self._rendered(setup.runbooks.choose(incident.runbook, incident.cause), incident, members, now_ns)
         return (
             incident_document(incident, members)
