@@ -55,7 +55,9 @@ def simulate(
         for known_ns, part in arrivals.parts(columns):
             deltas = roll_up(part, rules, guard, end_ns)
             timeline.add(_known(deltas.sli, known_ns), _known(deltas.distributions, known_ns))
-        timeline.add(labels.counted(columns), gauges=gauges.readings(since_ns=now_ns, until_ns=end_ns))
+            # A label waits for its request, and for one that is never sent it counts nothing.
+            timeline.add((max(at_ns, known_ns or 0), row) for at_ns, row in labels.counted(part))
+        timeline.add(gauges=gauges.readings(since_ns=now_ns, until_ns=end_ns))
         while now_ns < end_ns:
             now_ns += scenario.step_ns
             run.step(timeline, now_ns)

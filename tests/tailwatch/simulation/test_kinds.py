@@ -127,6 +127,13 @@ def test_labels_that_are_lost_or_late_count_for_less_so_far(tmp_path: Path) -> N
     assert wrong(tmp_path, delay, trouble % "delay: 1000") == pytest.approx(0.02, abs=0.01)
 
 
+@pytest.mark.parametrize("effect", ["silent: on", "delay: 2h"])
+def test_labels_of_requests_that_have_not_come_count_nothing(tmp_path: Path, effect: str) -> None:
+    trouble = f"incidents:\n  - {{start: 0, duration: 30m, mistakes: 50%}}\n  - {{start: 0, duration: 30m, {effect}}}\n"
+    found = wrong(tmp_path, "{mistakes: 2%, delay: {median: 20s, sigma: 0.2}}", trouble)
+    assert found == pytest.approx(0.02, abs=0.01)
+
+
 def test_a_gauge_follows_its_level_the_traffic_and_its_bound(tmp_path: Path) -> None:
     text = f"""{HEAD}  - {{name: errs, service: chat, sli: {{errors: {{}}}}, objective: 99%}}
 gauges:
