@@ -38,7 +38,7 @@ def receivers_of(entry: ReceiverModel, folder: Path, trust: Trust) -> Iterator[R
     if entry.teams is not None:
         yield _teams(entry, entry.teams, folder, trust)
     if entry.email is not None:
-        yield _email(entry, entry.email, folder)
+        yield _email(entry, entry.email, folder, trust)
     if entry.template is not None:
         yield _template(entry, entry.template, folder, trust)
 
@@ -85,11 +85,11 @@ def _teams(entry: ReceiverModel, teams: TeamsModel, folder: Path, trust: Trust) 
     return TeamsReceiver(entry.name, url, _hears_the_end(entry, teams), trust=trust)
 
 
-def _email(entry: ReceiverModel, mail: EmailModel, folder: Path) -> Receiver:
+def _email(entry: ReceiverModel, mail: EmailModel, folder: Path, trust: Trust) -> Receiver:
     host, _, port = mail.smarthost.rpartition(":")
     return EmailReceiver(
         entry.name, host, int(port), mail.sender, mail.to, mail.security, mail.user,
-        reference(mail.password_env, mail.password_file, folder), _hears_the_end(entry, mail),
+        reference(mail.password_env, mail.password_file, folder), _hears_the_end(entry, mail), trust=trust,
     )  # fmt: skip
 
 

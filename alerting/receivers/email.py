@@ -24,7 +24,7 @@ from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S
 from alerting.receivers.story import facts, footer, headline, story
-from alerting.receivers.trust import tls_failure
+from alerting.receivers.trust import PUBLIC_ONLY, Trust, add_authorities, tls_failure
 from alerting.secret_references import SecretReference
 from alerting.texts import cut
 from telemetry.windows import NANOS
@@ -43,7 +43,7 @@ class EmailReceiver:
     Attributes:
         security: ``starttls`` (the server must offer it), ``tls`` from the first byte, or ``none``.
         user, password: to log in with; without a user nobody logs in.
-        context: whom to trust; None for the system's certificates.
+        trust: who vouches for the server's name, beside the system's authorities; it may be at any address.
     """
 
     name: str
@@ -56,7 +56,7 @@ class EmailReceiver:
     password: SecretReference | None = None
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
-    context: ssl.SSLContext | None = None
+    trust: Trust = PUBLIC_ONLY
 
     @property
     def id(self) -> str:
@@ -73,7 +73,11 @@ class EmailReceiver:
             self.password.read()
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
-        """Tell it once."""
+        """Tell it once.
+
+        Raises:
+            ConfigError: the password or the file of authorities cannot be read.
+        """
         mail = message(notification, self.sender, self.recipients, idempotency_key, now_ns)
         password = self.password.read() if self.password is not None else ""
         try:
@@ -94,7 +98,9 @@ class EmailReceiver:
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
-        context = self.context or ssl.create_default_context()
+        context = ssl.create_default_context()
+        if self.trust.ca_file is not None:
+            add_authorities(context, self.trust.ca_file)
         direct = self.security == "tls"
         name = _own_name()
         server = smtplib.SMTP_SSL(local_hostname=name, context=context) if direct else smtplib.SMTP(local_hostname=name)

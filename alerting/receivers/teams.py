@@ -1,6 +1,8 @@
 """A Microsoft Teams channel, told by a Workflows webhook with an Adaptive Card, cut to Teams' limit of 28 KB.
 
-Text stands in runs of a RichTextBlock, which Teams shows as they are: no value from telemetry becomes a link.
+Teams counts two bytes for most letters, as in UTF-16: bodies of more than 14,000 letters have been refused. Connectors
+answer 200 also where Teams refuses a message, with Teams' own status in the text. Values stand in runs of a
+RichTextBlock, which Teams shows as they are: none from telemetry becomes a link.
 Format: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using and
 https://adaptivecards.io/explorer/.
 """
@@ -8,11 +10,12 @@ https://adaptivecards.io/explorer/.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 from alerting.notifications import Notification
-from alerting.outcomes import Outcome
+from alerting.outcomes import Outcome, judge
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.story import facts, footer, headline, story
 from alerting.receivers.trust import PUBLIC_ONLY, Trust
@@ -20,6 +23,8 @@ from alerting.secret_references import SecretReference
 from alerting.texts import cut
 
 MAX_BYTES: Final = 28 * 1024
+"""In UTF-16."""
+_REFUSED: Final = re.compile(r"Microsoft Teams endpoint returned HTTP error (\d{3})")
 _MAX_LINES: Final = 3000
 
 Element = dict[str, Any]
@@ -52,7 +57,12 @@ class TeamsReceiver:
         """Tell it once."""
         url = self.webhook_url.read()
         headers = {"Content-Type": "application/json", IDEMPOTENCY_HEADER: idempotency_key}
-        return post(Post(url, encode(message(notification)), headers), now_ns, self.deadline_s, self.trust)
+        request = Post(url, encode(message(notification)), headers, quote=True)
+        outcome = post(request, now_ns, self.deadline_s, self.trust)
+        if outcome.kind != "delivered":
+            return outcome
+        refused = _REFUSED.search(outcome.reason)
+        return judge(int(refused[1]), None, "Teams refused the message", now_ns) if refused else Outcome("delivered")
 
 
 def message(notification: Notification) -> dict[str, Any]:
@@ -61,7 +71,7 @@ def message(notification: Notification) -> dict[str, Any]:
     sections = [_section(title, lines) for title, lines in story(notification)]
     last = _text(footer(notification), subtle=True)
     found = _message([*frame, *sections, last], notification)
-    while len(encode(found)) > MAX_BYTES and sections:
+    while size(found) > MAX_BYTES and sections:
         sections.pop()
         found = _message([*frame, *sections, last], notification)
     return found
@@ -70,6 +80,11 @@ def message(notification: Notification) -> dict[str, Any]:
 def encode(document: dict[str, Any]) -> bytes:
     """The message as it is sent."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def size(document: dict[str, Any]) -> int:
+    """What the message takes of :data:`MAX_BYTES`."""
+    return len(encode(document).decode().encode("utf-16-le"))
 
 
 def _message(body: list[Element], notification: Notification) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 Answer = Callable[[socket.socket, threading.Event], None]
@@ -115,6 +117,16 @@ class HookServer:
                 answer(connection, self._closing)
             except OSError:
                 return  # the caller is gone
+
+
+class TlsHookServer(HookServer):
+    """The same, over TLS."""
+
+    def __init__(self, certificate: tuple[Path, Path]) -> None:
+        super().__init__()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        self._socket = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
 
 
 def _read(connection: socket.socket) -> Request:

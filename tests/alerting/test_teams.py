@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.receivers.teams import MAX_BYTES, encode, message
-from tests.alerting.makers import notification
+from alerting.receivers.teams import MAX_BYTES, TeamsReceiver, encode, message
+from alerting.secret_references import SecretReference
+from tests.alerting.hook_server import status
+from tests.alerting.makers import LOOPBACK, T0, notification
 
 
 def card(told):
@@ -57,4 +60,18 @@ def test_teams_limit_holds(rows, value):
     incident = {**notification().incident, "slice": {value: value * 10}, "service": value * 100}
     sent = message(notification(evidence=evidence, runbook=runbook, incident=incident))
     assert len(encode(sent)) <= MAX_BYTES
+    assert len(encode(sent).decode().encode("utf-16-le")) <= MAX_BYTES, "as Teams counts"
     assert json.loads(encode(sent)) == sent
+
+
+@pytest.mark.parametrize(("code", "kind"), [(429, "transient"), (503, "transient"), (413, "permanent")])
+def test_an_answer_of_200_may_be_a_refusal(monkeypatch, hook, code, kind):
+    monkeypatch.setenv("TEAMS", hook.url)
+    failed = "Webhook message delivery failed with error"
+    said = f"{failed}: Microsoft Teams endpoint returned HTTP error {code} with ContextId x"
+    hook.answers = [status(200, said), status(200, "1"), status(202, "")]
+    receiver = TeamsReceiver("x", SecretReference("env", "TEAMS"), trust=LOOPBACK)
+    outcomes = [receiver.send(notification(), "k", T0) for _ in range(3)]
+    assert [(one.kind, one.reason) for one in outcomes] == [
+        (kind, f"answered {code}: Teams refused the message"), ("delivered", ""), ("delivered", ""),
+    ]  # fmt: skip

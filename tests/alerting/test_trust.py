@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from alerting.config import check_receivers, parse_alerting
 from alerting.receivers.trust import PUBLIC_ONLY, Trust, networks_of
 from alerting.receivers.webhook import WebhookReceiver
 from telemetry.errors import ConfigError
-from tests.alerting.hook_server import HookServer
+from tests.alerting.hook_server import HookServer, TlsHookServer
 from tests.alerting.mail_server import make_certificate, make_expired
 from tests.alerting.makers import LOOPBACK, T0, notification, parse
 
@@ -120,16 +119,6 @@ def test_credentials_in_a_url_are_refused(hook: HookServer) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return make_certificate(tmp_path_factory.mktemp("tls"), "localhost")
-
-
-class TlsHookServer(HookServer):
-    """The same, over TLS."""
-
-    def __init__(self, certificate: tuple[Path, Path]) -> None:
-        super().__init__()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
-        self._socket = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
 
 
 def test_a_certificate_counts_if_its_authority_and_its_name_are_right(certificate: tuple[Path, Path]) -> None:
