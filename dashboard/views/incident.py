@@ -53,7 +53,7 @@ def _in_short(found: Incident) -> None:
     if found.evidence.summary:
         st.html(f'<p class="tw-summary">{prose.escaped(found.evidence.summary)}</p>')
     if found.runbook_first_step and found.status != "resolved":
-        st.html(f'<p class="tw-summary"><strong>Do first:</strong> {prose.escaped(found.runbook_first_step)}</p>')
+        st.html(f'<p class="tw-first"><strong>Do first:</strong> {prose.escaped(found.runbook_first_step)}</p>')
 
 
 def _links(found: Incident) -> None:

@@ -29,6 +29,7 @@ SNOOZES_S = {"30 min": 1800, "1 h": 3600, "4 h": 4 * 3600, "12 h": 12 * 3600, "1
 
 def render(found: Incident, now: float) -> None:
     """Draw the form."""
+    page.announced()
     if found.merged_into:
         with st.container(border=True):
             page.section("Act", f"it was merged into {found.merged_into}")
@@ -197,4 +198,4 @@ def _send(found: Incident, call: Callable[..., object], done: str, *, with_comme
     st.session_state[FAILURE] = (found.id, failure)
     if not failure:
         st.session_state[WRITTEN] += 1
-        st.toast(prose.plain(f"{done} as {name}"))
+        page.announce(f"{done} as {name}")

@@ -23,6 +23,8 @@ SLOW_S = 3 * QUICK_S
 _MOST_FAULTS = 10
 """Faults of the configuration files that a banner names; the log and the API have them all."""
 
+_ANNOUNCED = "announced"
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -36,6 +38,18 @@ def client() -> Client:
 def entered(key: str) -> str:
     """What stands in a text field as of its last change; empty where the field is not there."""
     return str(st.session_state.get(key) or "").strip()
+
+
+def announce(sentence: str) -> None:
+    """Have `announced` say it: what a callback draws itself takes the place of what the page drew first, its style."""
+    st.session_state[_ANNOUNCED] = sentence
+
+
+def announced() -> None:
+    """Say briefly what a callback has done."""
+    sentence = st.session_state.pop(_ANNOUNCED, "")
+    if sentence:
+        st.toast(prose.plain(sentence))
 
 
 def signed_in() -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from dashboard import formats, navigation, prose
+from dashboard import formats, navigation
 from dashboard.client import ServiceError
 from dashboard.components import mount
 from dashboard.components.place import Place
@@ -39,6 +39,7 @@ def _live() -> None:
     alerts = page.attempt(client.alerts) if every is not None else None
     if status is None or every is None or alerts is None:
         return
+    page.announced()
     zone = page.reader_zone()
     chosen = next((one for one in every if one.id == st.query_params.get("silence")), None)
     left, right = st.columns([3, 2], gap="medium")
@@ -166,7 +167,7 @@ def _try(silence_id: str, done: str, change: Callable[[], object]) -> bool:
         st.session_state[FAILURE] = (silence_id, str(error))
         return False
     st.session_state[FAILURE] = ("", "")
-    st.toast(prose.plain(done))
+    page.announce(done)
     return True
 
 

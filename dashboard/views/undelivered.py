@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import prose
 from dashboard.client import ServiceError
 from dashboard.components import mount
 from dashboard.components.place import Place
@@ -21,6 +20,7 @@ def render(now: float) -> Place | None:
     lost = page.attempt(page.client().undelivered)
     if lost is None:
         return None
+    page.announced()
     opened = None
     if lost:
         page.section("Undelivered", "given up, and nothing later has told what they said")
@@ -58,4 +58,4 @@ def _retry(number: int | None) -> None:
     except ServiceError as error:
         st.session_state[FAILURE] = str(error)
         return
-    st.toast(prose.plain(f"{len(retried)} {'is' if len(retried) == 1 else 'are'} told again"))
+    page.announce(f"{len(retried)} {'is' if len(retried) == 1 else 'are'} told again")

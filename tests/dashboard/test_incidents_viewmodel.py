@@ -84,7 +84,7 @@ class TestIncidents:
         assert tiles["Status"].note == "nobody has taken it"
         assert tiles["Cause"].note == "confidence 94 %"
         assert tiles["Slice"].value == "input_type=code"
-        assert tiles["Lasting"].value == "21 min"
+        assert (tiles["Lasting"].value, tiles["Lasting"].note) == ("21 min", "since 13:52:20")
         assert tiles["Budget remaining"].value == "-138 %"
 
 

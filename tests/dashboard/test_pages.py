@@ -174,6 +174,7 @@ def test_incident_shows_its_evidence(page: Page) -> None:
     page.goto("/incidents?incident=inc-0042")
     expect(tile(page, "Cause")).to_have_text("slice errors")
     expect(page.locator(".tw-summary")).to_contain_text("11.4 % of the requests with input_type=code fail")
+    expect(page.locator(".tw-first")).to_contain_text("Do first: Open an exemplar trace and read error.type. <img")
     drawn_charts(page, 2)
     expect(rows(page, "evidence-attribution").first).to_contain_text("input_type=code")
     expect(rows(page, "evidence-attribution").first).to_contain_text("93 %")
@@ -210,6 +211,8 @@ def test_acknowledge_comment_and_resolve_change_the_service_and_the_page(page: P
     page.get_by_label("Your name").press("Enter")
     acknowledge.click()
     expect(tile(page, "Status")).to_have_text("Acknowledged")
+    expect(page.get_by_text("Acknowledged as Ada")).to_be_visible()
+    expect(page.locator(".tw-sub")).to_have_css("opacity", "0.68")  # the page keeps its style
     assert service.incidents["inc-0042"]["status"] == "acknowledged"
     expect(page.get_by_role("button", name="Acknowledge", disabled=False)).to_have_count(0)
 

@@ -63,6 +63,7 @@ def incidents() -> dict[str, dict[str, Any]]:
             ],
             "evidence": evidence(),
             "runbook_markdown": RUNBOOK,
+            "runbook_first_step": f"Open an exemplar trace and read error.type. {MALICIOUS}",
         },
         "inc-0041": {
             **bare("inc-0041", "classify-latency: tail spike", "acknowledged", "classify-latency", "tail-spike"),
