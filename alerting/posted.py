@@ -95,7 +95,8 @@ def store(connection: Connection, alerts: Iterable[PostedAlert], now_ns: int, *,
 
     What begins and what ends by this goes into the audit log; what is posted again goes on, and does not.
     """
-    began, ended = [], []
+    began: list[PostedAlert] = []
+    ended: list[PostedAlert] = []
     for alert in {one.fingerprint: one for one in alerts}.values():
         same = posted_alerts.c.fingerprint == alert.fingerprint
         before = connection.execute(select(posted_alerts).where(same)).mappings().one_or_none()

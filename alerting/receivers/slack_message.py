@@ -2,8 +2,8 @@
 
 Limits: https://docs.slack.dev/reference/block-kit/blocks; characters are counted as in UTF-16, which is never too few.
 All blocks together may hold 12,000 of text and some more for what is around it
-(https://github.com/slackapi/bolt-js/issues/2509). Messages of less text in many blocks were refused too, so all of their
-JSON keeps to it here. Text is marked ``verbatim``, and ``& < >`` are escaped
+(https://github.com/slackapi/bolt-js/issues/2509). Messages of less text in many blocks were refused too, so all of
+their JSON keeps to it here. Text is marked ``verbatim``, and ``& < >`` are escaped
 (https://docs.slack.dev/messaging/formatting-message-text), so that no value from telemetry mentions a channel or
 becomes a link.
 """

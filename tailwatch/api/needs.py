@@ -63,7 +63,7 @@ class Needs:
             for mount, routes in mounts.items()
             for route in routes
             if isinstance(route, APIRoute)
-            for method in route.methods
+            for method in route.methods or ()
         ]
 
     def of(self, method: str, path: str) -> Need:

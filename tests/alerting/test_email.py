@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import contextmanager
 from dataclasses import replace
@@ -189,6 +190,27 @@ def test_a_missing_file_of_authorities_is_said_and_passes_once_it_is_there(certi
             receiver.send(notification(), "k", T0)
         ca_file.write_bytes(certificate[0].read_bytes())
         assert receiver.send(notification(), "k", T0).kind == "delivered"
+
+
+def test_what_labels_hold_is_neither_markup_nor_a_header(plain):
+    text = "<script>alert(1)</script><img src=x onerror=alert(1)>\"' &lt;b&gt;\r\nBcc: eve@evil.example\r\n\r\n.\r\n"
+    told = notification()
+    incident = {**told.incident, **dict.fromkeys(["title", "service", "slo"], text), "slice": {text: text}}
+    evidence = {**told.evidence, "summary": text, "changes": [{"text": text}]}
+    huge = {**evidence, "summary": "𝕏" * 200_000}
+    for one in (evidence, huge):
+        mail = notification(incident=incident, evidence=one, runbook={**told.runbook, "first_step": text})
+        assert receiver_of(plain.address).send(mail, "k", T0).kind == "delivered"
+    assert plain.recipients == [list(ADDRESSES)] * 2
+    for mail in plain.mails:
+        assert mail["Bcc"] is None
+        html = mail.get_body(("html",))
+        assert html is not None
+        tags = set(re.findall(r"<(/?[a-z0-9]+)", html.get_content()))
+        assert {tag.lstrip("/") for tag in tags} <= {
+            "html", "body", "h2", "h3", "table", "tr", "th", "td", "p", "br", "a", "small",
+        }  # fmt: skip
+        assert len(mail.as_bytes()) < 100_000
 
 
 @settings(max_examples=30, deadline=None)

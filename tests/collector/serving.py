@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,9 +43,10 @@ def serve(
     connection: type[Connection] = Connection,
     patience: Patience | None = None,
     otherwise: ASGIApp | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[str]:
     """The base URL of an OTLP/HTTP server over ``intake``, which is closed at the end."""
-    server = server_of(Otlp(intake, otherwise or Starlette(), patience or Patience()), connection)
+    server = server_of(Otlp(intake, otherwise or Starlette(), patience or Patience()), connection, tls)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
