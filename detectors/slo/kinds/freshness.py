@@ -10,6 +10,7 @@ from detectors.slo.arrivals import ArrivalSlices
 from detectors.slo.kinds.protocol import Remark
 from detectors.slo.kinds.values import SLICE_KEY, Values
 from detectors.slo.shapes import DURATION, TEXT, Key
+from detectors.slo.slices import LATE_NS
 from telemetry.matchers import Matchers
 from telemetry.metric_names import KNOWN_METRICS
 from telemetry.rules import OnTime, RollupRule
@@ -18,6 +19,8 @@ from telemetry.windows import NANOS, format_duration, parse_duration
 _DEFAULT_DELAY: Final = "30s"
 _EXPORTED_EVERY_NS: Final = parse_duration("5s")
 """The delay of an OpenTelemetry batch exporter."""
+_LEAST_LIMIT_NS: Final = parse_duration("1m")
+"""A delay that even the longest slices can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,14 @@ class Freshness:
         slice_ns = values.slice_ns()
         delay_ns = values.duration_ns("max_delay", parse_duration(_DEFAULT_DELAY))
         heartbeat = values.text("heartbeat")
-        return None if delay_ns is None else cls(slice_ns, delay_ns, heartbeat)
+        if delay_ns is None:
+            return None
+        most_ns = max(LATE_NS - slice_ns, _LEAST_LIMIT_NS)
+        if delay_ns > most_ns:
+            judged = f"a slice of {format_duration(slice_ns)} would be judged when it is too old for any alert"
+            remedy = f"write at most {format_duration(most_ns)}: together with slice at most {format_duration(LATE_NS)}"
+            values.note("max_delay", f"{format_duration(delay_ns)} is too long: {judged}", remedy)
+        return cls(slice_ns, delay_ns, heartbeat)
 
     def rules(self, rule: str, where: Matchers, per: tuple[str, ...]) -> tuple[RollupRule, ...]:
         """The calls, good ones being those that came in on time."""

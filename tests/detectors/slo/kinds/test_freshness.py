@@ -16,9 +16,10 @@ from detectors.slo.parse import parse_slos
 from detectors.slo.spec import SloSet
 from telemetry.columns import columns_of
 from telemetry.deltas import SliDelta
+from telemetry.errors import FileProblemsError
 from telemetry.gauges import GaugeReading
 from telemetry.points import GaugeState, MetricSeries
-from telemetry.windows import NANOS
+from telemetry.windows import BUCKET_NS, NANOS
 
 MINUTE = 60 * NANOS
 START = 28_333_333 * MINUTE
@@ -103,6 +104,32 @@ def test_a_restart_goes_on_with_the_verdicts_and_waits_on() -> None:
     verdicts = first.step(START + 7 * MINUTE).slice_deltas
     second.ingest_sli([*events, *verdicts])
     assert counts(second.step(START + 12 * MINUTE)) == (3, 11)
+
+
+@pytest.mark.parametrize(
+    "freshness", ["{max_delay: 59m}", "{slice: 15m, max_delay: 45m}", "{slice: 1h, max_delay: 1m}"]
+)
+def test_the_longest_delays_are_judged_in_time_for_alerts(freshness: str) -> None:
+    """Calls for five hours, and then silence."""
+    declared = slos(freshness)
+    (rule,) = compile_rules(declared.slos[0])
+    engine, told = Engine(declared), False
+    for minute in range(0, 15 * 60, 5):
+        if minute < 300:
+            starts_ns = [(START + place * MINUTE) // BUCKET_NS * BUCKET_NS for place in range(minute, minute + 5)]
+            engine.ingest_sli([SliDelta(rule.id, "{}", start_ns, 3, 3) for start_ns in starts_ns])
+        told |= bool(engine.step(START + (minute + 5) * MINUTE).findings)
+        assert not (told and minute < 300)
+    assert told
+
+
+@pytest.mark.parametrize(
+    ("freshness", "most"),
+    [("{max_delay: 2h}", "59m"), ("{slice: 15m, max_delay: 1h}", "45m"), ("{slice: 1h, max_delay: 2m}", "1m")],
+)
+def test_a_delay_after_which_no_alert_looks_back_is_refused(freshness: str, most: str) -> None:
+    with pytest.raises(FileProblemsError, match=rf"any alert \(write at most {most}: together with slice"):
+        slos(freshness)
 
 
 @pytest.mark.parametrize(
