@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from alerting.handled import ANSWERS
 from alerting.incidents import MACHINE, Incident, TimelineEvent, format_id
-from alerting.postmortem_charts import Curve, Graphs, Mark, chart
+from alerting.postmortem_charts import BUDGET_LEFT, Curve, Graphs, Mark, chart
 from alerting.runbooks import fragments
 from alerting.runbooks.markdown import Markdown, code, escape, percent, table, utc
 from alerting.texts import flat
@@ -36,15 +37,31 @@ def draft(
     """
     marks = _marks(incident, timeline)
     charts = [chart(curve, marks, graphs) for curve in curves]
-    return "\n\n".join(part for part in _parts(incident, timeline, charts, now_ns) if part) + "\n"
+    impact = _at_the_end(incident, curves)
+    return "\n\n".join(part for part in _parts(incident, timeline, charts, impact, now_ns) if part) + "\n"
 
 
-def _parts(incident: Incident, timeline: Sequence[TimelineEvent], charts: Sequence[str], now_ns: int) -> Iterator[str]:
+def _at_the_end(incident: Incident, curves: Sequence[Curve]) -> Mapping[str, Any]:
+    """The evidence with what was left of the budget when it ended: what was when it was found is not its impact."""
+    end = math.inf if incident.resolved_ns is None else incident.resolved_ns / NANOS
+    left = [value for curve in curves if curve.unit == BUDGET_LEFT for at, value in curve.points if at <= end]
+    if not left:
+        return incident.evidence
+    return {**incident.evidence, "budget": {**incident.evidence["budget"], "remaining": left[-1] / 100}}
+
+
+def _parts(
+    incident: Incident,
+    timeline: Sequence[TimelineEvent],
+    charts: Sequence[str],
+    impact: Mapping[str, Any],
+    now_ns: int,
+) -> Iterator[str]:
     evidence = incident.evidence
     yield f"# {incident.id}: {escape(flat(incident.title))}"
     yield _facts(incident, timeline, now_ns)
     yield f"## Summary\n\n{escape(flat(evidence.get('summary', ''), 1000))}"
-    yield f"## Impact\n\n{fragments.budget(evidence)}"
+    yield f"## Impact\n\n{fragments.budget(impact)}"
     yield from charts
     yield f"## Cause\n\n{escape(CAUSES.get(incident.cause, incident.cause))}{_where(incident)}."
     for title, part in (

@@ -15,6 +15,8 @@ from alerting.texts import cut, flat
 Graphs = Literal["mermaid", "svg"]
 
 MAX_POINTS: Final = 60
+BUDGET_LEFT: Final = "% left"
+"""The unit of a curve that shows how much of the error budget was left."""
 _WIDTH, _HEIGHT = 760, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 34, 30
 _TICKS: Final = 4

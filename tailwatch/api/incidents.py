@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 
-from alerting.postmortem_charts import Curve, Graphs
+from alerting.postmortem_charts import BUDGET_LEFT, Curve, Graphs
 from storage.audit import Actor
 from tailwatch.api.actor import actor_of
 from tailwatch.api.context import Context, context
@@ -167,7 +167,7 @@ def _curves(ctx: Context, incident_id: str, now_ns: int) -> list[Curve]:
     bad = [(point.time_ns / NANOS, 100 * (point.total - point.good) / point.total) for point in counted]
     total = [(point.time_ns / NANOS, point.total / slo.unit) for point in points]
     return [
-        Curve(f"Error budget of {slo.name}", "% left", left),
+        Curve(f"Error budget of {slo.name}", BUDGET_LEFT, left),
         Curve(f"Bad share of {slo.name} in each {step}", "%", bad),
         Curve(f"What {slo.name} counted in each {step}", "events", total),
     ]

@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "slo": "tailwatch.cli.slo",
     "simulate": "tailwatch.cli.simulate",
     "alerts": "tailwatch.cli.alerts",
+    "incident": "tailwatch.cli.incident",
     "hooks": "tailwatch.cli.hooks",
     "runbook": "tailwatch.cli.runbook",
     "reload": "tailwatch.cli.reload",

@@ -50,6 +50,11 @@ def test_one_that_goes_on_says_so(lite):
     assert "| Lasted | 1h |" in text
 
 
+def test_the_impact_is_the_budget_when_it_ended_not_when_it_was_found(alerting):
+    assert "**50 %** of the error budget remains" in alerting.postmortem("INC-1", [], at(400))
+    assert "**88 %** of the error budget remains" in alerting.postmortem("INC-1", [CURVE], at(400))
+
+
 def test_values_do_not_become_markup(alerting):
     html = MarkdownIt("commonmark").enable("table").render(alerting.postmortem("INC-1", [], at(400)))
     assert "<b>" not in html
