@@ -12,7 +12,7 @@ from alerting.incidents import MACHINE, Alert, EventKind, Incident, TimelineEven
 from alerting.runbooks.library import RunbookLibrary
 from alerting.state import AlertTiming
 from alerting.steps import Step
-from alerting.titles import kind_of, name_of, title_of
+from alerting.titles import kind_of, name_of, title_of, told_apart
 from telemetry.findings import CAUSES, Diagnosis
 from telemetry.windows import NANOS, format_duration
 
@@ -212,7 +212,7 @@ def _widen(draft: Plan, number: int, alert: Alert, now_ns: int) -> None:
     draft.incidents[number] = wider
     draft.changed.add(number)
     if alert.severity == "page" and incident.severity == "ticket":
-        event = TimelineEvent(now_ns, "escalated", MACHINE, f"Now a page, because of {name_of(alert)}")
+        event = TimelineEvent(now_ns, "escalated", MACHINE, f"Now a page, because of {told_apart(alert)}")
         draft.put_incident(replace(wider, severity="page"), event)
 
 
@@ -277,7 +277,7 @@ def _note_sustained(draft: Plan, steps: Sequence[Step], now_ns: int) -> None:
         number = taken.after.incident
         if "sustained" in taken.events and number in draft.incidents:
             held = format_duration((now_ns - taken.after.state.since_ns) // NANOS * NANOS)
-            draft.note(number, now_ns, "joined", f"{name_of(taken.after)} has fired again for {held}")
+            draft.note(number, now_ns, "joined", f"{told_apart(taken.after)} has fired again for {held}")
 
 
 def _adopt_suppressed(draft: Plan, stored: Iterable[Alert]) -> None:
@@ -300,9 +300,9 @@ def _end(draft: Plan, steps: Sequence[Step], now_ns: int) -> None:
         if number is None or number not in draft.incidents or draft.incidents[number].status == "resolved":
             continue
         if "resolved" in taken.events:
-            draft.note(number, now_ns, "ended", f"{name_of(taken.after)} has ended")
+            draft.note(number, now_ns, "ended", f"{told_apart(taken.after)} has ended")
         elif "withdrawn" in taken.events:
-            draft.note(number, now_ns, "ended", f"{name_of(taken.after)} is withdrawn: late data proved it wrong")
+            draft.note(number, now_ns, "ended", f"{told_apart(taken.after)} is withdrawn: late data proved it wrong")
         elif "cleared" not in taken.events:
             continue
         touched.append(number)
@@ -332,5 +332,5 @@ def _reopen_what_still_holds(draft: Plan, now_ns: int, timing: AlertTiming) -> N
             continue
         still = [member for member in draft.members.get(number, {}).values() if member.state.loud]
         if still:
-            names = ", ".join(sorted(name_of(member) for member in still)[:5])
+            names = ", ".join(sorted(told_apart(member) for member in still)[:5])
             draft.put_incident(*transitions.reopen(incident, MACHINE, f"Resolved, but still firing: {names}", now_ns))

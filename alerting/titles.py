@@ -62,3 +62,12 @@ def kind_of(alert: Alert) -> str:
 def name_of(alert: Alert) -> str:
     """What the alert is called."""
     return alert.labels.get("alertname") or alert.fingerprint
+
+
+def told_apart(alert: Alert) -> str:
+    """The name with what alerts of that name differ in: ``ErrorBudgetBurn of chat-errors (tenant=acme, window=6h)``."""
+    owner = alert.labels.get("slo") or alert.labels.get("service")
+    group = alert.evidence.get("group")
+    names = {*(group if isinstance(group, Mapping) else ()), "window"}
+    rest = ", ".join(f"{name}={alert.labels[name]}" for name in sorted(names) if alert.labels.get(name))
+    return flat(f"{name_of(alert)}{f' of {owner}' if owner else ''}{f' ({rest})' if rest else ''}")

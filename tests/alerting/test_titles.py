@@ -53,3 +53,14 @@ def test_every_cause_has_words_and_no_title_is_too_long(lite):
 def test_what_others_post_keeps_its_name(lite):
     labels = {"slo": "", "service": "db"}
     assert title(set_up(lite), finding("DiskFull", **labels)) == "DiskFull: DiskFull of"
+
+
+def test_the_timeline_tells_alerts_of_one_name_apart(lite):
+    alerting = set_up(lite)
+    code = finding(slo="a", input_type="code", window="6h", evidence=FAILING)
+    posted = finding("DiskFull", slo="", service="chat")
+    alerting.apply([code, posted], undiagnosed, at(0))
+    for tick in range(1, 3):
+        alerting.apply([], undiagnosed, at(60 * tick))
+    said = [event["text"] for event in alerting.incident("INC-1")["timeline"] if event["kind"] == "ended"]
+    assert sorted(said) == ["DiskFull of chat has ended", "errors-burn of a (input_type=code, window=6h) has ended"]
