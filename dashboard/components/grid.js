@@ -109,6 +109,12 @@ const header = (grid, view, redraw) => {
   return thead;
 };
 
+// Where the keyboard is: a refresh replaces the elements, not the place of who walks through them.
+const placeOf = (node) => {
+  const tr = node.closest("tr");
+  return JSON.stringify([tr.dataset.row ?? null, [...tr.querySelectorAll("a, button")].indexOf(node)]);
+};
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const view = stateOf(data.id);
@@ -129,8 +135,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
       frame.append(table);
     }
     const scrolled = root.firstElementChild ? root.firstElementChild.scrollLeft : 0;
+    const focused = root.getRootNode().activeElement;
+    const place = focused && root.contains(focused) ? placeOf(focused) : null;
     root.replaceChildren(frame);
     frame.scrollLeft = scrolled;
+    if (place) [...frame.querySelectorAll("a, button")].find((node) => placeOf(node) === place)?.focus({ preventScroll: true });
   };
   draw();
 }

@@ -31,8 +31,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
     box.dataset.tile = tile.label;
     if (tile.spark && tile.spark.length > 1) box.append(sparkline(tile.spark));
     box.append(element("div", "label", tile.label), element("div", tile.value.length > 12 ? "value long" : "value", tile.value), element("div", "note", tile.note));
-    if (tile.open) box.addEventListener("click", () => setTriggerValue("open", tile.open));
+    if (tile.open) {
+      const open = () => setTriggerValue("open", tile.open);
+      box.tabIndex = 0;
+      box.setAttribute("role", "link");
+      box.addEventListener("click", open);
+      box.addEventListener("keydown", (event) => { if (event.key === "Enter") open(); });
+    }
     tiles.append(box);
   }
-  parentElement.querySelector(".root").replaceChildren(tiles);
+  const root = parentElement.querySelector(".root");
+  const focused = root.getRootNode().activeElement?.dataset?.tile;
+  root.replaceChildren(tiles);
+  if (focused) [...tiles.children].find((box) => box.dataset.tile === focused)?.focus({ preventScroll: true });
 }

@@ -42,13 +42,19 @@ def grid(entries: Sequence[AuditEntry], now: float, zone: tzinfo) -> Grid:
                 Cell(_who(entry), sub=_by(entry)),
                 Cell(entry.action, kind="mono"),
                 Cell(entry.subject),
-                Cell(_detail(entry.detail)),
+                Cell(_detail(_with_clock(entry.detail, zone, now))),
             ],
-            Place("incidents", {"incident": entry.subject}) if entry.subject.startswith("INC-") else None,
+            _place(entry),
         )
         for entry in entries
     ]
     return Grid("audit", columns, rows, "Nothing has been changed.")
+
+
+def _place(entry: AuditEntry) -> Place | None:
+    """The incident that it is about, or for which a response hook ran."""
+    about = next((str(one) for one in (entry.subject, entry.detail.get("incident")) if str(one).startswith("INC-")), "")
+    return Place("incidents", {"incident": about}) if about else None
 
 
 def _text(entry: AuditEntry) -> str:
@@ -71,6 +77,11 @@ def _detail(detail: dict[str, Any]) -> str:
     parts = [f"{formats.words(name)}: {_value(value)}" for name, value in detail.items() if _told(name, value)]
     text = ", ".join(parts)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _with_clock(detail: dict[str, Any], zone: tzinfo, now: float) -> dict[str, Any]:
+    until = detail.get("until")
+    return {**detail, "until": formats.clock(until, zone, now)} if isinstance(until, float) else detail
 
 
 def _told(name: str, value: object) -> bool:

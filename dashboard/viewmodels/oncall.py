@@ -74,8 +74,10 @@ def receiver_grid(noise: Noise) -> Grid:
 def _budget(one: ReceiverNoise) -> Cell:
     if one.budget is None:
         return Cell("none", sort=None)
-    limits = ((one.budget.pages_per_day, "pages"), (one.budget.notifications_per_day, "notifications"))
-    allowed = ", ".join(f"{limit} {name} a day" for limit, name in limits if limit is not None)
+    limits = ((one.budget.pages_per_day, "page"), (one.budget.notifications_per_day, "notification"))
+    allowed = ", ".join(
+        f"{limit} {name}{'' if limit == 1 else 's'} a day" for limit, name in limits if limit is not None
+    )
     days = (
         f"{len(one.days_over)} {'day' if len(one.days_over) == 1 else 'days'} over" if one.days_over else "no day over"
     )

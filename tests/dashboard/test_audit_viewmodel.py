@@ -43,6 +43,16 @@ def test_who_acted_stands_before_the_token_that_they_acted_through() -> None:
     assert places[1:] == [None, None]
 
 
+def test_times_are_told_and_what_a_hook_did_leads_to_its_incident() -> None:
+    entries = [
+        entry(1, "silence.create", until=NOW + 3600.5), entry(2, "hook.run", incident="INC-3"),
+        entry(3, "hook.off", incident=None),
+    ]  # fmt: skip
+    rows = audit.grid(entries, NOW, UTC).rows
+    assert rows[0].cells[4].text == "until: 09:53:20"
+    assert [row.place and row.place.params for row in rows] == [None, {"incident": "INC-3"}, None]
+
+
 def test_filters() -> None:
     assert audit.kinds(ENTRIES) == ["incident", "silence", "token"]
     assert audit.filtered(ENTRIES, kind="token", wanted="") == [ENTRIES[1]]

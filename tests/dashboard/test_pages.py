@@ -53,6 +53,22 @@ def test_overview_shows_every_slo_worst_first(page: Page) -> None:
     expect(rows(page, "overview-incidents")).to_have_count(2)
 
 
+def test_the_keyboard_keeps_its_place_through_a_refresh(page: Page, service: RecordedService) -> None:
+    page.goto("/")
+    expander = page.get_by_role("button", name="groups of request-errors")
+    expander.focus()
+    page.keyboard.press("Enter")
+    expect(rows(page, "slos")).to_have_count(10)
+    expect(expander).to_be_focused()
+    open_incidents = page.locator('[data-tile="Open incidents"]')
+    open_incidents.focus()
+    service.incidents["inc-0041"]["status"] = "open"
+    expect(tile(page, "Open incidents")).to_have_text("2")
+    expect(open_incidents).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/incidents$"))
+
+
 def test_overview_refreshes_in_place(page: Page, service: RecordedService) -> None:
     page.goto("/")
     page.get_by_role("button", name="groups of request-errors").click()
@@ -212,7 +228,7 @@ def test_acknowledge_comment_and_resolve_change_the_service_and_the_page(page: P
     acknowledge.click()
     expect(tile(page, "Status")).to_have_text("Acknowledged")
     expect(page.get_by_text("Acknowledged as Ada")).to_be_visible()
-    expect(page.locator(".tw-sub")).to_have_css("opacity", "0.68")  # the page keeps its style
+    expect(page.locator(".tw-sub")).to_have_css("opacity", "0.72")  # the page keeps its style
     assert service.incidents["inc-0042"]["status"] == "acknowledged"
     expect(page.get_by_role("button", name="Acknowledge", disabled=False)).to_have_count(0)
 
