@@ -89,7 +89,7 @@ class AlertingConfig:
     hooks: HookRules = NO_HOOKS
     resolve_timeout_ns: int = RESOLVE_TIMEOUT_NS
     unheard: tuple[str, ...] = ()
-    unused: tuple[tuple[str, str], ...] = ()
+    unused: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     @property
     def receiver_names(self) -> tuple[str, ...]:

@@ -117,6 +117,9 @@ def test_what_nothing_here_uses_is_told_and_whom_nobody_tells(tmp_path):
         (f"{file}:25: receivers[0].slack_configs[0]", title),
     ]
     assert ("receiver null", "it tells nobody") in said
+    file.write_text(f"# a comment that moves every line\n{THEIRS}")
+    moved = parse_alerting(yaml.safe_load(THEIRS), folder=tmp_path, where="", file=file)
+    assert moved.changes_since(parsed) == "", "a reload has nothing to say of that"
 
 
 def test_teams_bots_and_mail_without_tls():
