@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from alerting.evidence import clean
 from alerting.rfc3339 import parse_time
 from alerting.tables import posted_alerts
-from alerting.texts import MAX_VALUE, cut
+from alerting.texts import flat
 from storage.audit import record
 from telemetry.findings import Finding, Severity, fingerprint
 from telemetry.windows import NANOS
@@ -141,6 +141,6 @@ def _alert(row: RowMapping) -> PostedAlert:
 def _record(connection: Connection, action: str, alerts: Sequence[PostedAlert], now_ns: int, actor: str) -> None:
     if alerts:
         first, more = alerts[0].labels.get("alertname", "an alert"), len(alerts) - 1
-        subject = cut(first, MAX_VALUE) + (f" and {more} more" if more else "")
-        detail = {"alerts": [cut(str(alert), MAX_VALUE) for alert in alerts[:_TOLD]]}
+        subject = flat(first) + (f" and {more} more" if more else "")
+        detail = {"alerts": [flat(alert) for alert in alerts[:_TOLD]]}
         record(connection, at_ns=now_ns, actor=actor, action=action, subject=subject, detail=detail)

@@ -14,10 +14,14 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 def flat(value: Any, limit: int = MAX_VALUE) -> str:
     """The value as one line of visible text, cut: no line breaks, no control or direction-changing characters."""
     text = "" if value is None else str(value)
-    visible = text[: 4 * limit]
-    if not visible.isprintable():
-        visible = "".join(" " if unicodedata.category(letter) in _INVISIBLE else letter for letter in visible)
-    return cut(" ".join(visible.split()), limit)
+    return cut(" ".join(visible(text[: 4 * limit]).split()), limit)
+
+
+def visible(text: str) -> str:
+    """The text with a space in place of what commands a terminal, breaks a line, or changes the direction."""
+    if text.isprintable():
+        return text
+    return "".join(" " if unicodedata.category(letter) in _INVISIBLE else letter for letter in text)
 
 
 def cut(text: str, limit: int) -> str:

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from alerting.texts import visible
 from storage import audit
 from storage.audit import told_time
 from storage.database import Database
@@ -39,6 +40,6 @@ def command(
     table = Table("at", "who", "from", "what", "of", "detail", box=None)
     for one in found:
         detail = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in one.detail.items())
-        table.add_row(told_time(one.at_ns), one.actor, one.address, one.action, one.subject, detail)
+        table.add_row(told_time(one.at_ns), *map(visible, (one.actor, one.address, one.action, one.subject, detail)))
     width = None if sys.stdout.isatty() else _WIDTH
     Console(width=width, markup=False).print(table)

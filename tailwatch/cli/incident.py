@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from alerting.texts import visible
 from tailwatch.cli.client import ask, service_url
 from tailwatch.cli.incident_acts import ACTS
 from telemetry.windows import NANOS, format_duration
@@ -45,7 +46,8 @@ def listing(config: Path | None, *, status: str | None, as_json: bool, url: str 
         return
     table = Table("incident", "severity", "status", "since (UTC)", "who", "what", box=None)
     for one in found:
-        table.add_row(one["id"], one["severity"], one["status"], _utc(one["opened_at"]), _who(one), one["title"])
+        what = map(visible, (_who(one), one["title"]))
+        table.add_row(one["id"], one["severity"], one["status"], _utc(one["opened_at"]), *what)
     terminal = Console()
     if found:
         (terminal if terminal.is_terminal else Console(width=_FILE_WIDTH)).print(table, markup=False)
@@ -61,7 +63,7 @@ def listing(config: Path | None, *, status: str | None, as_json: bool, url: str 
 def show(config: Path | None, incident: str, *, as_json: bool, url: str | None) -> None:
     """INCIDENT with its alerts, what was found, and its timeline."""
     document = ask(service_url(config, url), "GET", _path(incident)).json()
-    click.echo(json.dumps(document, indent=2) if as_json else "\n".join(_shown(document)))
+    click.echo(json.dumps(document, indent=2) if as_json else "\n".join(map(visible, _shown(document))))
 
 
 @command.command()

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from alerting.texts import visible
 from detectors.slo.parse import load_slos
 from detectors.slo.spec import SloSet
 from storage.database import Database
@@ -87,7 +88,7 @@ def _table(documents: list[dict[str, Any]]) -> Table:
         for group in slo["groups"]:
             table.add_row(
                 slo["name"],
-                ", ".join(f"{name}={value or '(none)'}" for name, value in group["group"].items()),
+                visible(", ".join(f"{name}={value or '(none)'}" for name, value in group["group"].items())),
                 f"${group['total']:,.2f}" if slo["objective"] is None else f"{100 * slo['objective']:g} %",
                 Text(group["state"], _STYLES.get(group["state"], "dim")),
                 _count(group["good"]),
