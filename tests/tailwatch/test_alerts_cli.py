@@ -63,6 +63,21 @@ def test_lint_names_what_cannot_be_meant(tailwatch):
     assert tailwatch("lint", "--strict").exit_code == 1
 
 
+def test_a_configuration_of_alertmanagers_is_checked_where_it_lies(tailwatch, tmp_path):
+    file = tmp_path / "alertmanager.yml"
+    file.write_text("templates: ['*.tmpl']\nroute: {receiver: a}\nreceivers:\n  - name: a\n")
+    done = tailwatch("lint", str(file))
+    assert done.exit_code == 0
+    assert done.output.splitlines()[-1] == "1 receiver, 2 warnings"
+    assert f"warning: {file}:1: templates: this is not used" in done.output
+    file.write_text(f"{file.read_text()}    discord_configs: [{{webhook_url: https://discord.com/s3cr3t}}]\n")
+    done = tailwatch("lint", str(file))
+    assert done.exit_code == 2
+    assert f"{file}:5: receivers[0].discord_configs: Tailwatch does not tell Discord itself" in done.output
+    assert "s3cr3t" not in done.output
+    assert "this cannot be read" in tailwatch("lint", str(tmp_path / "nothing.yml")).output
+
+
 def test_a_section_that_cannot_be_used_is_refused(tmp_path):
     path = tmp_path / "tailwatch.yaml"
     path.write_text(CONFIG.replace("mute_time_intervals: [always]", "mute_time_intervals: [alway]"))
