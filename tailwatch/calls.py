@@ -23,8 +23,8 @@ _SPANS: Final = 20_000
 _ENOUGH: Final = 3
 """Calls within one look that are no accident."""
 _REMEMBERED_NS: Final = 86400 * NANOS
-_EDGES: Final = 10_000
-"""Pairs that are remembered; services with a name for each instance must not fill the memory."""
+_EDGES: Final = 1000
+"""Pairs that are remembered; who is related through whom takes time by the square of them."""
 
 Edge = tuple[str, str]
 
