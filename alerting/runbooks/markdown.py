@@ -18,6 +18,8 @@ from alerting.texts import flat
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$:@^=])")
 _LINE_START: Final = re.compile(r"^(-|\d+(?=[.)]))")
 _WWW: Final = re.compile(r"(?i)\bwww\.")
+_BYTES: Final = {"By": 1, "KiBy": 2**10, "MiBy": 2**20, "GiBy": 2**30}
+_UNITS: Final = {"%": "%", "W": "W", "Cel": "°C", "MHz": "MHz"}
 _TICKS: Final = re.compile(r"`+")
 
 
@@ -84,6 +86,16 @@ def seconds(value: Any) -> Markdown:
     if abs(value) < 1:
         return Markdown(f"{1000 * value:.3g} ms")
     return Markdown(f"{value:.3g} s" if abs(value) < 120 else f"{value / 60:.3g} min")
+
+
+def quantity(value: Any, unit: str) -> Markdown:
+    """A value in a unit of UCUM, in the one that reads best; ``unknown`` when it is no number."""
+    if unit == "s":
+        return seconds(value)
+    if unit in _BYTES and _is_finite(value):
+        size = value * _BYTES[unit]
+        return Markdown(f"{number(size / 2**30)} GiB" if abs(size) >= 2**30 else f"{number(size / 2**20)} MiB")
+    return Markdown(f"{number(value)} {escape(_UNITS[unit])}") if unit in _UNITS else number(value)
 
 
 def utc(value: Any) -> Markdown:

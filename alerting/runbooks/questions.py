@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from sqlalchemy import func, select
 
-from alerting.runbooks.markdown import Markdown, code, escape, number, percent, seconds, table, utc
+from alerting.incidents import format_id
+from alerting.runbooks.markdown import Markdown, code, escape, number, percent, quantity, seconds, table, utc
+from alerting.tables import incidents as stored_incidents
 from storage.database import Database
 from storage.gauges import gauge_readings
 from storage.series import MeasureSeries, measure_series
 from telemetry.matchers import Matcher, Matchers
-from telemetry.metric_names import GAUGE_ROLES
+from telemetry.metric_names import KNOWN_METRICS
 from telemetry.points import GaugeState, MetricSeries
 from telemetry.rules import SERIES_MEASURES, SERIES_RULE
 from telemetry.sketches import merge
@@ -137,18 +140,21 @@ def spend(subject: Subject, *, by: str = "", everything: bool = False) -> Markdo
 def gauge(subject: Subject, name: str) -> Markdown:
     """The latest value of a gauge of the service, and its range over the last five minutes.
 
-    ``name`` is that of a metric, or a role that stands for the well-known ones that say the same (``queue_depth``).
+    ``name`` is that of a metric, or a role (``queue_depth``) that stands for the well-known ones that say the same,
+    each in its own unit.
     """
     start_ns, end_ns = subject.now_range
-    found = gauge_readings(subject.database, GAUGE_ROLES.get(name, [name]), [subject.service], start_ns, end_ns)
+    names = [one.name for one in KNOWN_METRICS.values() if one.role == name and one.kind == "gauge"] or [name]
+    found = gauge_readings(subject.database, names, [subject.service], start_ns, end_ns)
     latest: dict[MetricSeries, GaugeState] = {}
     for reading in sorted(found, key=lambda one: one.bucket_ns):
         known = latest.get(reading.series)
         latest[reading.series] = reading.state if known is None else known.merged(reading.state)
     rows = [
-        (code(f"{series.name} {'' if series.labels == '{}' else series.labels}".strip()), number(state.last),
-         number(state.low), number(state.high), utc(state.last_ns / NANOS))
-        for series, state in sorted(latest.items(), key=lambda item: item[0].labels)[:ROWS]
+        (code(f"{series.name} {'' if series.labels == '{}' else series.labels}".strip()),
+         *(quantity(value, series.unit) for value in (state.last, state.low, state.high)),
+         utc(state.last_ns / NANOS))
+        for series, state in sorted(latest.items(), key=lambda item: (item[0].name, item[0].labels))[:ROWS]
     ]  # fmt: skip
     if not rows:
         return Markdown(f"{escape(subject.service)} has sent no gauge {code(name)} in the last five minutes.")
@@ -181,6 +187,41 @@ def budget(subject: Subject) -> Markdown:
     return Markdown(f"The SLO is **{state}**; {rest}{f'; it burns {burns}' if burns else ''}.")
 
 
+def groups(subject: Subject) -> Markdown:
+    """Every group of the incident's SLO, such as each region, with the least budget first."""
+    status = subject.statuses().get(subject.slo)
+    if status is None:
+        return Markdown(f"The SLO {code(subject.slo)} is not among those in force.")
+    found = sorted(
+        status["groups"], key=lambda one: math.inf if one["budget_remaining"] is None else one["budget_remaining"]
+    )
+    rows = []
+    for one in found[:ROWS]:
+        labels = ", ".join(f"{name}={value}" for name, value in sorted(one["group"].items())) or "all of the traffic"
+        fastest = max((rate for rate in one["burn"].values() if rate is not None), default=None)
+        burn = Markdown("" if fastest is None else f"{number(round(fastest, 2))}x")
+        left = "not known" if one["budget_remaining"] is None else percent(one["budget_remaining"])
+        rows.append((code(labels), str(one["state"]).replace("_", " "), left, burn))
+    shown = table(("group", "state", "budget left", "fastest burn"), rows)
+    return _cut(shown, len(found), "groups") or Markdown(f"The SLO {code(subject.slo)} has no group with traffic.")
+
+
+def incidents(subject: Subject) -> Markdown:
+    """Every incident that goes on, of any service: what began first is first."""
+    known = stored_incidents.c
+    going_on = known.status.in_(("open", "acknowledged"))
+    query = select(known.number, known.onset_ns, known.severity, known.service, known.slo, known.cause).where(going_on)
+    with subject.database.read() as connection:
+        found = connection.execute(query.order_by(known.onset_ns, known.number).limit(ROWS)).all()
+        total = connection.execute(select(func.count()).select_from(stored_incidents).where(going_on)).scalar_one()
+    rows = [
+        (format_id(row.number), utc(row.onset_ns / NANOS), row.severity, code(row.service), code(row.slo), row.cause)
+        for row in found
+    ]
+    shown = table(("incident", "began", "severity", "service", "SLO", "cause"), rows)
+    return _cut(shown, total, "incidents") or Markdown("No incident goes on now.")
+
+
 def last_request(subject: Subject) -> Markdown:
     """When the service was last heard of, within an hour."""
     found = _rows(subject, "duration", (), (subject.now_ns - 60 * _MINUTE_NS, subject.now_range[1]), everything=True)
@@ -195,7 +236,7 @@ def last_request(subject: Subject) -> Markdown:
 
 QUESTIONS: Final[Mapping[str, Asked]] = {
     "errors": errors, "traffic": traffic, "latency": latency, "mean": mean, "spend": spend, "gauge": gauge,
-    "budget": budget, "last_request": last_request,
+    "budget": budget, "groups": groups, "incidents": incidents, "last_request": last_request,
 }  # fmt: skip
 """What ``live(NAME, ...)`` in a runbook asks."""
 
@@ -215,16 +256,35 @@ def _compared(
     if not keys:
         return _NOTHING
     # The present minute has only begun: what is counted of it is divided by as much of it as has passed.
-    minutes = [(min(end_ns, subject.now_ns) - start_ns) / _MINUTE_NS for start_ns, end_ns in ranges]
+    starts = ranges[0][0], _began(subject, before)
+    minutes = [
+        (min(end_ns, subject.now_ns) - begin) / _MINUTE_NS for begin, (_, end_ns) in zip(starts, ranges, strict=True)
+    ]
     rows = [
         (*(code(value) for value in key),
          *(cell(side[key], length) if _requests(side, key) else Markdown("no requests")
            for side, length in ((now, minutes[0]), (before, minutes[1]))))
         for key in keys[:ROWS]
     ]  # fmt: skip
-    shown = table((*labels, f"{title}, now", "before it began"), rows)
-    more = f"\n\n{len(keys) - ROWS} more groups are not shown." if len(keys) > ROWS else ""
-    return Markdown(f"{shown}{more}")
+    return _cut(table((*labels, f"{title}, now", "before it began"), rows), len(keys), "groups")
+
+
+def _began(subject: Subject, before: Mapping[tuple[str, ...], _Row]) -> int:
+    """Where the time before the trouble begins (ns): with the first request of a service that is younger than that."""
+    start_ns, end_ns = subject.before_range
+    if not before or _first(before) <= start_ns + _MINUTE_NS:
+        return start_ns
+    everything = _rows(subject, "duration", (), (start_ns - _BEFORE_NS, end_ns), everything=True)
+    return max(start_ns, _first(everything))
+
+
+def _first(rows: Mapping[tuple[str, ...], _Row]) -> int:
+    """The minute of the first request (ns)."""
+    return min(int(row.values.time_ns[row.values.total > 0][0]) for row in rows.values())
+
+
+def _cut(shown: Markdown, total: int, what: str) -> Markdown:
+    return Markdown(f"{shown}\n\n{total - ROWS} more {what} are not shown.") if total > ROWS else shown
 
 
 def _requests(side: Mapping[tuple[str, ...], _Row], key: tuple[str, ...]) -> int:

@@ -13,16 +13,17 @@ from alerting.runbooks import live, questions
 from alerting.runbooks.library import Runbook
 from alerting.runbooks.rendering import render
 from alerting.service import Alerting
-from storage.ingest import commit
+from storage.ingest import PreparedPayload, commit
 from telemetry.clock import ManualClock
 from telemetry.deltas import group_key
 from telemetry.errors import StorageError
+from telemetry.points import MetricSeries, point
 from telemetry.rules import SERIES_RULE_ID
 from telemetry.sketches import DDSketch
 from telemetry.windows import NANOS
 from tests.alerting import makers
 from tests.alerting.makers import T0, at, diagnosis, finding
-from tests.storage.build import payload, sli, spread
+from tests.storage.build import digest, payload, sli, spread
 
 STATUSES = {
     "request-errors": {"groups": [
@@ -87,11 +88,60 @@ def test_latency_traffic_means_and_money(two_versions):
     assert cells(ask(two_versions, '{{ live("latency", "duration", by="model_version") }}'))[2] == [
         "`v2`", "2 s / 2 s", "no requests",
     ]  # fmt: skip
-    # Now began five minutes ago, at the start of that minute: 200 requests in 5 min 20 s, 200 before in 15 min.
-    assert cells(ask(two_versions, '{{ live("traffic") }}', service="chat"))[1] == ["37.5", "13.3"]
+    # Now began five minutes ago, at the start of that minute: 200 requests in 5 min 20 s, 200 in the 10 min that the
+    # service had been heard of before.
+    assert cells(ask(two_versions, '{{ live("traffic") }}', service="chat"))[1] == ["37.5", "20"]
     count(two_versions, 180, requests=1, values=[0.06], measure="cost", model_version="v1")
     assert cells(ask(two_versions, '{{ live("spend") }}'))[1] == ["0.675", "0"]
     assert cells(ask(two_versions, '{{ live("mean", "cost") }}'))[1] == ["0.06", "not measured"]
+
+
+def test_a_role_stands_for_gauges_of_every_unit(lite):
+    sent = {
+        MetricSeries("DCGM_FI_DEV_GPU_UTIL", "%", "gauge", "", "chat", labels='{"gpu": "0"}'): 97.0,
+        MetricSeries("hw.gpu.utilization", "1", "gauge", "", "chat"): 0.5,
+        MetricSeries("DCGM_FI_DEV_FB_USED", "MiBy", "gauge", "", "chat"): 71680.0,
+        MetricSeries("nv_gpu_memory_used_bytes", "By", "gauge", "", "chat"): 5e8,
+    }
+    points = tuple(point(series, at(300), at(300), value) for series, value in sent.items())
+    commit(lite, [PreparedPayload((digest("gauges"),), points=points)], at(300))
+    busy = cells(ask(lite, '{{ live("gauge", "gpu_utilisation") }}'))
+    assert [row[1] for row in busy] == ["now", "97 %", "0.5"]
+    assert [row[1] for row in cells(ask(lite, '{{ live("gauge", "gpu_memory") }}'))] == ["now", "70 GiB", "477 MiB"]
+    assert cells(ask(lite, '{{ live("gauge", "hw.gpu.utilization") }}'))[1][1:4] == ["0.5", "0.5", "0.5"]
+
+
+def test_every_group_of_the_slo_the_worst_first(lite):
+    assert cells(ask(lite, '{{ live("groups") }}')) == [
+        ["group", "state", "budget left", "fastest burn"],
+        ["`input_type=code`", "burning", "-50 %", "22.1x"],
+        ["`input_type=chat`", "ok", "100 %", "0x"],
+    ]
+
+
+def test_what_goes_on_now_with_what_began_first_on_top(lite):
+    alerting = Alerting(lite, makers.AlertingConfig(), ManualClock(T0), makers.SHIPPED)
+    findings = [finding(since=100 - number, service=f"s{number:02}") for number in range(13)]
+    alerting.apply(findings, lambda one: diagnosis("bad-release", model_version=one.labels["service"]), at(100))
+    alerting.resolve(alerting.incidents(service="s12")[0]["id"], "maria", "", at(110))
+    alerting.acknowledge(alerting.incidents(service="s11")[0]["id"], "maria", "", at(110))
+    alerting._setup.runbooks._runbooks["bad-release"] = Runbook("bad-release", "x", '{{ live("incidents") }}')
+    text = alerting.runbook("INC-1", "bad-release", at(NOW_S))["markdown"]
+    assert [row[3] for row in cells(text)] == ["service", *(f"`s{number:02}`" for number in range(11, 1, -1))]
+    assert text.endswith("2 more incidents are not shown.")
+
+
+def test_a_service_that_was_young_when_it_began_has_its_rate_of_then(lite):
+    for second in (-120, -60, 60, 120, 180, 240, 300):
+        count(lite, second, requests=60, values=[0.1] * 60, model_version="v1")
+    # Its first two minutes, not a quarter of an hour of which it ran two minutes.
+    assert cells(ask(lite, '{{ live("traffic") }}'))[1] == ["56.2", "60"]
+
+
+def test_a_service_that_is_seldom_asked_is_not_young(lite):
+    for second in (-1500, -60):
+        count(lite, second, requests=30, values=[0.1] * 30, model_version="v1")
+    assert cells(ask(lite, '{{ live("traffic", by="model_version") }}'))[1] == ["`v1`", "no requests", "2"]
 
 
 @pytest.mark.parametrize(
