@@ -106,5 +106,12 @@ def slos_worst_first(slos: Iterable[Slo]) -> list[Slo]:
 
 
 def incidents_urgent_first(incidents: Iterable[IncidentSummary]) -> list[IncidentSummary]:
-    """Open before acknowledged before resolved, the newest first in each."""
-    return sorted(incidents, key=lambda one: (_STATUS_ORDER.get(one.status, 3), -one.opened_at))
+    """Open before acknowledged before resolved, in each what pages before what does not, and then the newest first."""
+    return sorted(
+        incidents,
+        key=lambda one: (
+            _STATUS_ORDER.get(one.status, 3),
+            one.status != "resolved" and severity_tone(one.severity) != "exhausted",
+            -one.opened_at,
+        ),
+    )

@@ -32,6 +32,13 @@ class TestIncidents:
         kept = incidents.filtered(summaries(), statuses=statuses, service=service, wanted=wanted)
         assert [one.id for one in kept] == found
 
+    def test_a_page_stands_before_newer_tickets(self) -> None:
+        page, later = summaries()[0], NOW - 1
+        tickets = [page.model_copy(update={"id": f"t{n}", "severity": "ticket", "opened_at": later}) for n in range(9)]
+        taken = page.model_copy(update={"id": "taken", "status": "acknowledged", "opened_at": later})
+        kept = incidents.filtered([*tickets, taken, page], statuses=[], service=None, wanted="")
+        assert [one.id for one in kept] == [page.id, *(one.id for one in tickets), "taken"]
+
     def test_every_table_fits_its_columns(self) -> None:
         full = incident()
         grids = [
