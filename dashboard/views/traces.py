@@ -45,7 +45,9 @@ def _search() -> None:
     services = {one.service: one for one in page.client().services()}
     first, second, third, fourth, fifth = st.columns([3, 3, 3, 2, 2], vertical_alignment="bottom")
     with first:
-        service = st.selectbox("Service", sorted(services), index=None, placeholder="All services", key="trace-service")
+        known, asked = sorted(services), st.query_params.get("service")
+        index = known.index(asked) if asked in services else None
+        service = st.selectbox("Service", known, index=index, placeholder="All services", key="trace-service")
     with second:
         chosen = [services[service]] if service in services else list(services.values())
         names = sorted({name for one in chosen for name in one.operations})

@@ -256,6 +256,14 @@ def test_the_name_is_kept_in_the_session(page: Page) -> None:
     expect(page.get_by_text("No runbook matches this cause.")).to_be_visible()
 
 
+def test_a_link_of_a_runbook_to_the_traces_of_a_service_shows_only_those(page: Page, service: RecordedService) -> None:
+    name = "reference-inference"
+    page.goto(f"/traces?service={name}")
+    expect(rows(page, "traces").first).to_be_visible()
+    asked = [sent for _, path, sent in service.requests if path == "/api/v1/traces"]
+    assert {sent["service"] for sent in asked} == {name}
+
+
 def test_traces_are_searched_and_shown_as_a_waterfall(page: Page, service: RecordedService) -> None:
     page.goto("/traces")
     expect(rows(page, "traces")).to_have_count(41)
