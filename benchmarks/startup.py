@@ -67,11 +67,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             config = Path(folder) / "tailwatch.yaml"
             config.write_text(CONFIG.format(port=port, grpc=grpc, data=f"{folder}/data", slos=SLOS))
-            taken = start(config, port), start(config, port)
+            first, second = start(config, port), start(config, port)
         if not run:
             continue
-        fresh.append(taken[0])
-        used.append(taken[1])
+        fresh.append(first)
+        used.append(second)
         print(f"run {run}: new directory {shown(fresh[-1])}, used directory {shown(used[-1])}", flush=True)
     for name, taken in (("new directory", fresh), ("used directory", used)):
         wall, cpu = zip(*taken, strict=True)
