@@ -274,11 +274,6 @@ class Client:
 
 def refusal(url: str, path: str, code: int, body: bytes) -> str:
     """Turn an HTTP error into a sentence, in the service's own words where it gave some."""
-    if code in {401, 403}:
-        return (
-            f"The Tailwatch service at {url} refused {path} (HTTP {code}); set TAILWATCH_TOKEN to a token that may. "
-            "Where the service runs, `tailwatch token create dashboard --scope respond` makes one."
-        )
     try:
         answer = json.loads(body)
         # Alertmanager's errors are mere texts
@@ -286,6 +281,13 @@ def refusal(url: str, path: str, code: int, body: bytes) -> str:
         what, where, remedy = (str(error.get(key) or "").strip() for key in ("what", "where", "remedy"))
     except (ValueError, KeyError, TypeError, AttributeError):
         what = where = remedy = ""
+    if code in {401, 403}:
+        said = f": {what.rstrip('.')}" if what else ""
+        return (
+            f"The Tailwatch service at {url} refused {path} (HTTP {code}){said}; "
+            "set TAILWATCH_TOKEN to a token that may. "
+            "Where the service runs, `tailwatch token create dashboard --scope respond` makes one."
+        )
     if not what:
         return f"The Tailwatch service at {url} answered {path} with HTTP {code}; its log says why."
     sentence = what.rstrip(".") + (f" ({where})" if where else "")

@@ -22,7 +22,7 @@ from tests.dashboard.service import RecordedService, Running
 
 ROOT = Path(__file__).parents[2]
 REFRESH_S = 3
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

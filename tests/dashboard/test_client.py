@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dashboard import documents
 from dashboard.client import Client, ServiceError
+from dashboard.documents.status import LastEvaluation
 from dashboard.settings import Settings, SettingsError, from_environment
 from tests.dashboard import recorded
 
@@ -40,7 +40,7 @@ def test_reads_what_was_recorded() -> None:
     incident = answering(recorded.incidents()["inc-0042"]).incident("inc-0042")
     assert incident.evidence.attribution[0].excess_share == 0.93
     assert answering(recorded.trace()).trace("x").spans[1].attributes["gen_ai.usage.input_tokens"] == 812
-    assert answering(recorded.status()).status().last_evaluation == documents.LastEvaluation(
+    assert answering(recorded.status()).status().last_evaluation == LastEvaluation(
         at=recorded.NOW - 4, duration_s=0.038
     )
 
@@ -156,6 +156,12 @@ def test_a_missing_token_never_shows_the_one_it_has(code: int) -> None:
     sentence = said(client(lambda _: httpx.Response(code), token="hunter2").status)
     assert "set TAILWATCH_TOKEN" in sentence
     assert "hunter2" not in sentence
+
+
+def test_a_token_that_may_not_hears_why() -> None:
+    error = {"what": "the token reader may not do this: it has no scope respond", "remedy": "use another"}
+    sentence = said(answering({"error": error}, 403).status)
+    assert "(HTTP 403): the token reader may not do this: it has no scope respond; set TAILWATCH_TOKEN" in sentence
     assert "hunter2" not in repr(Settings(URL, "hunter2"))
 
 
