@@ -200,10 +200,15 @@ def groups(subject: Subject) -> Markdown:
         labels = ", ".join(f"{name}={value}" for name, value in sorted(one["group"].items())) or "all of the traffic"
         fastest = max((rate for rate in one["burn"].values() if rate is not None), default=None)
         burn = Markdown("" if fastest is None else f"{number(round(fastest, 2))}x")
-        left = "not known" if one["budget_remaining"] is None else percent(one["budget_remaining"])
-        rows.append((code(labels), str(one["state"]).replace("_", " "), left, burn))
+        rows.append((code(labels), str(one["state"]).replace("_", " "), _left(one["budget_remaining"]), burn))
     shown = table(("group", "state", "budget left", "fastest burn"), rows)
     return _cut(shown, len(found), "groups") or Markdown(f"The SLO {code(subject.slo)} has no group with traffic.")
+
+
+def _left(budget: float | None) -> Markdown:
+    if budget is None:
+        return Markdown("not known")
+    return percent(budget) if budget > 0 else Markdown(f"spent, {number(1 - budget, 2)} times over")
 
 
 def incidents(subject: Subject) -> Markdown:

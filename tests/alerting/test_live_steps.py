@@ -114,7 +114,7 @@ def test_a_role_stands_for_gauges_of_every_unit(lite):
 def test_every_group_of_the_slo_the_worst_first(lite):
     assert cells(ask(lite, '{{ live("groups") }}')) == [
         ["group", "state", "budget left", "fastest burn"],
-        ["`input_type=code`", "burning", "-50 %", "22.1x"],
+        ["`input_type=code`", "burning", "spent, 1.5 times over", "22.1x"],
         ["`input_type=chat`", "ok", "100 %", "0x"],
     ]
 
