@@ -168,4 +168,7 @@ def test_a_clock_that_is_set_back_keeps_nothing_resolved_that_still_fires(lite):
     assert alerting.incident("INC-1")["status"] == "resolved", "within the time that a person's word counts"
     run(alerting, [finding()], -7200, -7190)
     assert alerting.incident("INC-1")["status"] == "open"
-    assert alerting.incident("INC-1")["timeline"][-1]["text"] == "Resolved, but still firing: errors-burn of request-errors"
+    assert (
+        alerting.incident("INC-1")["timeline"][-1]["text"]
+        == "Resolved, but still firing: errors-burn of request-errors"
+    )
