@@ -8,10 +8,10 @@ import pytest
 
 from alerting.hooks.caller import HookCaller, group_key
 from alerting.receivers.trust import PUBLIC_ONLY
+from tests.alerting.hook_makers import configured, open_incident, set_up
 from tests.alerting.hook_server import HookServer, TlsHookServer, drip, silence, status
 from tests.alerting.mail_server import make_certificate
 from tests.alerting.makers import LOOPBACK, T0, notification
-from tests.alerting.test_hooks import configured, open_incident, set_up
 from tests.alerting.test_receivers import ANSWERS
 
 SLICE = {"model_version": "v3"}

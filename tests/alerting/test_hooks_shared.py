@@ -17,9 +17,9 @@ from telemetry.clock import ManualClock
 from telemetry.errors import ConflictError
 from telemetry.findings import Diagnosis, Finding
 from tests.alerting import makers
+from tests.alerting.hook_makers import document_for, hook_events, states
 from tests.alerting.hook_server import HookServer, status
 from tests.alerting.makers import T0, at, diagnosis, finding
-from tests.alerting.test_hooks import document_for, hook_events, states
 from tests.conftest import ENGINES
 
 Process = Callable[..., Alerting]
