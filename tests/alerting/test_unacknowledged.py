@@ -102,5 +102,5 @@ def test_the_configuration():
         {"receivers": receivers, "escalations": [{"receiver": "a", "after": "15m", "matchers": ["severity=page"]}]}
     )
     assert parsed.escalations == (Escalation("a", 900 * 10**9, PAGES),)
-    with pytest.raises(ConfigError, match=r"escalations\[0\].receiver names 'b', which is no receiver \(a\)"):
+    with pytest.raises(ConfigError, match=r"escalations\[0\].receiver: this names 'b', which is no receiver \(a\)"):
         parse({"receivers": receivers, "escalations": [{"receiver": "b", "after": "15m"}]})

@@ -11,7 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from dashboard import documents
+from dashboard.documents.incidents import Incidents
+from dashboard.documents.slos import History, Slo, Slos
+from dashboard.documents.status import Status
+from dashboard.documents.traces import Trace, Traces
+from dashboard.documents.traffic import Heatmap, Series, Services
 from telemetry.windows import NANOS
 from tests.tailwatch.declared import AVAILABILITY, DRIFT, MINUTE_NS, START_NS, TAIL
 from tests.tailwatch.inprocess import InProcess, api_of, service_on
@@ -64,18 +68,18 @@ def strict(answer: httpx.Response) -> Any:
 def test_every_document_is_one_that_the_dashboard_reads(running: InProcess, api: httpx.Client) -> None:
     fill(running)
     for path, shape in (
-        ("/api/v1/status", documents.Status),
-        ("/api/v1/slos", documents.Slos),
-        ("/api/v1/slos/availability", documents.Slo),
-        ("/api/v1/slos/tail/history", documents.History),
-        ("/api/v1/series?by=model,operation", documents.Series),
-        ("/api/v1/series?measure=ttft", documents.Series),
-        ("/api/v1/heatmap", documents.Heatmap),
-        ("/api/v1/heatmap?measure=ttft", documents.Heatmap),
-        ("/api/v1/incidents", documents.Incidents),
-        ("/api/v1/traces", documents.Traces),
-        (f"/api/v1/traces/{1:032x}", documents.Trace),
-        ("/api/v1/services", documents.Services),
+        ("/api/v1/status", Status),
+        ("/api/v1/slos", Slos),
+        ("/api/v1/slos/availability", Slo),
+        ("/api/v1/slos/tail/history", History),
+        ("/api/v1/series?by=model,operation", Series),
+        ("/api/v1/series?measure=ttft", Series),
+        ("/api/v1/heatmap", Heatmap),
+        ("/api/v1/heatmap?measure=ttft", Heatmap),
+        ("/api/v1/incidents", Incidents),
+        ("/api/v1/traces", Traces),
+        (f"/api/v1/traces/{1:032x}", Trace),
+        ("/api/v1/services", Services),
     ):
         shape.model_validate(strict(api.get(path)))
 

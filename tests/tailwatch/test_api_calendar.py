@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from dashboard import documents
+from dashboard.documents.slos import Slo
 from dashboard.viewmodels import budgets
 from telemetry.windows import NANOS
 from tests.tailwatch.declared import MINUTE_NS, START_NS
@@ -65,7 +65,7 @@ def test_the_budget_names_its_period(api: httpx.Client) -> None:
     assert document["period"] == {"calendar": "day", "timezone": ZONE, "start": BEGINS_S, "end": ENDS_S}
     (group,) = document["groups"]
     assert (group["good"], group["total"]) == (195, 200)
-    assert budgets.span(documents.Slo.model_validate(document)) == "15 Nov 2023"
+    assert budgets.span(Slo.model_validate(document)) == "15 Nov 2023"
 
 
 def test_a_history_begins_with_the_period_and_names_those_that_it_meets(api: httpx.Client) -> None:
