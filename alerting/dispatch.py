@@ -13,7 +13,6 @@ from alerting.routing import Destination, destinations
 from telemetry.findings import Finding
 
 _FIGURES: Final = ("budget", "burn")
-_MOST_KNOWN: Final = 50_000
 
 
 class Directory:
@@ -22,6 +21,11 @@ class Directory:
     def __init__(self, config: AlertingConfig) -> None:
         self._config = config
         self._known: dict[tuple[str, int], tuple[Destination, ...]] = {}
+        self._former: dict[tuple[str, int], tuple[Destination, ...]] = {}
+
+    def turn(self) -> None:
+        """Forget what nobody has asked for since the last turn."""
+        self._former, self._known = self._known, {}
 
     def groups(self, incident: Incident, alerts: Iterable[Alert]) -> Iterator[tuple[Destination, Group]]:
         """The alerts of an incident that have ever fired, by receiver and group."""
@@ -39,9 +43,7 @@ class Directory:
         key = alert.fingerprint, incident.number
         known = self._known.get(key)
         if known is None:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            known = self._known[key] = tuple(self._find(alert, incident.id))
+            known = self._known[key] = self._former.get(key) or tuple(self._find(alert, incident.id))
         return known
 
     def _find(self, alert: Alert, incident: str) -> Iterator[Destination]:

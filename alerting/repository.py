@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from alerting.evidence import clean, dumps, encoded
 from alerting.incidents import Alert, Incident, TimelineEvent
+from alerting.lazy_json import LazyJson
 from alerting.merging import Merged
 from alerting.notifications import Told
 from alerting.planning import Plan, World
@@ -357,7 +358,7 @@ def _alert(row: Sequence[Any]) -> Alert:
     # By position: a burst loads ten thousand, and looking up each value by its name takes longer than the query.
     number, fingerprint, incident, labels, severity, onset_ns, summary, evidence, runbook, diagnosis, by, *state = row
     return Alert(
-        fingerprint, json.loads(labels), severity, AlertState(*state), onset_ns, summary, json.loads(evidence), runbook,
+        fingerprint, json.loads(labels), severity, AlertState(*state), onset_ns, summary, LazyJson(evidence), runbook,
         None if diagnosis is None else Diagnosis(**json.loads(diagnosis)), by, incident, number,
     )  # fmt: skip
 
@@ -370,5 +371,5 @@ _SLICE, _EVIDENCE = _INCIDENT_FIELDS.index("slice"), _INCIDENT_FIELDS.index("evi
 
 def _incident(row: Sequence[Any]) -> Incident:
     values = list(row)
-    values[_SLICE], values[_EVIDENCE] = json.loads(values[_SLICE]), json.loads(values[_EVIDENCE])
+    values[_SLICE], values[_EVIDENCE] = json.loads(values[_SLICE]), LazyJson(values[_EVIDENCE])
     return Incident(*values)

@@ -139,6 +139,7 @@ class Alerting(Actions, HookActions):
         Raises:
             StorageError: the database cannot be used; nothing has changed, and the next evaluation makes up for it.
         """
+        self._setup.directory.turn()
         with self._database.read() as connection:
             look = self._look(connection, repository.load_revision(connection), findings, now_ns, withdrawn)
             again = {incident.primary for incident in self._looks.due(look.stored.world.incidents, now_ns)}

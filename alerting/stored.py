@@ -39,6 +39,7 @@ class Latest:
         """
         kept = self._kept
         if kept is None or kept.revision != revision or recent_ns < kept.recent_ns:
+            self._kept = None  # or there would be two while the next is read
             world = repository.load_world(connection, recent_ns)
             told = repository.load_told(connection, [incident.number for incident in world.incidents])
             kept = Stored(revision, recent_ns, world, told)
