@@ -109,7 +109,6 @@ def _calibrated(slices: Tallies) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def _score(bad: NDArray[np.float64], rest: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
-
     whole = bad + rest
     xlogy = scipy.special.xlogy
     inside = xlogy(bad, bad) - xlogy(bad, whole * share)

@@ -50,7 +50,6 @@ def expected_rates(
 
 
 def _gain(dimension: CodedDimension, bad: NDArray[np.bool_], overall: float) -> float:
-
     total, wrong = _counts(dimension, bad)
     rate = np.divide(wrong, total, out=np.zeros_like(total), where=total > 0)
     xlogy, xlog1py = scipy.special.xlogy, scipy.special.xlog1py
