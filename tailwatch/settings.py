@@ -226,7 +226,7 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
     """
     found = config_file(config)
     path = found or Path(CONFIG_FILE)
-    document = {} if found is None else _read(found)
+    document = {} if found is None else read_document(found)
     base = path.parent
     document["slos"] = [str(base / pattern) for pattern in _list(document.get("slos", []), path)]
     for key in ("prices", "scrape_file", "data_dir", "tls_cert_file", "tls_key_file"):
@@ -260,12 +260,17 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return sentences
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_document(path: Path, named_by: str = "--config or TAILWATCH_CONFIG") -> dict[str, Any]:
+    """The mapping in a YAML file that ``named_by`` named; empty for an empty file.
+
+    Raises:
+        ConfigError: there is none. No line of the file is repeated, since it may hold a secret.
+    """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
-            "the configuration file does not exist", where=str(path), remedy="check --config or TAILWATCH_CONFIG"
+            "the configuration file does not exist", where=str(path), remedy=f"check {named_by}"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(

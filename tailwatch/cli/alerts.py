@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import yaml
 
 from alerting.config import AlertingConfig, parse_alerting
 from alerting.hooks.hook import Hook, HookRules
@@ -14,7 +13,7 @@ from alerting.routing import Route, format_labels, matching
 from tailwatch.cli.alerts_calls import calls
 from tailwatch.cli.alerts_hindsight import figures, noise
 from tailwatch.cli.alerts_undelivered import undelivered
-from tailwatch.settings import load_settings
+from tailwatch.settings import load_settings, read_document
 from telemetry.clock import SystemClock
 from telemetry.errors import ConfigError
 from telemetry.windows import format_duration
@@ -40,7 +39,10 @@ def lint(config: Path | None, file: Path | None, strict: bool) -> None:
 
     With FILE, an Alertmanager's configuration, say whether it could stand under alerting:, and what to change.
     """
-    alerting = load_settings(config).alerting if file is None else _alertmanagers(file)
+    if file is None:
+        alerting = load_settings(config).alerting
+    else:
+        alerting = parse_alerting(read_document(file, "FILE"), folder=file.parent, where="", file=file)
     warnings = lint_alerting(alerting)
     for warning in warnings:
         click.secho("warning: ", fg="yellow", nl=False)
@@ -53,15 +55,6 @@ def lint(config: Path | None, file: Path | None, strict: bool) -> None:
         click.echo(f"hook {hook.name}: {hook.target} on {', '.join(hook.on) or 'nothing but by hand'}")
     if warnings and strict:
         raise click.exceptions.Exit(1)
-
-
-def _alertmanagers(file: Path) -> AlertingConfig:
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        what = " ".join(str(error).split())
-        raise ConfigError(f"this cannot be read: {what}", where=str(file), remedy="mend it, or name another") from None
-    return parse_alerting(document, folder=file.parent, where="", file=file)
 
 
 @command.command("test-route")

@@ -75,7 +75,10 @@ def test_a_configuration_of_alertmanagers_is_checked_where_it_lies(tailwatch, tm
     assert done.exit_code == 2
     assert f"{file}:5: receivers[0].discord_configs: Tailwatch does not tell Discord itself" in done.output
     assert "s3cr3t" not in done.output
-    assert "this cannot be read" in tailwatch("lint", str(tmp_path / "nothing.yml")).output
+    file.write_text("receivers:\n  - {name: a, slack_configs: [{api_url: 'https://hooks.slack.com/s3cr3t}]}\n")
+    done = tailwatch("lint", str(file))
+    assert (done.exit_code, f"{file}:3: not YAML" in done.output, "s3cr3t" in done.output) == (2, True, False)
+    assert "nothing.yml: the configuration file does not exist. check FILE" in tailwatch("lint", "nothing.yml").output
 
 
 def test_a_section_that_cannot_be_used_is_refused(tmp_path):
