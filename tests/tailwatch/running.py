@@ -71,6 +71,17 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "tailwatch", *(str(argument) for argument in arguments)]
 
 
+def refused_start(folder: Path, **settings: str) -> str:
+    """What a server with these settings says last before it ends with status 2."""
+    config = write_config(folder, settings)
+    done = subprocess.run(
+        command("--config", config, "serve"), capture_output=True, text=True, check=False, timeout=120, cwd=folder
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
 @contextmanager
 def serving(
     config: Path, environment: Mapping[str, str] | None = None, *, tls: ssl.SSLContext | bool = True

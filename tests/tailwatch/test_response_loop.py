@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,17 @@ def run(deployment: Deployment, running: InProcess, minutes: int, begin: int = 0
         deployment.serve_a_minute(running, 1 + 10_000 * minute)
 
 
+@contextmanager
+def waiting(folder: Path, url: str, deployment: Deployment) -> Iterator[tuple[InProcess, httpx.Client]]:
+    """The service once it has found the bad release, whose rollback waits for somebody to approve of it."""
+    document = section(deployment, approval=True)
+    with service_on(folder, url, SLO, alerting=document) as running, api_of(running.service) as client:
+        run(deployment, running, 30)
+        deployment.router.set_split("m", {"v1": 0.5, "v2": 0.5})
+        run(deployment, running, 6, begin=30)
+        yield running, client
+
+
 def test_the_loop_closes_by_itself(tmp_path: Path, migrated_sqlite_url: str, deployment: Deployment) -> None:
     with service_on(tmp_path, migrated_sqlite_url, SLO, alerting=section(deployment)) as running:
         alerting = running.service.alerting
@@ -115,14 +127,7 @@ def test_the_loop_closes_by_itself(tmp_path: Path, migrated_sqlite_url: str, dep
 
 
 def test_people_see_approve_and_stop_it(tmp_path: Path, migrated_sqlite_url: str, deployment: Deployment) -> None:
-    document = section(deployment, approval=True)
-    with (
-        service_on(tmp_path, migrated_sqlite_url, SLO, alerting=document) as running,
-        api_of(running.service) as client,
-    ):
-        run(deployment, running, 30)
-        deployment.router.set_split("m", {"v1": 0.5, "v2": 0.5})
-        run(deployment, running, 6, begin=30)
+    with waiting(tmp_path, migrated_sqlite_url, deployment) as (running, client):
         check_runbook(client)
         assert "waits for approval" in client.get("/api/v1/incidents/INC-1").text
         assert client.get("/api/v1/incidents/INC-1").json()["hooks"][0]["waiting"] is True
@@ -144,14 +149,7 @@ def test_people_see_approve_and_stop_it(tmp_path: Path, migrated_sqlite_url: str
 
 
 def test_a_person_denies_it(tmp_path: Path, migrated_sqlite_url: str, deployment: Deployment) -> None:
-    document = section(deployment, approval=True)
-    with (
-        service_on(tmp_path, migrated_sqlite_url, SLO, alerting=document) as running,
-        api_of(running.service) as client,
-    ):
-        run(deployment, running, 30)
-        deployment.router.set_split("m", {"v1": 0.5, "v2": 0.5})
-        run(deployment, running, 6, begin=30)
+    with waiting(tmp_path, migrated_sqlite_url, deployment) as (running, client):
         denied = hooks(client, "deny", "INC-1", "rollback", "--comment", "not at night").output
         assert "run 1 of rollback for INC-1: refused denied by ada: not at night" in denied
         assert deployment.asked == []

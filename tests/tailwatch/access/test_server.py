@@ -25,7 +25,7 @@ from tailwatch.access.scopes import SCOPES
 from tailwatch.access.secret import digest_of, new_secret
 from tests.external import require_program
 from tests.tailwatch.access.house import House, exported, wait_for
-from tests.tailwatch.running import command, serving, traces, write_config
+from tests.tailwatch.running import command, refused_start, serving, traces, write_config
 
 
 @pytest.fixture(scope="module")
@@ -232,16 +232,6 @@ def test_no_secret_is_told_by_any_page(house: House) -> None:
         assert not any(secret in text for secret in house.secrets.values()), path
     for path in (f"/api/v1/slos?token={new_secret()}", f"/v1/traces?access_token={house.secrets['ingest']}"):
         assert house.ask("POST", path).status_code == 401, "a token in a URL is none"
-
-
-def refused_start(folder: Path, **settings: str) -> str:
-    config = write_config(folder, settings)
-    done = subprocess.run(
-        command("--config", config, "serve"), capture_output=True, text=True, check=False, timeout=120, cwd=folder
-    )
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr.strip().splitlines()[-1]
 
 
 def test_a_server_for_others_does_not_start_without_a_token(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from dashboard.settings import Settings
 from tests.external import require_program
 from tests.tailwatch.access.certificates import DAY, Authority
 from tests.tailwatch.access.house import House, exported, wait_for
-from tests.tailwatch.running import command, serving, write_config
+from tests.tailwatch.running import command, refused_start, serving, write_config
 
 
 def spans(house: House) -> int:
@@ -168,16 +168,6 @@ def test_a_renewed_certificate_counts_without_a_restart(house: House, authority:
     assert [shown(house, authority, one) for one in addresses] == [renewed, renewed]
     newest = x509.load_pem_x509_certificate(authority.issue().cert_file.read_bytes()).serial_number
     wait_for(lambda: [shown(house, authority, one) for one in addresses], [newest, newest])
-
-
-def refused_start(folder: Path, **settings: str) -> str:
-    config = write_config(folder, settings)
-    done = subprocess.run(
-        command("--config", config, "serve"), capture_output=True, text=True, check=False, timeout=120, cwd=folder
-    )
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr.strip().splitlines()[-1]
 
 
 def test_a_server_whose_certificate_cannot_be_used_does_not_start(tmp_path: Path) -> None:
