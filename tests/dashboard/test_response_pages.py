@@ -16,7 +16,11 @@ def rows(page: Page, grid: str) -> Locator:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=re.compile(label)).click()
+    box = page.get_by_role("combobox", name=re.compile(label))
+    expect(box).to_be_visible()
+    # a list of options closes when what it is in scrolls, as a fold does while it is still unfolding
+    page.wait_for_function("() => [...document.querySelectorAll('details')].every(one => !one.getAnimations().length)")
+    box.click()
     page.get_by_role("option", name=option).click()
 
 
