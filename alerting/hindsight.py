@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from alerting.config import AlertingConfig
 from alerting.figures import figures_document
@@ -14,6 +14,7 @@ from alerting.handled import Handled, is_notification, load_handled
 from alerting.noise import DAY_NS, Noise, Sent, noise, over_budget
 from alerting.tables import incidents, outbox
 from storage.database import Database
+from storage.tables import slo_revisions
 
 _LOOKED_AT: Final = 20
 """Incidents of an SLO, the latest, whose evidence advice is drawn from."""
@@ -40,6 +41,7 @@ def noise_report(database: Database, config: AlertingConfig, since_ns: int, unti
         handled = load_handled(connection, since_ns, until_ns)
         sent = _sent(connection, since_ns, until_ns)
         evidence = _evidence(connection, _latest_of_each(handled))
+        began_ns = _began(connection)
     return noise(
         sent,
         handled,
@@ -48,6 +50,7 @@ def noise_report(database: Database, config: AlertingConfig, since_ns: int, unti
         budgets=config.noise_budgets,
         since_ns=since_ns,
         until_ns=until_ns,
+        began_ns=began_ns,
     )
 
 
@@ -78,6 +81,14 @@ def _sent(connection: Connection, since_ns: int, until_ns: int) -> list[Sent]:
         .order_by(row.concluded_ns)
     )  # fmt: skip
     return [Sent(*found) for found in connection.execute(query)]
+
+
+def _began(connection: Connection) -> int | None:
+    """When the first SLO was there to be evaluated, an incident was opened or somebody was told, as far as is kept."""
+    told = select(func.min(outbox.c.concluded_ns)).where(outbox.c.status == "delivered")
+    firsts = (select(func.min(slo_revisions.c.created_ns)), select(func.min(incidents.c.opened_ns)), told)
+    known = [at_ns for first in firsts if (at_ns := connection.execute(first).scalar()) is not None]
+    return min(known, default=None)
 
 
 def _latest_of_each(handled: Sequence[Handled]) -> list[int]:

@@ -83,6 +83,7 @@ class SloNoise(Document):
 class Noise(Document):
     """How much people were told, and how much of it was worth it."""
 
+    averaged_since: float | None = None
     receivers: list[ReceiverNoise]
     slos: list[SloNoise]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 
 from dashboard import formats
 from dashboard.components.grid import Cell, Column, Grid, Row
@@ -44,6 +45,14 @@ def _beside(times: Times | None) -> str:
 
 def _share(part: int, whole: int) -> str:
     return formats.percent(part / whole, 0) if whole else formats.ABSENT
+
+
+def receiver_note(noise: Noise, tz: tzinfo, now: float) -> str:
+    """What the table of receivers counts, and since when it averages."""
+    counts = "what was delivered; a page is an incident of a page opened, escalated or re-opened"
+    if noise.averaged_since is None:
+        return counts
+    return f"{counts}. A day: on average since {formats.clock(noise.averaged_since, tz, now)}"
 
 
 def receiver_grid(noise: Noise) -> Grid:

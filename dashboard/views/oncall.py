@@ -34,7 +34,7 @@ def _live() -> None:
     mount.show_tiles("oncall", oncall.tiles(figures, noise))
     lost = undelivered.render(status.now)
     _wolves(noise)
-    page.section("Receivers", "what was delivered; a page is an incident of a page opened, escalated or re-opened")
+    page.section("Receivers", oncall.receiver_note(noise, page.reader_zone(), status.now))
     mount.show_grid(oncall.receiver_grid(noise))
     page.section("SLOs", "who acted on what they opened")
     opened = mount.show_grid(oncall.slo_grid(noise))

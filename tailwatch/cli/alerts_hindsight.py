@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,6 +102,8 @@ def _time(seconds: float) -> str:
 
 
 def _print_noise(report: Noise, console: Console) -> None:
+    since = datetime.fromtimestamp(report.averaged_since_ns / NANOS, UTC)
+    console.print(f"a day: on average since {since:%Y-%m-%d %H:%M} UTC", highlight=False)
     receivers = Table("receiver", "told", "a day", "pages", "a day", "acted on", "busiest day", "last 24 h", box=None)
     for one in report.receivers:
         receivers.add_row(

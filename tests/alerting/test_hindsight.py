@@ -9,6 +9,7 @@ from alerting.handled import Handled
 from alerting.hindsight import last_day, noise_report, response_figures
 from alerting.noise import DAY_NS, NoiseBudget, Sent, noise
 from alerting.outcomes import Outcome
+from storage.revisions import register
 from telemetry.errors import ConfigError
 from telemetry.windows import NANOS
 from tests.alerting.makers import Recorder, at, diagnosis, finding, parse, run, set_up, undiagnosed
@@ -28,10 +29,10 @@ def sent(day=0.0, *, reason="opened", severity="page", incident=1, receiver="onc
     return Sent(receiver, incident, reason, severity, at(86400 * day))
 
 
-def report(*, sent_=(), handled_=(), evidence=None, budgets=(), days=7.0):
+def report(*, sent_=(), handled_=(), evidence=None, budgets=(), days=7.0, began=None):
     return noise(
         list(sent_), list(handled_), evidence or {}, receivers=["oncall/slack"], budgets=budgets,
-        since_ns=at(0), until_ns=at(86400 * days),
+        since_ns=at(0), until_ns=at(86400 * days), began_ns=None if began is None else at(86400 * began),
     )  # fmt: skip
 
 
@@ -103,6 +104,29 @@ def test_receivers_by_day_with_what_was_worth_it(database):
     assert (receiver.busiest_day, receiver.busiest) == ("2023-11-17", 4)
     assert (receiver.last_day, receiver.last_day_pages, receiver.over) == (6, 3, True)
     assert last_day(database, alerting.config, at(3 * 86400 - 1)) == {"oncall/recorder": (3, 6, True)}
+
+
+@pytest.mark.parametrize(
+    ("began", "since", "a_day"), [(None, 0.0, 1.0), (-3.0, 0.0, 1.0), (5.0, 5.0, 3.5), (6.5, 6.5, 7.0), (9.0, 7.0, 7.0)]
+)
+def test_a_day_is_an_average_since_the_installation_began(began, since, a_day):
+    found = report(sent_=[sent(6.6)] * 7, began=began)
+    assert (found.averaged_since_ns, found.receivers[0].per_day) == (at(86400 * since), a_day)
+    assert found.to_json()["averaged_since"] == at(86400 * since) / NANOS
+
+
+def test_an_installation_began_with_the_first_that_is_known_of_it(database):
+    alerting = set_up(database, Recorder())
+
+    def averaged():
+        return noise_report(database, alerting.config, at(-30 * 86400), at(2 * 86400)).averaged_since_ns
+
+    assert averaged() == at(-30 * 86400), "nothing is known"
+    run(alerting, [finding()], 86400, 86410)
+    assert averaged() == at(86400), "its first incident"
+    with database.write() as connection:
+        register(connection, "errors", "r1", "{}", at(3600))
+    assert averaged() == at(3600), "its first SLO, before anything was told"
 
 
 def test_only_what_was_delivered_counts_and_hooks_are_no_noise(lite):

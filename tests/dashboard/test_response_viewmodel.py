@@ -108,6 +108,8 @@ def test_figures_and_noise_at_a_glance():
         "Incidents": "12", "Time to acknowledge": "2 min", "Time to resolve": "1 h", "Never acknowledged": "5",
         "Acted on": "25 %", "Beyond budget": "1", "Cry wolf": "1",
     }  # fmt: skip
+    assert oncall.receiver_note(noise, UTC, response.NOW).endswith("A day: on average since 18 Sep 14:13:20")
+    assert "on average" not in oncall.receiver_note(Noise(receivers=[], slos=[]), UTC, response.NOW)
     first, second = texts(oncall.receiver_grid(noise))
     assert first[-1] == "Over: 2 pages a day"
     assert oncall.receiver_grid(noise).rows[0].cells[-1].sub == "2 days over"

@@ -104,6 +104,8 @@ def test_figures_and_noise_over_the_api_and_on_the_command_line(
     assert {one["slo"]: (one["ended"], one["acted_on"]) for one in noise["slos"]} == {
         "chat-latency": (0, 0), "search-latency": (0, 0),
     } | {f"{ended}-latency": (1, 1)}  # fmt: skip
+    began = min(one["opened_at"] for one in api.get("/api/v1/incidents").json()["incidents"])
+    assert noise["since"] < noise["averaged_since"] <= began
     metrics = scraped(running)
     for name, value in (("pages_24h", 2), ("notifications_24h", 2), ("noise_over_budget", 1)):
         assert metrics[key(f"tailwatch_{name}", receiver="oncall/webhook")] == value
@@ -119,7 +121,9 @@ def test_figures_and_noise_over_the_api_and_on_the_command_line(
     assert [line.split() for line in shown.splitlines() if "all incidents" in line] == [
         ["all", "incidents", "2", "1", "0", "1", "1m", "1m", "1m", "2m", "2m", "2m"]
     ]
-    assert "oncall/webhook" in tailwatch("noise", "--since", "20000d")
+    told = tailwatch("noise", "--since", "20000d")
+    assert "oncall/webhook" in told
+    assert told.startswith("a day: on average since 2023-11-14 22:1")
     assert [
         one["pages"] for one in json.loads(tailwatch("noise", "--since", "20000d", "--format", "json"))["receivers"]
     ] == [2, 0]

@@ -78,7 +78,8 @@ def noise() -> dict[str, Any]:
         "advice": ["its alerts came back 9 times", f"raise pending_for {MALICIOUS}"],
     }  # fmt: skip
     worth = {**wolf, "slo": "chat-errors", "service": "chat", "acted_on": 3, "cries_wolf": False, "advice": []}
-    return {"since": NOW - 1, "until": NOW, "receivers": [oncall, quiet], "slos": [wolf, worth]}
+    began = {"since": NOW - 30 * 86400, "until": NOW, "averaged_since": NOW - 3 * 86400}
+    return {**began, "receivers": [oncall, quiet], "slos": [wolf, worth]}
 
 
 def undelivered() -> list[dict[str, Any]]:
