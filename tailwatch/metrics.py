@@ -47,6 +47,8 @@ class Sources:
     """By receiver, pages and notifications of the last 24 hours, and whether they are beyond its noise budget."""
     prices_stale: Callable[[], bool]
     configuration: Callable[[], Configuration]
+    certificate_ends: Callable[[], float | None]
+    """When the certificate of the server's listeners ends (seconds since the epoch); None without one."""
 
 
 class _Tailwatch(Collector):
@@ -97,6 +99,12 @@ class _Tailwatch(Collector):
             value=float(self._sources.prices_stale()),
         )  # fmt: skip
         yield from _configuration(self._sources.configuration())
+        ends_s = self._sources.certificate_ends()
+        if ends_s is not None:
+            yield GaugeMetricFamily(
+                "tailwatch_tls_certificate_not_after_timestamp_seconds",
+                "When the certificate by which this server speaks TLS ends.", value=ends_s,
+            )  # fmt: skip
 
 
 def registry_of(sources: Sources) -> CollectorRegistry:

@@ -211,6 +211,7 @@ class Service:
                 told=lambda: last_day(self.database, self.alerting.config, self.clock.now_ns()),
                 prices_stale=self._prices_stale,
                 configuration=lambda: self.reloader.state,
+                certificate_ends=lambda: None if self.certificate is None else self.certificate.ends_s,
             )
         )
 

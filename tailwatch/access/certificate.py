@@ -18,8 +18,10 @@ from cryptography import x509
 from telemetry.errors import ConfigError
 from telemetry.windows import NANOS
 
-_LEFT: Final = 0.1
-"""Share of its lifetime before its end at which a certificate should have been renewed."""
+_LEFT: Final = dt.timedelta(days=14)
+_LEFT_OF_SHORT: Final = 0.3
+"""How long before its end a certificate should have been renewed; of one made for less than weeks, the share of its
+life: ACME clients renew when a third is left (letsencrypt.org/docs/integration-guide)."""
 _NO_KEY: Final = (
     "there is no key in it that can be used",
     "name a PEM file with the certificate's private key, not encrypted",
@@ -61,15 +63,32 @@ class Certificate:
         self._cert_file, self._key_file = cert_file, key_file
         self._newest = _read(cert_file, key_file)
         self._failed: tuple[object, ...] = ()
+        self._told: list[str] | None = None
         self.context = self._newest.context
         self.context.sni_callback = self._use_newest
+
+    @property
+    def ends_s(self) -> float:
+        """When the newest ends, in seconds since the epoch."""
+        return self._newest.ends.timestamp()
 
     def pem(self) -> tuple[bytes, bytes]:
         """The newest key, and its chain."""
         return self._newest.key, self._newest.chain
 
-    def step(self, _now_ns: int) -> None:
-        """Read the files anew if they have changed."""
+    def step(self, now_ns: int) -> None:
+        """Read the files anew if they have changed, and log what is to be done about them when that changes.
+
+        What is to be done at the first step has been told at the start.
+        """
+        self._renew()
+        warnings = self.warnings(now_ns)
+        if self._told is not None and warnings != self._told:
+            for warning in warnings:
+                _log.warning("%s", warning)
+        self._told = warnings
+
+    def _renew(self) -> None:
         stamp = _stamp(self._cert_file, self._key_file)
         if stamp in (self._newest.stamp, self._failed):
             return
@@ -89,7 +108,7 @@ class Certificate:
             what = f"the certificate has expired at {_told(pair.ends)}, so that clients refuse it; renew it"
         elif now < pair.begins:
             what = f"the certificate counts from {_told(pair.begins)} on, and clients refuse it until then"
-        elif pair.ends - now < (pair.ends - pair.begins) * _LEFT:
+        elif pair.ends - now < min(_LEFT, (pair.ends - pair.begins) * _LEFT_OF_SHORT):
             what = f"the certificate ends at {_told(pair.ends)}; renew it"
         else:
             return []

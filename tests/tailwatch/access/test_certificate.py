@@ -62,11 +62,44 @@ def test_without_files_there_is_no_tls() -> None:
 def test_a_certificate_is_told_of_before_it_ends(authority: Authority) -> None:
     issued = authority.issue(begins=dt.timedelta(), lasts=10 * DAY)
     certificate, now = Certificate(issued.cert_file, issued.key_file), dt.datetime.now(dt.UTC)
-    told = {days: certificate.warnings(ns(now + days * DAY)) for days in (-1, 1, 8, 9.5, 11)}
+    told = {days: certificate.warnings(ns(now + days * DAY)) for days in (-1, 1, 6.9, 9.5, 11)}
     assert [len(sentences) for sentences in told.values()] == [1, 0, 0, 1, 1]
     assert "and clients refuse it until then" in told[-1][0]
     assert "the certificate ends at" in told[9.5][0]
     assert "the certificate has expired at" in told[11][0]
+
+
+@pytest.mark.parametrize("lasts", [47, 90, 365])
+def test_two_weeks_before_its_end_a_certificate_is_told_of(authority: Authority, lasts: int) -> None:
+    issued = authority.issue(begins=dt.timedelta(), lasts=lasts * DAY)
+    certificate, now = Certificate(issued.cert_file, issued.key_file), dt.datetime.now(dt.UTC)
+    assert certificate.warnings(ns(now + (lasts - 14.1) * DAY)) == []
+    (told,) = certificate.warnings(ns(now + (lasts - 13.9) * DAY))
+    assert f"{now + lasts * DAY:%Y-%m-%d}" in told
+
+
+def test_a_certificate_that_nears_its_end_is_logged_when_it_does_and_when_it_has_ended(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    issued = authority.issue(begins=dt.timedelta(), lasts=90 * DAY)
+    certificate, now = Certificate(issued.cert_file, issued.key_file), dt.datetime.now(dt.UTC)
+    for days in (1, 70, 77, 80, 91, 92):
+        certificate.step(ns(now + days * DAY))
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert "the certificate ends at" in caplog.messages[0]
+    assert "the certificate has expired at" in caplog.messages[1]
+    authority.issue(begins=dt.timedelta(), lasts=365 * DAY)
+    certificate.step(ns(now + 93 * DAY))
+    assert certificate.warnings(ns(now + 93 * DAY)) == []
+    assert certificate.ends_s == pytest.approx((now + 365 * DAY).timestamp(), abs=60)
+
+
+def test_what_the_start_has_told_is_not_logged_again(authority: Authority, caplog: pytest.LogCaptureFixture) -> None:
+    issued = authority.issue(begins=dt.timedelta(), lasts=90 * DAY)
+    certificate, now = Certificate(issued.cert_file, issued.key_file), dt.datetime.now(dt.UTC)
+    for days in (80, 81):
+        certificate.step(ns(now + days * DAY))
+    assert caplog.records == []
 
 
 def test_a_half_done_renewal_changes_nothing_and_is_told_once(

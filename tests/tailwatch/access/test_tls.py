@@ -184,3 +184,7 @@ def test_an_expired_certificate_is_told_and_does_not_keep_the_server_from_starti
         (told,) = running.get("/api/v1/status")["config_problems"]
         assert f"tls_cert_file: {issued.cert_file}: the certificate has expired at" in str(told)
         assert "the certificate has expired" in running.log.read_text()
+        metrics = httpx.get(f"{running.url}/metrics", verify=blind).text
+    ends = x509.load_pem_x509_certificate(issued.cert_file.read_bytes()).not_valid_after_utc
+    (said,) = [line for line in metrics.splitlines() if line.startswith("tailwatch_tls_certificate_not_after")]
+    assert float(said.split()[-1]) == ends.timestamp()
