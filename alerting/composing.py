@@ -21,6 +21,7 @@ from alerting.incidents import MACHINE, Alert, Incident
 from alerting.notifications import Group, Notification, Reason, compose, shown
 from alerting.outbox import Leased
 from alerting.outcomes import NotTellableError
+from alerting.receivers.protocol import name_of
 from alerting.runbooks.rendering import rendered_first_step
 from alerting.telling import Setup
 
@@ -61,13 +62,13 @@ def notification(
     figures: Mapping[str, Any],
     hooks: Sequence[str] = (),
 ) -> Notification:
-    """What to tell a receiver (``NAME/KIND``) of one group of an incident's alerts, all of which are given.
+    """What to tell a receiver, by its identity, of one group of an incident's alerts, all of which are given.
 
     ``figures`` are budget and burn as they were when it was decided, where they are later than the incident's;
     ``hooks`` those that wait for a person's approval.
     """
     config = setup.config
-    name = receiver.rpartition("/")[0]
+    name = name_of(receiver)
     labels, own = _group(setup.directory, incident, alerts, name, group_key)
     over = reason == "resolved"
     if Group(incident, tuple(own)).active == over:

@@ -23,6 +23,7 @@ from typing import Final, Literal
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S
+from alerting.receivers.protocol import identity
 from alerting.receivers.story import facts, footer, headline, story
 from alerting.receivers.trust import PUBLIC_ONLY, Trust, add_authorities, tls_failure
 from alerting.secret_references import SecretReference
@@ -57,11 +58,12 @@ class EmailReceiver:
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
+    part: str = ""
 
     @property
     def id(self) -> str:
-        """Unique: the name and the kind."""
-        return f"{self.name}/email"
+        """Unique: the name, the kind, and the part where there are several of it."""
+        return identity(self.name, "email", self.part)
 
     def check(self) -> None:
         """Raise unless the password is there.

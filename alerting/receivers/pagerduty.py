@@ -13,6 +13,7 @@ from typing import Any, Final
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
+from alerting.receivers.protocol import identity
 from alerting.receivers.story import facts, headline, story
 from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.rfc3339 import format_time
@@ -35,11 +36,12 @@ class PagerDutyReceiver:
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
+    part: str = ""
 
     @property
     def id(self) -> str:
-        """Unique: the name and the kind."""
-        return f"{self.name}/pagerduty"
+        """Unique: the name, the kind, and the part where there are several of it."""
+        return identity(self.name, "pagerduty", self.part)
 
     def check(self) -> None:
         """Raise unless the routing key is there.

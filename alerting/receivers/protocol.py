@@ -13,7 +13,7 @@ class Receiver(Protocol):
 
     @property
     def id(self) -> str:
-        """Unique, ``NAME/KIND``: ``oncall/slack``."""
+        """Unique, as :func:`identity` makes it: all that waits or was told is kept by it."""
         ...
 
     @property
@@ -41,3 +41,13 @@ class Receiver(Protocol):
             ConfigError: a secret is missing; once it is there, another attempt succeeds.
         """
         ...
+
+
+def identity(name: str, kind: str, part: str = "") -> str:
+    """``oncall/slack``, and ``oncall/slack/2`` for a further one of its kind, whose part is ``2``."""
+    return f"{name}/{kind}/{part}" if part else f"{name}/{kind}"
+
+
+def name_of(identity: str) -> str:
+    """The name in the configuration that an identity begins with; it holds no slash."""
+    return identity.partition("/")[0]

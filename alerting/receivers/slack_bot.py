@@ -12,6 +12,7 @@ from typing import Any, Final
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
+from alerting.receivers.protocol import identity
 from alerting.receivers.slack_message import message
 from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.secret_references import SecretReference
@@ -40,11 +41,12 @@ class SlackBotReceiver:
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
     url: str = URL
+    part: str = ""
 
     @property
     def id(self) -> str:
-        """Unique: the name and the kind."""
-        return f"{self.name}/slack"
+        """Unique: the name, the kind, and the part where there are several of it."""
+        return identity(self.name, "slack", self.part)
 
     def check(self) -> None:
         """Raise unless the token is there.

@@ -17,6 +17,7 @@ from typing import Any, Final
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome, judge
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
+from alerting.receivers.protocol import identity
 from alerting.receivers.story import facts, footer, headline, story
 from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.secret_references import SecretReference
@@ -39,11 +40,12 @@ class TeamsReceiver:
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
+    part: str = ""
 
     @property
     def id(self) -> str:
-        """Unique: the name and the kind."""
-        return f"{self.name}/teams"
+        """Unique: the name, the kind, and the part where there are several of it."""
+        return identity(self.name, "teams", self.part)
 
     def check(self) -> None:
         """Raise unless the webhook's URL is there.

@@ -17,6 +17,7 @@ from jinja2.exceptions import TemplateError
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
+from alerting.receivers.protocol import identity
 from alerting.receivers.story import facts, headline, story
 from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.receivers.webhook import tailwatch
@@ -48,11 +49,12 @@ class TemplatedReceiver:
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
+    part: str = ""
 
     @property
     def id(self) -> str:
-        """Unique: the name and the kind."""
-        return f"{self.name}/template"
+        """Unique: the name, the kind, and the part where there are several of it."""
+        return identity(self.name, "template", self.part)
 
     def check(self) -> None:
         """Raise unless the secrets are there.

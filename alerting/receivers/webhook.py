@@ -17,6 +17,7 @@ from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers import alertmanager
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
+from alerting.receivers.protocol import identity
 from alerting.receivers.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.secret_references import SecretReference
@@ -38,11 +39,12 @@ class WebhookReceiver:
     send_resolved: bool = True
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
+    part: str = ""
 
     @property
     def id(self) -> str:
-        """Unique: the name and the kind."""
-        return f"{self.name}/webhook"
+        """Unique: the name, the kind, and the part where there are several of it."""
+        return identity(self.name, "webhook", self.part)
 
     def check(self) -> None:
         """Raise unless the secrets are there.
