@@ -61,7 +61,7 @@ class ReceiverNoise:
     """What one receiver was told.
 
     Attributes:
-        per_day, pages_per_day: on average over the period.
+        per_day, pages_per_day: on average since ``Noise.averaged_since_ns``, of which a part of a day counts as one.
         busiest_day: the UTC date with most notifications, and ``busiest`` how many.
         incidents: how many it was told of; ``acted_on`` of them somebody acted on.
         last_day, last_day_pages: within the last 24 hours.
@@ -113,10 +113,11 @@ class SloNoise:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """The report."""
+    """The report; ``averaged_since_ns`` is from when on averages are taken: nothing was told before, as nothing ran."""
 
     since_ns: int
     until_ns: int
+    averaged_since_ns: int
     receivers: tuple[ReceiverNoise, ...]
     slos: tuple[SloNoise, ...]
 
@@ -125,6 +126,7 @@ class Noise:
         return {
             "since": self.since_ns / NANOS,
             "until": self.until_ns / NANOS,
+            "averaged_since": self.averaged_since_ns / NANOS,
             "receivers": [asdict(one) for one in self.receivers],
             "slos": [asdict(one) for one in self.slos],
         }
@@ -139,6 +141,7 @@ def noise(
     budgets: Iterable[NoiseBudget],
     since_ns: int,
     until_ns: int,
+    began_ns: int | None,
 ) -> Noise:
     """The report of a period.
 
@@ -150,7 +153,9 @@ def noise(
         budgets: how much whom may be told.
         since_ns: when the period begins.
         until_ns: when it ends, exclusively.
+        began_ns: when the installation began to evaluate or to tell; None when that is not known.
     """
+    averaged_ns = since_ns if began_ns is None else min(max(since_ns, began_ns), until_ns)
     limits = {one.receiver: one for one in budgets}
     acted = {one.number for one in handled if one.acted_on}
     names = sorted({*receivers, *(one.receiver for one in sent)})
@@ -161,10 +166,11 @@ def noise(
     return Noise(
         since_ns,
         until_ns,
+        averaged_ns,
         tuple(
             _of_receiver(
                 name, [one for one in sent if one.receiver == name], acted, limits.get(name_of(name)),
-                since_ns, until_ns,
+                averaged_ns, until_ns,
             )
             for name in names
         ),
