@@ -103,6 +103,12 @@ _MESSAGE: Final = frozenset({
 """Settings of Alertmanager's that shape messages, which Tailwatch writes itself."""
 
 
+_NO_TEMPLATES: Final = (
+    "this is a template of Alertmanager's, and Tailwatch fills in none; write what it comes to, in a receiver and a "
+    "route for each"
+)
+
+
 def receiver_in_our_words(
     shared: Mapping[str, Any], entry: Mapping[str, Any], path: Path, problems: Problems
 ) -> dict[str, Any]:
@@ -125,11 +131,11 @@ def _integration(key: str, found: dict[str, Any], shared: Mapping[str, Any], pat
         problems.wrong.append((here, f"this is not a list of mappings; write {form.way}: with the settings below it"))
     elif form.way in found:
         problems.wrong.append((here, f"this receiver has {form.way}: already; keep one of the two"))
-    elif len(entries) > 1:
-        what = "a receiver of Tailwatch's has one way of a kind; make each of these a receiver of its own"
-        problems.wrong.append((here, f"{what}, and lead to it by a route with continue: true"))
     else:
-        found[form.way] = _way(form, entries[0], shared, (*here, 0), problems)
+        problems.written[(*path, form.way)] = here
+        found[form.way] = [
+            _way(form, entry, shared, (*here, place), problems) for place, entry in enumerate(entries)
+        ]  # fmt: skip
 
 
 def _way(
@@ -145,7 +151,7 @@ def _way(
     shapes = []
     for key, value in given.items():
         if key in form.same:
-            way[form.same[key]] = value
+            _take_over(form, key, value, way, path, problems)
         elif key in form.in_clear:
             place = path if key in entry else ("global", form.inherited[key])
             what = f"{key} is a secret, and secrets may not stand in this file"
@@ -163,6 +169,14 @@ def _way(
     if form.way == "email":
         _mail(way, given, path, problems)
     return way
+
+
+def _take_over(form: _Form, key: str, value: Any, way: dict[str, Any], path: Path, problems: Problems) -> None:
+    """Let a setting stand under its name here, and be found under its name there."""
+    way[form.same[key]] = value
+    problems.written[(*path[:-2], form.way, path[-1], form.same[key])] = (*path, key)
+    if isinstance(value, str) and "{{" in value:
+        problems.wrong.append(((*path, key), _NO_TEMPLATES))
 
 
 def _named(form: _Form, key: str, entry: Mapping[str, Any]) -> str:

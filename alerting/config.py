@@ -129,7 +129,7 @@ def parse_alerting(
     try:
         model = AlertingModel.model_validate(ours)
     except ValidationError as error:
-        raise ConfigError("\n".join(dict.fromkeys([*wrong, *sentences(error, where, file)]))) from None
+        raise ConfigError("\n".join(dict.fromkeys([*wrong, *sentences(error, where, file, ours, problems)]))) from None
     if wrong:
         raise ConfigError("\n".join(dict.fromkeys(wrong)))
     trust = Trust(model.allow_private, folder / model.ca_file if model.ca_file else None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -19,10 +20,31 @@ Problem = tuple[Path, str]
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """What is wrong with a section, and what of it nothing uses."""
+    """What is wrong with a section, and what of it nothing uses; ``written``: where a setting of ours stands there."""
 
     wrong: list[Problem] = field(default_factory=list)
     unused: list[Problem] = field(default_factory=list)
+    written: dict[Path, Path] = field(default_factory=dict)
+
+    def as_written(self, path: Path, document: Mapping[str, Any]) -> Path:
+        """Where a setting of ``document`` stands in the file, which may be another's.
+
+        Where one may stand for a list of one, it has no place in it.
+        """
+        found: Path = ()
+        node: Any = document
+        for part in path:
+            if isinstance(part, int) and not isinstance(node, list):
+                continue
+            found = (*found, part)
+            try:
+                node = node[part]
+            except (KeyError, IndexError, TypeError):
+                node = None
+        for length in range(len(found), 0, -1):
+            if found[:length] in self.written:
+                return (*self.written[found[:length]], *found[length:])
+        return found
 
 
 _SECRET_KEYS: Final = {
@@ -48,9 +70,17 @@ _BY_TYPE: Final = {
 }
 
 
-def sentences(error: ValidationError, where: str, file: FilePath | None = None) -> list[str]:
-    """One sentence for each problem: where, what, what to do; none repeats a value that might be a secret."""
-    found = [_sentence(problem, where, file) for problem in error.errors(include_url=False, include_input=False)]
+def sentences(
+    error: ValidationError, where: str, file: FilePath | None, document: Mapping[str, Any], problems: Problems
+) -> list[str]:
+    """One sentence for each problem: where, what, what to do; none repeats a value that might be a secret.
+
+    ``document`` is what was checked, and ``problems`` knows where it stands in the file.
+    """
+    found = [
+        _sentence(problem, place_of(where, problems.as_written(problem["loc"], document), file))
+        for problem in error.errors(include_url=False, include_input=False)
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -60,8 +90,7 @@ def sentence(problem: Problem, where: str, file: FilePath | None = None) -> str:
     return f"{place_of(where, path, file)}: {what}."
 
 
-def _sentence(problem: ErrorDetails, where: str, file: FilePath | None) -> str:
-    place = place_of(where, problem["loc"], file)
+def _sentence(problem: ErrorDetails, place: str) -> str:
     key = str(problem["loc"][-1]) if problem["loc"] else ""
     kind = problem["type"]
     if kind == "extra_forbidden":

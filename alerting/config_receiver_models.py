@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Final, Self, TypeVar
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from alerting.config_strict import Addressed, Bearing, Name, Strict, Text, Variable, at_most_one, check_url, exactly_one
 from alerting.receivers.email import Security
@@ -22,8 +23,12 @@ _SECRET_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-
 
 
 class Way(Strict):
-    """A way to tell a receiver; ``send_resolved`` is the receiver's where it is left out."""
+    """A way to tell a receiver; ``send_resolved`` is the receiver's where it is left out.
 
+    ``id`` tells it apart from others of its kind; without one its place among them does.
+    """
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.\-]{0,49}$")] | None = None
     send_resolved: bool | None = None
 
 
@@ -128,24 +133,52 @@ class WebhookModel(Addressed, Way):
         return self
 
 
+def _listed(value: Any) -> Any:
+    """One of a kind is a list of one; what is neither mapping nor list is left for the check of its shape."""
+    return () if value is None else value if isinstance(value, list | tuple) else (value,)
+
+
+_Some = TypeVar("_Some", bound=Way)
+Several = Annotated[tuple[_Some, ...], BeforeValidator(_listed)]
+"""One way of a kind, or a list of them."""
+
+
 class ReceiverModel(Strict):
     """Somebody to tell, by any number of ways; by none, as in Alertmanager, who is led to it is told nothing."""
 
     name: Name
-    slack: SlackModel | None = None
-    webhook: WebhookModel | None = None
-    pagerduty: PagerDutyModel | None = None
-    teams: TeamsModel | None = None
-    email: EmailModel | None = None
-    template: TemplateModel | None = None
+    slack: Several[SlackModel] = ()
+    webhook: Several[WebhookModel] = ()
+    pagerduty: Several[PagerDutyModel] = ()
+    teams: Several[TeamsModel] = ()
+    email: Several[EmailModel] = ()
+    template: Several[TemplateModel] = ()
     send_resolved: bool = True
 
     @model_validator(mode="after")
     def _no_empty_way(self) -> Self:
-        empty = [way for way in WAYS if way in self.model_fields_set and getattr(self, way) is None]
+        empty = [way for way in WAYS if way in self.model_fields_set and not getattr(self, way)]
         if empty:
             raise ValueError(f"this receiver has nothing below {empty[0]}:; write its settings, or remove the line")
         return self
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        for kind in WAYS:
+            parts = [part for part, _ in parts_of(getattr(self, kind))]
+            twice = next((part for place, part in enumerate(parts) if part in parts[:place]), None)
+            if twice is not None:
+                raise ValueError(f"two of {kind}: have the id {twice!r}; rename one")
+        return self
+
+
+def parts_of(ways: Sequence[_Some]) -> Iterator[tuple[str, _Some]]:
+    """The ways of one kind with what tells them apart: nothing for the first, then their places, from 2 on.
+
+    So whoever has been the only one keeps what it was called when others are added behind it.
+    """
+    for place, way in enumerate(ways):
+        yield way.id or (str(place + 1) if place else ""), way
 
 
 class AlertmanagerModel(Bearing):

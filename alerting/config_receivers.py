@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
+from typing import TypeVar
 
 from alerting.config_receiver_models import (
     EmailModel,
@@ -14,6 +17,7 @@ from alerting.config_receiver_models import (
     TemplateModel,
     Way,
     WebhookModel,
+    parts_of,
 )
 from alerting.receivers.email import EmailReceiver
 from alerting.receivers.pagerduty import PagerDutyReceiver
@@ -26,21 +30,7 @@ from alerting.receivers.trust import Trust
 from alerting.receivers.webhook import WebhookReceiver
 from alerting.secret_references import SecretReference
 
-
-def receivers_of(entry: ReceiverModel, folder: Path, trust: Trust) -> Iterator[Receiver]:
-    """One receiver for each way in which ``entry`` wants to be told; relative paths start at ``folder``."""
-    if entry.slack is not None:
-        yield _slack(entry, entry.slack, folder, trust)
-    if entry.webhook is not None:
-        yield _webhook(entry, entry.webhook, folder, trust)
-    if entry.pagerduty is not None:
-        yield _pagerduty(entry, entry.pagerduty, folder, trust)
-    if entry.teams is not None:
-        yield _teams(entry, entry.teams, folder, trust)
-    if entry.email is not None:
-        yield _email(entry, entry.email, folder, trust)
-    if entry.template is not None:
-        yield _template(entry, entry.template, folder, trust)
+_Some = TypeVar("_Some", bound=Way)
 
 
 def reference(env: str | None, file: str | None, folder: Path) -> SecretReference | None:
@@ -50,53 +40,81 @@ def reference(env: str | None, file: str | None, folder: Path) -> SecretReferenc
     return SecretReference("file", str(folder / file)) if file is not None else None
 
 
-def _needed(env: str | None, file: str | None, folder: Path) -> SecretReference:
-    found = reference(env, file, folder)
-    assert found is not None, "the model demands one of the two"
-    return found
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What every way of telling needs to know beside its own settings."""
+
+    name: str
+    part: str
+    send_resolved: bool
+    folder: Path
+    trust: Trust
+
+    def reference(self, env: str | None, file: str | None) -> SecretReference | None:
+        """The secret's place; None when there is none."""
+        return reference(env, file, self.folder)
+
+    def needed(self, env: str | None, file: str | None) -> SecretReference:
+        """The place of a secret that must be."""
+        found = self.reference(env, file)
+        assert found is not None, "the model demands one of the two"
+        return found
 
 
-def _hears_the_end(entry: ReceiverModel, way: Way) -> bool:
-    return entry.send_resolved if way.send_resolved is None else way.send_resolved
+def receivers_of(entry: ReceiverModel, folder: Path, trust: Trust) -> Iterator[Receiver]:
+    """One receiver for each way in which ``entry`` wants to be told; relative paths start at ``folder``."""
+
+    def each(ways: Sequence[_Some]) -> Iterator[tuple[_Some, _Part]]:
+        for part, way in parts_of(ways):
+            ends = entry.send_resolved if way.send_resolved is None else way.send_resolved
+            yield way, _Part(entry.name, part, ends, folder, trust)
+
+    yield from starmap(_slack, each(entry.slack))
+    yield from starmap(_webhook, each(entry.webhook))
+    yield from starmap(_pagerduty, each(entry.pagerduty))
+    yield from starmap(_teams, each(entry.teams))
+    yield from starmap(_email, each(entry.email))
+    yield from starmap(_template, each(entry.template))
 
 
-def _slack(entry: ReceiverModel, slack: SlackModel, folder: Path, trust: Trust) -> Receiver:
-    token = reference(slack.bot_token_env, slack.bot_token_file, folder)
+def _slack(slack: SlackModel, at: _Part) -> Receiver:
+    token = at.reference(slack.bot_token_env, slack.bot_token_file)
     if token is not None:
         assert slack.channel is not None, "the model demands it of a bot"
-        return SlackBotReceiver(entry.name, token, slack.channel, _hears_the_end(entry, slack), trust=trust)
-    url = _needed(slack.webhook_url_env, slack.webhook_url_file, folder)
-    return SlackReceiver(entry.name, url, slack.channel, _hears_the_end(entry, slack), trust=trust)
+        return SlackBotReceiver(at.name, token, slack.channel, at.send_resolved, trust=at.trust, part=at.part)
+    url = at.needed(slack.webhook_url_env, slack.webhook_url_file)
+    return SlackReceiver(at.name, url, slack.channel, at.send_resolved, trust=at.trust, part=at.part)
 
 
-def _webhook(entry: ReceiverModel, webhook: WebhookModel, folder: Path, trust: Trust) -> Receiver:
-    url = webhook.url or _needed(webhook.url_env, webhook.url_file, folder)
-    secret = reference(webhook.secret_env, webhook.secret_file, folder)
-    return WebhookReceiver(entry.name, url, secret, webhook.format, _hears_the_end(entry, webhook), trust=trust)
-
-
-def _pagerduty(entry: ReceiverModel, pagerduty: PagerDutyModel, folder: Path, trust: Trust) -> Receiver:
-    key = _needed(pagerduty.routing_key_env, pagerduty.routing_key_file, folder)
-    return PagerDutyReceiver(entry.name, key, pagerduty.url, _hears_the_end(entry, pagerduty), trust=trust)
-
-
-def _teams(entry: ReceiverModel, teams: TeamsModel, folder: Path, trust: Trust) -> Receiver:
-    url = _needed(teams.webhook_url_env, teams.webhook_url_file, folder)
-    return TeamsReceiver(entry.name, url, _hears_the_end(entry, teams), trust=trust)
-
-
-def _email(entry: ReceiverModel, mail: EmailModel, folder: Path, trust: Trust) -> Receiver:
-    host, _, port = mail.smarthost.rpartition(":")
-    return EmailReceiver(
-        entry.name, host, int(port), mail.sender, mail.to, mail.security, mail.user,
-        reference(mail.password_env, mail.password_file, folder), _hears_the_end(entry, mail), trust=trust,
+def _webhook(webhook: WebhookModel, at: _Part) -> Receiver:
+    url = webhook.url or at.needed(webhook.url_env, webhook.url_file)
+    secret = at.reference(webhook.secret_env, webhook.secret_file)
+    return WebhookReceiver(
+        at.name, url, secret, webhook.format, at.send_resolved, trust=at.trust, part=at.part
     )  # fmt: skip
 
 
-def _template(entry: ReceiverModel, template: TemplateModel, folder: Path, trust: Trust) -> Receiver:
+def _pagerduty(pagerduty: PagerDutyModel, at: _Part) -> Receiver:
+    key = at.needed(pagerduty.routing_key_env, pagerduty.routing_key_file)
+    return PagerDutyReceiver(at.name, key, pagerduty.url, at.send_resolved, trust=at.trust, part=at.part)
+
+
+def _teams(teams: TeamsModel, at: _Part) -> Receiver:
+    url = at.needed(teams.webhook_url_env, teams.webhook_url_file)
+    return TeamsReceiver(at.name, url, at.send_resolved, trust=at.trust, part=at.part)
+
+
+def _email(mail: EmailModel, at: _Part) -> Receiver:
+    host, _, port = mail.smarthost.rpartition(":")
+    return EmailReceiver(
+        at.name, host, int(port), mail.sender, mail.to, mail.security, mail.user,
+        at.reference(mail.password_env, mail.password_file), at.send_resolved, trust=at.trust, part=at.part,
+    )  # fmt: skip
+
+
+def _template(template: TemplateModel, at: _Part) -> Receiver:
     return TemplatedReceiver(
-        entry.name, template.url or _needed(template.url_env, template.url_file, folder), template.body,
-        template.content_type, template.headers,
-        reference(template.bearer_token_env, template.bearer_token_file, folder), _hears_the_end(entry, template),
-        trust=trust,
+        at.name, template.url or at.needed(template.url_env, template.url_file), template.body,
+        template.content_type, template.headers, at.reference(template.bearer_token_env, template.bearer_token_file),
+        at.send_resolved, trust=at.trust, part=at.part,
     )  # fmt: skip

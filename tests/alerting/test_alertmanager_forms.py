@@ -136,6 +136,21 @@ def test_teams_bots_and_mail_without_tls():
     )
 
 
+def test_several_of_a_kind_are_told_apart_by_their_places():
+    hooks = [{"url": "http://a/"}, {"url": "http://b/", "send_resolved": False}]
+    slacks = [{"api_url_file": "/u", "channel": "#a"}, {"app_token_file": "/t", "channel": "#b"}]
+    mails = [{"to": to, "from": "d@x", "smarthost": "m:25"} for to in ("a@x, b@x", "c@x")]
+    parsed = parse(receiver(webhook_configs=hooks, slack_configs=slacks, email_configs=mails))
+    assert parsed.receivers == (
+        SlackReceiver("a", SecretReference("file", "/u"), "#a", send_resolved=False),
+        SlackBotReceiver("a", SecretReference("file", "/t"), "#b", send_resolved=False, part="2"),
+        WebhookReceiver("a", "http://a/"),
+        WebhookReceiver("a", "http://b/", send_resolved=False, part="2"),
+        EmailReceiver("a", "m", 25, "d@x", ("a@x", "b@x"), send_resolved=False),
+        EmailReceiver("a", "m", 25, "d@x", ("c@x",), send_resolved=False, part="2"),
+    )
+
+
 def receiver(**configs):
     return {"receivers": [{"name": "a", **configs}]}
 
@@ -148,7 +163,12 @@ REFUSED = [
     ),
     (receiver(pagerduty_configs=[{"service_key_file": "/x"}]), "Tailwatch speaks PagerDuty's", "routing_key_file"),
     (receiver(opsgenie_configs=[{"api_key": "s3cr3t"}]), "Tailwatch does not tell Opsgenie", "alertmanagers:"),
-    (receiver(webhook_configs=[{"url": "http://a/"}, {"url": "http://b/"}]), "one way of a kind", "continue: true"),
+    (receiver(slack_configs=[{"api_url_file": "/u"}, {"api_url": "s3cr3t"}]), "[1]: api_url is a secret", "_file"),
+    (receiver(webhook_configs=[{"url": "http://a/"}, {"url": "ftp://b/"}]), "[0].webhook_configs[1].url: this is", ""),
+    (
+        receiver(slack_configs=[{"api_url_file": "/u", "channel": "#{{ .CommonLabels.team }}"}]),
+        "slack_configs[0].channel: this is a template of Alertmanager's", "a route for each",
+    ),
     (receiver(webhook_configs=[{"url": "http://a/", "urll": 3}]), "[0].urll: there is no such setting", ""),
     (receiver(webhook_configs=[{"url": "http://a/", "http_config": {}}]), "[0].http_config: Tailwatch takes", "remove"),
     (receiver(webhook_configs=[{"url": "http://a/"}], webhook={"url": "http://b/"}), "webhook: already", "keep one"),
