@@ -17,6 +17,7 @@ from alerting.hooks.desk import give_up_waiting
 from alerting.incidents import Alert, Incident, TimelineEvent, parse_id
 from alerting.merging import check_unmerged, merge
 from alerting.notifications import Notification
+from alerting.quiet_now import load_quieting
 from alerting.telling import Setup, due, queue
 from storage import audit
 from storage.database import Database
@@ -162,6 +163,7 @@ class Actions:
             repository.append_events(connection, [(incident.number, event)])
             members = repository.load_members(connection, [incident.number])
             queue(connection, due(self._setup, connection, {incident.number: incident}, members, now_ns))
+            quieting = load_quieting(connection, self._setup.config.route, now_ns, members[incident.number])
             self._setup.hooks.react(connection, {before.number: before}, [incident], members, now_ns)
             if actor is not None:
                 detail = {"author": who, "text": event.text}
@@ -169,7 +171,7 @@ class Actions:
                     connection, at_ns=now_ns, actor=actor, action=f"incident.{verb}", subject=incident.id, detail=detail
                 )
         self._deliver_soon()
-        return incident_document(incident, members[incident.number])
+        return incident_document(incident, members[incident.number]) | quieting.summary(members[incident.number])
 
 
 def find_incident(connection: Connection, incident_id: str) -> Incident:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from alerting.config import AlertingConfig
 from alerting.incidents import Alert
 from alerting.posted import RESOLVE_TIMEOUT_NS
+from alerting.quieting import Quieting
 from alerting.rfc3339 import format_time, parse_time
 from alerting.routing import Destination, destinations
 from alerting.silences import Silence
@@ -76,14 +77,15 @@ class Shown:
 
     @property
     def active(self) -> bool:
-        """Neither silenced nor inhibited."""
+        """Not suppressed."""
         return bool(self.document["status"]["state"] == "active")
 
 
 def show(alerts: Sequence[Alert], silences: Sequence[Silence], config: AlertingConfig, now_ns: int) -> list[Shown]:
     """The alerts that fire or are suppressed, by fingerprint; pending ones Alertmanager does not know."""
     active = sorted((alert for alert in alerts if alert.state.active), key=lambda alert: alert.fingerprint)
-    return [_shown(alert, silences, config, now_ns) for alert in active]
+    quieting = Quieting(silences, config.route, now_ns)
+    return [_shown(alert, quieting, config) for alert in active]
 
 
 def group_documents(shown: Sequence[Shown]) -> list[dict[str, Any]]:
@@ -99,30 +101,24 @@ def group_documents(shown: Sequence[Shown]) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(alert: Alert, silences: Sequence[Silence], config: AlertingConfig, now_ns: int) -> Shown:
+def _shown(alert: Alert, quieting: Quieting, config: AlertingConfig) -> Shown:
+    now_ns = quieting.now_ns
     labels = dict(alert.labels)
     incident = "" if alert.incident is None else f"INC-{alert.incident}"
     found = () if config.route is None else destinations(config.route, labels, incident)
-    silenced_by = tuple(silence.id for silence in silences if silence.accepts(labels, now_ns))
-    inhibited_by = () if alert.suppressed_by is None else (alert.suppressed_by,)
-    muted_by = [reason for one in found if (reason := one.route.mute_reason(now_ns))]
+    status = quieting.status(alert, [one.route for one in found])
     document = {
         "annotations": _annotations(alert, incident),
         "endsAt": _time(now_ns + RESOLVE_TIMEOUT_NS),
         "fingerprint": alert.fingerprint,
         "receivers": [{"name": name} for name in dict.fromkeys(one.receiver for one in found)],
         "startsAt": _time(alert.onset_ns),
-        "status": {
-            "inhibitedBy": list(inhibited_by),
-            "mutedBy": muted_by,
-            "silencedBy": list(silenced_by),
-            "state": "suppressed" if silenced_by or alert.state.status == "suppressed" else "active",
-        },
+        "status": status.to_json(),
         "updatedAt": _time(now_ns),
         "generatorURL": _generator(alert, config.external_url),
         "labels": labels,
     }
-    return Shown(labels, found, silenced_by, inhibited_by, document)
+    return Shown(labels, found, status.silenced_by, status.inhibited_by, document)
 
 
 def _annotations(alert: Alert, incident: str) -> dict[str, str]:

@@ -21,13 +21,15 @@ from alerting.incidents import MACHINE, Alert, Incident
 from alerting.notifications import Group, Notification, Reason, compose, shown
 from alerting.outbox import Leased
 from alerting.outcomes import NotTellableError
+from alerting.quiet_now import load_quieting
+from alerting.quieting import Quieting
 from alerting.receivers.protocol import name_of
 from alerting.runbooks.rendering import rendered_first_step
 from alerting.telling import Setup
 
 
-def leased_notification(connection: Connection, leased: Leased, setup: Setup) -> Notification:
-    """The notification of a leased row.
+def leased_notification(connection: Connection, leased: Leased, setup: Setup, now_ns: int) -> Notification:
+    """The notification of a leased row, with what keeps alerts of its incident quiet now.
 
     Raises:
         NotTellableError: its incident is gone, or what was stored of it cannot be read.
@@ -46,6 +48,7 @@ def leased_notification(connection: Connection, leased: Leased, setup: Setup) ->
         setup, incident, alerts, receiver=leased.receiver, group_key=leased.group_key, reason=leased.reason,
         decided_ns=leased.decided_ns, figures=leased.figures,
         hooks=to_approve(connection, setup.config.hooks, goes_on_in),
+        quieting=load_quieting(connection, setup.config.route, now_ns, alerts),
     )  # fmt: skip
     return replace(found, thread=leased.thread)
 
@@ -61,11 +64,12 @@ def notification(
     decided_ns: int,
     figures: Mapping[str, Any],
     hooks: Sequence[str] = (),
+    quieting: Quieting | None = None,
 ) -> Notification:
     """What to tell a receiver, by its identity, of one group of an incident's alerts, all of which are given.
 
     ``figures`` are budget and burn as they were when it was decided, where they are later than the incident's;
-    ``hooks`` those that wait for a person's approval.
+    ``hooks`` those that wait for a person's approval; ``quieting`` knows what keeps alerts quiet.
     """
     config = setup.config
     name = name_of(receiver)
@@ -74,7 +78,7 @@ def notification(
     if Group(incident, tuple(own)).active == over:
         incident = _ended(incident, decided_ns) if over else _going_on(incident, decided_ns)
         alerts, own = (alerts, own) if over else (_firing(alerts, decided_ns), _firing(own, decided_ns))
-    document = shown(incident, alerts)
+    document = shown(incident, alerts, quieting)
     runbook = setup.runbooks.choose(incident.runbook, incident.cause)
     step = rendered_first_step(runbook, document, incident.evidence, config.external_url)
     present = replace(incident, evidence=refreshed(incident.evidence, figures)) if figures else incident

@@ -65,7 +65,7 @@ class DeliveryReport:
 class Courier:
     """Delivers to the given receivers; any number of them, in any number of processes, may share an outbox.
 
-    ``compose`` puts together what a leased row tells.
+    ``compose`` puts together what a leased row tells at a time.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Courier:
         receivers: Sequence[Receiver],
         policy: DeliveryPolicy,
         clock: Clock,
-        compose: Callable[[Leased], Notification],
+        compose: Callable[[Leased, int], Notification],
     ) -> None:
         self._database = database
         self._compose = compose
@@ -155,7 +155,7 @@ class Courier:
 
     def _send(self, receiver: Receiver, leased: Leased, now_ns: int) -> Outcome:
         try:
-            return receiver.send(self._compose(leased), leased.idempotency_key, now_ns)
+            return receiver.send(self._compose(leased, now_ns), leased.idempotency_key, now_ns)
         except StorageError:
             raise
         except NotTellableError as error:

@@ -7,13 +7,14 @@ The decision compares what a receiver was last told of a group of alerts with wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, Self
 
 from alerting.documents import incident_document, seconds_of
 from alerting.evidence import clean, encoded
 from alerting.incidents import Alert, Incident
+from alerting.quieting import Quieting
 from alerting.routing import GroupTiming
 from telemetry.findings import Severity
 
@@ -178,11 +179,12 @@ class Notification:
         return cls(**json.loads(text))
 
 
-def shown(incident: Incident, members: Iterable[Alert]) -> dict[str, Any]:
-    """``INC`` with these alerts, all that it has, as notifications hold it."""
+def shown(incident: Incident, members: Collection[Alert], quieting: Quieting | None = None) -> dict[str, Any]:
+    """``INC`` with these alerts, all that it has, as notifications hold it; with what keeps them quiet, if known."""
     document = incident_document(incident, members, most=MAX_ALERTS)
+    quiet = {} if quieting is None else quieting.summary(members)
     # Labels, summaries and evidence have been cleaned when they came in.
-    return {**clean({**document, "alerts": []}), "alerts": document["alerts"]}
+    return {**clean({**document, "alerts": []}), "alerts": document["alerts"], **quiet}
 
 
 def compose(

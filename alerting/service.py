@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
@@ -26,6 +27,7 @@ from alerting.outbox import Leased, ReceiverHealth
 from alerting.planning import Plan, plan
 from alerting.posted import PostedAlert
 from alerting.postmortem_charts import Curve, Graphs
+from alerting.quiet_now import load_quieting
 from alerting.runbooks.library import Runbook, RunbookLibrary
 from alerting.runbooks.live import LiveSteps, Statuses, not_asked
 from alerting.runbooks.rendering import first_step, render
@@ -173,13 +175,20 @@ class Alerting(Actions, HookActions):
         return self._courier.deliver(now_ns)
 
     def incidents(
-        self, status: str | None = None, *, service: str | None = None, limit: int = 200
+        self, status: str | None = None, *, service: str | None = None, limit: int = 200, now_ns: int | None = None
     ) -> list[dict[str, Any]]:
-        """``INC`` documents of the HTTP API, the newest first."""
+        """``INC`` documents of the HTTP API, the newest first; with ``now_ns`` with what keeps alerts quiet then."""
         with self._database.read() as connection:
             found = repository.list_incidents(connection, status=status, service=service, limit=limit)
             members = repository.load_members(connection, [incident.number for incident in found])
-        return [incident_document(incident, members[incident.number]) for incident in found]
+            if now_ns is None:
+                return [incident_document(incident, members[incident.number]) for incident in found]
+            every = chain.from_iterable(members.values())
+            quieting = load_quieting(connection, self.config.route, now_ns, every)
+        return [
+            incident_document(incident, members[incident.number]) | quieting.summary(members[incident.number])
+            for incident in found
+        ]
 
     def unresolved(self) -> dict[str, int]:
         """How many incidents are not resolved, by severity.
@@ -193,7 +202,8 @@ class Alerting(Actions, HookActions):
     def incident(self, incident_id: str, now_ns: int | None = None) -> dict[str, Any]:
         """``INC`` with ``timeline``, ``evidence``, its runbook, ``hooks`` that fit it, and ``hook_runs``.
 
-        The live steps of the runbook are answered as of ``now_ns``; without it they are not asked.
+        The live steps of the runbook, and what keeps alerts quiet, are answered as of ``now_ns``; without it they are
+        not asked.
 
         Raises:
             NotFoundError: there is no such incident.
@@ -205,8 +215,12 @@ class Alerting(Actions, HookActions):
             setup = self._setup
             hooks = hook_documents.of_incident(connection, setup.config.hooks, incident, members)
         runbook = self._rendered(setup.runbooks.choose(incident.runbook, incident.cause), incident, members, now_ns)
+            quieting = None
+            if now_ns is not None:
+                quieting = load_quieting(connection, setup.config.route, now_ns, members)
         return (
-            incident_document(incident, members)
+            incident_document(incident, members, quieting=quieting)
+            | ({} if quieting is None else quieting.summary(members))
             | hooks
             | {
                 "timeline": [event_document(event) for event in timeline],
@@ -295,9 +309,9 @@ class Alerting(Actions, HookActions):
         self._deliver_soon()
         return again
 
-    def _compose(self, leased: Leased) -> Notification:
+    def _compose(self, leased: Leased, now_ns: int) -> Notification:
         with self._database.read() as connection:
-            return leased_notification(connection, leased, self._setup)
+            return leased_notification(connection, leased, self._setup, now_ns)
 
     @property
     def _receivers(self) -> list[str]:

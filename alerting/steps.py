@@ -81,8 +81,15 @@ def advance(
             old = before.state if before else AlertState()
             state, events = step(old, found, now_ns, timing, suppressed=True)
             taken[fingerprint] = _taken(before, found, state, events, source)
-    changed = (one for one in taken.values() if one.after.state != (one.before.state if one.before else AlertState()))
-    return tuple(sorted(changed, key=lambda one: one.after.fingerprint))
+    return tuple(sorted(filter(_changes, taken.values()), key=lambda one: one.after.fingerprint))
+
+
+def _changes(one: Step) -> bool:
+    """Whether the state is another, or who keeps it quiet is."""
+    before = one.before
+    if before is None or one.after is before:
+        return before is None and one.after.state != AlertState()
+    return one.after.state != before.state or one.after.suppressed_by != before.suppressed_by
 
 
 def _taken(

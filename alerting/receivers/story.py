@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from alerting.notifications import Notification
+from alerting.quieting import sentences
 from alerting.runbooks.markdown import number, percent, seconds, utc
 from alerting.texts import flat
 from telemetry.findings import CAUSES
@@ -41,6 +42,7 @@ def facts(notification: Notification) -> dict[str, str]:
         "Budget left": percent(remaining) if remaining is not None else "",
         "Confidence": percent(evidence["confidence"]) if evidence["confidence"] is not None else "",
         "Alerts": _alert_names(notification),
+        "Kept quiet": "; ".join(sentences(incident)),
     }
     return {name: text for name, value in found.items() if (text := flat(value, 2000))}
 

@@ -8,17 +8,41 @@ from pydantic import Field
 
 from dashboard.documents.document import Document, Labels
 from dashboard.documents.evidence import Evidence
+from dashboard.documents.silences import AlertStatus
 
 IncidentStatus = Literal["open", "acknowledged", "resolved"]
 
 
 class IncidentAlert(Document):
-    """An alert that belongs to an incident."""
+    """An alert that belongs to an incident; `status` is known of those that hold, where one incident is asked for."""
 
     name: str
     labels: Labels = Field(default_factory=dict)
     state: str = ""
     since: float | None = None
+    status: AlertStatus | None = None
+
+
+class Suppression(Document):
+    """A silence (`silenced`), an alert (`inhibited`) or a time interval (`muted`) that keeps some `alerts` quiet."""
+
+    kind: Literal["silenced", "inhibited", "muted"]
+    id: str
+    until: float | None = None
+    alerts: int = 0
+    author: str = ""
+    comment: str = ""
+    name: str = ""
+    incident: str | None = None
+    receivers: list[str] = Field(default_factory=list)
+
+
+class Suppressed(Document):
+    """How many `of` the alerts that hold are kept quiet, and by what."""
+
+    alerts: int
+    of: int
+    by: list[Suppression] = Field(default_factory=list)
 
 
 class IncidentSummary(Document):
@@ -40,6 +64,7 @@ class IncidentSummary(Document):
     snoozed_until: float | None = None
     resolved_at: float | None = None
     merged_into: str | None = None
+    suppressed: Suppressed | None = None
     alerts: list[IncidentAlert] = Field(default_factory=list)
 
 

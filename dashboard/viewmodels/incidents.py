@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import tzinfo
 
 from dashboard import formats
@@ -11,7 +12,7 @@ from dashboard.components.place import Place
 from dashboard.components.tiles import Tile
 from dashboard.documents.evidence import Evidence
 from dashboard.documents.incidents import Incident, IncidentSummary, TimelineEvent
-from dashboard.viewmodels import states
+from dashboard.viewmodels import quiet, states
 
 # what every alert of the incident has in common, and the page says already
 _KNOWN_LABELS = frozenset({"alertname", "slo", "service"})
@@ -51,7 +52,7 @@ def grid(incidents: Sequence[IncidentSummary], now: float, tz: tzinfo, name: str
         about = " · ".join(filter(None, (one.id, one.service, one.slo, _whose(one))))
         cells = [
             Cell(one.title, sub=about),
-            states.status_cell("merged" if one.merged_into else one.status),
+            replace(states.status_cell("merged" if one.merged_into else one.status), sub=quiet.mark(one)),
             Cell(one.severity or formats.ABSENT, tone=_loud(one)),
             Cell(formats.words(one.cause) if one.cause else "not diagnosed"),
             Cell(formats.labels(one.slice) or formats.ABSENT),
@@ -299,19 +300,24 @@ def timeline_grid(incident: Incident, now: float, tz: tzinfo) -> Grid:
 
 def alert_grid(incident: Incident, now: float, tz: tzinfo) -> Grid:
     """The alerts that belong together in this incident."""
+    by = incident.suppressed.by if incident.suppressed else []
     rows = [
         Row(
             str(index),
             [
                 Cell(alert.name),
-                Cell(alert.state or formats.ABSENT, tone="exhausted" if alert.state == "firing" else None),
+                Cell(
+                    alert.state or formats.ABSENT,
+                    sub=quiet.of_alert(alert, by, now, tz),
+                    tone="exhausted" if alert.state == "firing" else None,
+                ),
                 Cell(formats.clock(alert.since, tz, now), sort=alert.since),
                 Cell(formats.labels({key: value for key, value in alert.labels.items() if key not in _KNOWN_LABELS})),
             ],
         )
         for index, alert in enumerate(incident.alerts)
     ]
-    columns = (Column("Alert"), Column("State"), Column("Since", "right"), Column("Labels", wrap=True))
+    columns = (Column("Alert"), Column("State", wrap=True), Column("Since", "right"), Column("Labels", wrap=True))
     return Grid(f"alerts-{incident.id}", columns, rows, "No alert is attached.")
 
 

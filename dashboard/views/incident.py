@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
+
 import streamlit as st
 
 from dashboard import charts, frames, navigation, prose
@@ -10,7 +12,7 @@ from dashboard.components.grid import Grid
 from dashboard.components.place import Place
 from dashboard.documents.evidence import Evidence
 from dashboard.documents.incidents import Incident
-from dashboard.viewmodels import incidents
+from dashboard.viewmodels import incidents, quiet
 from dashboard.views import incident_actions, page
 
 REFRESH_S = page.QUICK_S
@@ -32,6 +34,7 @@ def _live(incident_id: str) -> None:
     _links(found)
     mount.show_tiles(f"incident-{found.id}", incidents.tiles(found, status.now, zone))
     _in_short(found)
+    _quiet(found, status.now, zone)
     # on a narrow screen, where one column follows the other, style.css puts acting before evidence
     with st.container(key="incident-body"):
         left, right = st.columns([3, 2], gap="medium")
@@ -54,6 +57,17 @@ def _in_short(found: Incident) -> None:
         st.html(f'<p class="tw-summary">{prose.escaped(found.evidence.summary)}</p>')
     if found.runbook_first_step and found.status != "resolved":
         st.html(f'<p class="tw-first"><strong>Do first:</strong> {prose.escaped(found.runbook_first_step)}</p>')
+
+
+def _quiet(found: Incident, now: float, zone: tzinfo) -> None:
+    """What keeps alerts quiet, until when, and where to end it."""
+    of = found.suppressed.of if found.suppressed else 0
+    for one in quiet.by_others(found):
+        st.warning(prose.plain(quiet.sentence(one, of, now, zone)), icon=":material/notifications_paused:")
+        place = quiet.place(one)
+        if place is not None:
+            label = {"silenced": "Open the silence", "inhibited": f"Open {one.incident}", "muted": "Muted times"}
+            navigation.link(place, label[one.kind], ":material/arrow_forward:")
 
 
 def _links(found: Incident) -> None:

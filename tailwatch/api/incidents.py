@@ -57,8 +57,8 @@ class Assignment(BaseModel, extra="forbid"):
 
 @router.get("", dependencies=needs("read"))
 def list_incidents(ctx: Ctx, status: Literal["open", "acknowledged", "resolved"] | None = None) -> dict[str, Any]:
-    """Incidents, newest first."""
-    return {"incidents": ctx.service.alerting.incidents(status)}
+    """Incidents, newest first; ``suppressed`` says how many alerts are silenced, inhibited or muted, and by what."""
+    return {"incidents": ctx.service.alerting.incidents(status, now_ns=ctx.clock.now_ns())}
 
 
 @router.get("/{incident_id}", dependencies=needs("read"))

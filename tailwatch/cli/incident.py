@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from alerting.quieting import by_others, sentences
 from alerting.texts import visible
 from tailwatch.cli.client import ask, service_url
 from tailwatch.cli.incident_acts import ACTS
@@ -47,7 +48,7 @@ def listing(config: Path | None, *, status: str | None, as_json: bool, url: str 
     table = Table("incident", "severity", "status", "since (UTC)", "who", "what", box=None)
     for one in found:
         what = map(visible, (_who(one), one["title"]))
-        table.add_row(one["id"], one["severity"], one["status"], _utc(one["opened_at"]), *what)
+        table.add_row(one["id"], one["severity"], _status(one), _utc(one["opened_at"]), *what)
     terminal = Console()
     if found:
         (terminal if terminal.is_terminal else Console(width=_FILE_WIDTH)).print(table, markup=False)
@@ -99,12 +100,20 @@ def _who(incident: Mapping[str, Any]) -> str:
     return str(incident["assignee"] or incident["acknowledged_by"] or "nobody")
 
 
+def _status(incident: Mapping[str, Any]) -> str:
+    """The status, and by what some of the alerts are kept quiet."""
+    kinds = dict.fromkeys(one["kind"] for one in by_others(incident))
+    return f"{incident['status']}, {', '.join(kinds)}" if kinds else str(incident["status"])
+
+
 def _shown(incident: Mapping[str, Any]) -> Iterator[str]:
     evidence = incident["evidence"]
     yield f"{incident['id']}  {incident['title']}"
     yield f"{incident['severity']}, {incident['status']}, {_lasted(incident)}; in charge: {_who(incident)}"
     if incident["snoozed_until"] is not None and incident["status"] == "acknowledged":
         yield f"snoozed until {_utc(incident['snoozed_until'])} UTC"
+    for sentence in sentences(incident):
+        yield f"quiet: {sentence}"
     confidence = evidence.get("confidence")
     yield f"cause: {incident['cause']}" + ("" if confidence is None else f", {confidence:.0%} sure")
     yield str(evidence.get("summary") or "")
@@ -112,10 +121,16 @@ def _shown(incident: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     for alert in incident["alerts"]:
         labels = ", ".join(f"{name}={value}" for name, value in sorted(alert["labels"].items()) if name != "alertname")
-        yield f"{alert['state']:<10}  {alert['name']}  {labels}"
+        yield f"{alert['state']:<10}  {alert['name']}  {labels}{_kept(alert.get('status') or {})}"
     yield ""
     for event in incident["timeline"]:
         yield f"{_utc(event['at'])}  {event['author']:<12}  {event['kind']:<12}  {event['text']}"
+
+
+def _kept(status: Mapping[str, Any]) -> str:
+    words = {"silencedBy": "silenced by", "inhibitedBy": "inhibited by", "mutedBy": "muted by"}
+    kept = [f"{word} {', '.join(status[key])}" for key, word in words.items() if status.get(key)]
+    return f"  ({'; '.join(kept)})" if kept else ""
 
 
 def _lasted(incident: Mapping[str, Any]) -> str:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.mute_times import Window, mute_documents, next_window
+from alerting.mute_times import mute_documents
+from alerting.mute_windows import Window, next_window
 from alerting.time_intervals import NamedIntervals, TimeInterval
 from telemetry.windows import NANOS
 from tests.alerting.makers import parse

@@ -69,6 +69,9 @@ def test_alerts_are_added_silenced_and_shown_again(running, amtool):
     wait_for(lambda: shown(amtool, "--silenced", "service=chat"), {"DiskFull": "suppressed"})
     assert amtool("silence", "update", silence, "-d", "4h", "-c", "still", "-o", "json")
     assert [one["id"] for one in json.loads(amtool("silence", "query", "-o", "json"))] == [silence], "changed in place"
+    (incident,) = [one for one in running.get("/api/v1/incidents")["incidents"] if one["title"] == "DiskFull: full"]
+    (by,) = incident["suppressed"]["by"]
+    assert (by["id"], by["author"], by["comment"], by["alerts"]) == (silence, "ada", "still", 1)
     amtool("silence", "expire", silence)
     wait_for(lambda: shown(amtool, "service=chat"), {"DiskFull": "active"})
     assert "already expired" in amtool("silence", "expire", silence, fails=True)

@@ -74,6 +74,24 @@ def test_every_action_is_done_and_who_did_it_is_kept(running, incident):
     ]  # fmt: skip
 
 
+def test_what_is_silenced_is_marked_and_says_by_whom_and_until_when(running, incident):
+    silence = {
+        "matchers": [{"name": "service", "value": "chat", "isRegex": False}], "startsAt": "2023-01-01T00:00:00Z",
+        "endsAt": "2099-01-01T06:00:00Z", "createdBy": "ada", "comment": "new \x1b[31mtokenizer",
+    }  # fmt: skip
+    assert "quiet:" not in incident("show", "INC-1")
+    with api_of(running.service) as api:
+        made = api.post("/api/v2/silences", json=silence).json()["silenceID"]
+    assert "open, silenced" in incident("list")
+    (quiet,) = [line for line in incident("show", "INC-1").splitlines() if line.startswith("quiet: ")]
+    assert quiet.endswith(f" silenced until 2099-01-01 06:00:00 UTC by ada: new  [31mtokenizer (silence {made})")
+    assert f"(silenced by {made}" in incident("show", "INC-1")
+    (listed,) = json.loads(incident("list", "--json"))["incidents"]
+    shown = json.loads(incident("show", "INC-1", "--json"))
+    assert listed["suppressed"] == shown["suppressed"]
+    assert {one["status"]["state"] for one in shown["alerts"] if "status" in one} == {"suppressed"}
+
+
 def test_one_goes_on_in_another(running, incident):
     with api_of(running.service) as api:
         api.post("/api/v2/alerts", json=[{"labels": {"alertname": "Full", "service": "disk"}}]).raise_for_status()
