@@ -214,10 +214,10 @@ class Alerting(Actions, HookActions):
             timeline = repository.load_timeline(connection, incident.number)
             setup = self._setup
             hooks = hook_documents.of_incident(connection, setup.config.hooks, incident, members)
-        runbook = self._rendered(setup.runbooks.choose(incident.runbook, incident.cause), incident, members, now_ns)
             quieting = None
             if now_ns is not None:
                 quieting = load_quieting(connection, setup.config.route, now_ns, members)
+        runbook = self._rendered(setup.runbooks.choose(incident.runbook, incident.cause), incident, members, now_ns)
         return (
             incident_document(incident, members, quieting=quieting)
             | ({} if quieting is None else quieting.summary(members))
