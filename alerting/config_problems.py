@@ -17,6 +17,8 @@ Path = tuple[int | str, ...]
 Problem = tuple[Path, str]
 """Where something is wrong, and what it is and what to do, without the full stop."""
 
+_UNKNOWN: Final = object()
+
 
 @dataclass(frozen=True, slots=True)
 class Problems:
@@ -34,13 +36,13 @@ class Problems:
         found: Path = ()
         node: Any = document
         for part in path:
-            if isinstance(part, int) and not isinstance(node, list):
+            if isinstance(part, int) and not isinstance(node, list) and node is not _UNKNOWN:
                 continue
             found = (*found, part)
             try:
                 node = node[part]
             except (KeyError, IndexError, TypeError):
-                node = None
+                node = _UNKNOWN  # as where YAML reads on: as a truth
         for length in range(len(found), 0, -1):
             if found[:length] in self.written:
                 return (*self.written[found[:length]], *found[length:])
@@ -52,7 +54,13 @@ _SECRET_KEYS: Final = {
     "api_url": "write webhook_url_env: NAME_OF_A_VARIABLE or webhook_url_file: PATH",
     "secret": "write secret_env: NAME_OF_A_VARIABLE or secret_file: PATH",
     "token": "write secret_env: NAME_OF_A_VARIABLE or secret_file: PATH",
-    "password": "write secret_env: NAME_OF_A_VARIABLE or secret_file: PATH",
+    "password": "write password_env: NAME_OF_A_VARIABLE or password_file: PATH",
+    "credentials": "write credentials_env: NAME_OF_A_VARIABLE or credentials_file: PATH",
+    "bearer_token": "write bearer_token_env: NAME_OF_A_VARIABLE or bearer_token_file: PATH",
+    "bot_token": "write bot_token_env: NAME_OF_A_VARIABLE or bot_token_file: PATH",
+    "routing_key": "write routing_key_env: NAME_OF_A_VARIABLE or routing_key_file: PATH",
+    "secrets": "write files: [PATH] or env: [NAME_OF_A_VARIABLE]",
+    "key": "write key_file: PATH",
 }
 """Keys under which people put secrets, and what to write instead."""
 
