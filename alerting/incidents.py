@@ -16,7 +16,7 @@ IncidentStatus = Literal["open", "acknowledged", "resolved"]
 EventKind = Literal[
     "opened", "joined", "ended", "diagnosed", "escalated", "acknowledged", "assigned", "commented", "resolved",
     "reopened", "notified", "superseded", "undelivered", "snoozed", "woken", "hook", "merged",
-    "reclassified",
+    "reclassified", "suppressed", "muted",
 ]  # fmt: skip
 
 MACHINE: Final = "tailwatch"

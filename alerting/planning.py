@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from alerting import incidents as transitions
 from alerting.correlation import UNKNOWN, BudgetKey, Related, budget_key, incident_for, is_better, precedence
 from alerting.evidence import assemble, refreshed
 from alerting.incidents import MACHINE, Alert, EventKind, Incident, TimelineEvent
+from alerting.quieting import Quieting
+from alerting.routing import Route
 from alerting.runbooks.library import RunbookLibrary
 from alerting.state import AlertTiming
 from alerting.steps import Step
 from alerting.titles import kind_of, name_of, title_of, told_apart
+from alerting.withheld import muted_notes, suppressed_notes
 from telemetry.findings import CAUSES, Diagnosis
 from telemetry.windows import NANOS, format_duration
+
+_CALLS: Final[tuple[EventKind, ...]] = ("opened", "reopened", "escalated", "woken")
+"""Events of which people are told at once, unless they are muted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +38,14 @@ class PlanRules:
     """By what rules alerts become incidents.
 
     ``correlation_ns`` is how far apart the onsets of one fault may lie; ``related`` holds, by service, those whose
-    faults may be its own.
+    faults may be its own; ``route`` is the tree by which alerts are told, for notes of what is muted.
     """
 
     timing: AlertTiming
     correlation_ns: int
     runbooks: RunbookLibrary
     related: Related = field(default_factory=dict)
+    route: Route | None = None
 
 
 @dataclass(slots=True)
@@ -119,10 +127,12 @@ def plan(
     for fingerprint in diagnoses.keys() - {alert.fingerprint for alert in firing}:
         _look_again(draft, fingerprint, diagnoses[fingerprint], now_ns, rules)
     _note_sustained(draft, steps, now_ns)
+    _note_suppressed(draft, steps, world.alerts, now_ns)
     _adopt_suppressed(draft, world.alerts)
     _end(draft, steps, now_ns)
     _wake(draft, now_ns)
     _reopen_what_still_holds(draft, now_ns, rules.timing)
+    _note_muted(draft, now_ns, rules.route)
     return draft
 
 
@@ -159,13 +169,20 @@ def _attach(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
     alert = _member(draft, alert, incident.number)
     draft.put_alert(alert)
     if incident.status == "resolved":
-        text = f"{name_of(alert)} fires again: {alert.summary}"
+        text = f"{name_of(alert)} fires again: {alert.summary}{_damped(alert, rules.timing)}"
         reopened = transitions.reopen(incident, MACHINE, text, now_ns, keep_acknowledged=alert.state.damped)
         draft.put_incident(*reopened)
     else:
-        draft.note(incident.number, now_ns, "joined", f"{name_of(alert)} fires: {alert.summary}")
+        text = f"{name_of(alert)} fires: {alert.summary}{_damped(alert, rules.timing)}"
+        draft.note(incident.number, now_ns, "joined", text)
     _widen(draft, incident.number, alert, now_ns)
     _reconsider(draft, incident.number, alert, now_ns, rules)
+
+
+def _damped(alert: Alert, timing: AlertTiming) -> str:
+    """When people are told of an alert that fires again soon after its end."""
+    held = format_duration(timing.renotify_after_ns)
+    return f" (so soon after its end that it is told only once it has held for {held})" if alert.state.damped else ""
 
 
 def _member(draft: Plan, alert: Alert, number: int) -> Alert:
@@ -278,6 +295,28 @@ def _note_sustained(draft: Plan, steps: Sequence[Step], now_ns: int) -> None:
         if "sustained" in taken.events and number in draft.incidents:
             held = format_duration((now_ns - taken.after.state.since_ns) // NANOS * NANOS)
             draft.note(number, now_ns, "joined", f"{told_apart(taken.after)} has fired again for {held}")
+
+
+def _note_suppressed(draft: Plan, steps: Sequence[Step], stored: Iterable[Alert], now_ns: int) -> None:
+    """Say which alerts of open incidents are kept quiet from now on: people who wonder look there."""
+    quieted = [taken for taken in steps if "suppressed" in taken.events]
+    if not quieted:
+        return
+    for number, text in suppressed_notes(quieted, {alert.fingerprint: alert for alert in stored} | draft.alerts):
+        if number in draft.incidents and draft.incidents[number].status != "resolved":
+            draft.note(number, now_ns, "suppressed", text)
+
+
+def _note_muted(draft: Plan, now_ns: int, route: Route | None) -> None:
+    """Say of incidents that begin, or go on anew, whom nobody tells, since their route is muted."""
+    quieting = Quieting((), route, now_ns)
+    if not quieting.mutes:
+        return
+    began = dict.fromkeys(number for number, event in draft.events if event.kind in _CALLS)
+    for number in began:
+        loud = [member for member in draft.members.get(number, {}).values() if member.state.loud]
+        for text in muted_notes(quieting, loud):
+            draft.note(number, now_ns, "muted", text)
 
 
 def _adopt_suppressed(draft: Plan, stored: Iterable[Alert]) -> None:

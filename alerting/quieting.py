@@ -85,6 +85,11 @@ class Quieting:
         suppressed = bool(silenced_by) or alert.state.status == "suppressed" or (bool(muted) and all(muted))
         return AlertStatus(suppressed, silenced_by, inhibited_by, muted_by)
 
+    @property
+    def mutes(self) -> bool:
+        """Whether any route has intervals."""
+        return self._root is not None
+
     def mute(self, route: Route) -> str | None:
         """Why a route is muted, if it is."""
         if id(route) not in self._muted:
@@ -164,10 +169,11 @@ def by_others(incident: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def sentences(incident: Mapping[str, Any]) -> list[str]:
     """What else than its own alerts keeps alerts quiet, a sentence each, from the incident's document."""
-    return [_sentence(one, int(incident["suppressed"]["of"])) for one in by_others(incident)]
+    return [sentence(one, int(incident["suppressed"]["of"])) for one in by_others(incident)]
 
 
-def _sentence(one: Mapping[str, Any], of: int) -> str:
+def sentence(one: Mapping[str, Any], of: int) -> str:
+    """An entry of ``by`` in words."""
     until = "" if one["until"] is None else f" until {_utc(one['until'])}"
     count = f"{one['alerts']} of {of} alert{'' if of == 1 else 's'}"
     match one["kind"]:

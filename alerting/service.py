@@ -18,6 +18,7 @@ from alerting.delivery import Courier, DeliveryPolicy, DeliveryReport
 from alerting.dispatch import Dispatch
 from alerting.documents import alert_document, event_document, incident_document
 from alerting.explaining import Diagnose, diagnose_some
+from alerting.hearing_now import hearing_documents
 from alerting.hooks import documents as hook_documents
 from alerting.hooks.actions import HookActions
 from alerting.incidents import Alert, Incident, format_id
@@ -202,8 +203,8 @@ class Alerting(Actions, HookActions):
     def incident(self, incident_id: str, now_ns: int | None = None) -> dict[str, Any]:
         """``INC`` with ``timeline``, ``evidence``, its runbook, ``hooks`` that fit it, and ``hook_runs``.
 
-        The live steps of the runbook, and what keeps alerts quiet, are answered as of ``now_ns``; without it they are
-        not asked.
+        The live steps of the runbook, what keeps alerts quiet (``suppressed``) and who hears of it (``hearing``) are
+        answered as of ``now_ns``; without it they are not asked.
 
         Raises:
             NotFoundError: there is no such incident.
@@ -214,13 +215,15 @@ class Alerting(Actions, HookActions):
             timeline = repository.load_timeline(connection, incident.number)
             setup = self._setup
             hooks = hook_documents.of_incident(connection, setup.config.hooks, incident, members)
-            quieting = None
+            quieting, hearing = None, {}
             if now_ns is not None:
                 quieting = load_quieting(connection, setup.config.route, now_ns, members)
+                hearing = {"hearing": hearing_documents(connection, incident, members, setup.config, quieting)}
         runbook = self._rendered(setup.runbooks.choose(incident.runbook, incident.cause), incident, members, now_ns)
         return (
             incident_document(incident, members, quieting=quieting)
             | ({} if quieting is None else quieting.summary(members))
+            | hearing
             | hooks
             | {
                 "timeline": [event_document(event) for event in timeline],

@@ -21,11 +21,15 @@ _MAX_SUMMARY: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one evaluation did to one alert; ``before`` is None when the alert is new."""
+    """What one evaluation did to one alert.
+
+    ``before`` is None when the alert is new; ``silence`` is what silences it, None when nothing does.
+    """
 
     before: Alert | None
     after: Alert
     events: tuple[Event, ...]
+    silence: Silence | None = None
 
     @property
     def fires(self) -> bool:
@@ -68,13 +72,12 @@ def advance(
     for fingerprint in sorted(known.keys() | held.keys(), key=is_suppressed):
         before, found = known.get(fingerprint), held.get(fingerprint)
         quiet_by = _suppressor_of(found, before, held, states) if found else None
-        quiet = quiet_by is not None or (
-            found is not None and any(silence.accepts(found.labels, now_ns) for silence in silences)
-        )
+        silence = next((one for one in silences if one.accepts(found.labels, now_ns)), None) if found else None
+        quiet = quiet_by is not None or silence is not None
         old = before.state if before else AlertState()
         state, events = step(old, found, now_ns, timing, suppressed=quiet, withdrawn=fingerprint in withdrawn)
         states[fingerprint] = state
-        taken[fingerprint] = _taken(before, found, state, events, quiet_by)
+        taken[fingerprint] = _taken(before, found, state, events, quiet_by, silence)
     for fingerprint, source in _inhibited(inhibit_rules, taken.values()).items():
         before, found = known.get(fingerprint), held.get(fingerprint)
         if found is not None and taken[fingerprint].after.state.status != "suppressed":
@@ -93,13 +96,19 @@ def _changes(one: Step) -> bool:
 
 
 def _taken(
-    before: Alert | None, found: Finding | None, state: AlertState, events: tuple[Event, ...], quiet_by: str | None
+    before: Alert | None,
+    found: Finding | None,
+    state: AlertState,
+    events: tuple[Event, ...],
+    quiet_by: str | None,
+    silence: Silence | None = None,
 ) -> Step:
     if found is None and before is not None:
         quiet_by = before.suppressed_by
     if before is not None and state == before.state and quiet_by == before.suppressed_by:
-        return Step(before, before, events)
-    return Step(before, replace(_described(before, found, events), state=state, suppressed_by=quiet_by), events)
+        return Step(before, before, events, silence)
+    after = replace(_described(before, found, events), state=state, suppressed_by=quiet_by)
+    return Step(before, after, events, silence)
 
 
 def _inhibited(rules: Sequence[InhibitRule], taken: Iterable[Step]) -> dict[str, str]:

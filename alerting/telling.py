@@ -34,7 +34,8 @@ class Setup:
     @classmethod
     def of(cls, config: AlertingConfig, runbooks: RunbookLibrary) -> Self:
         """The configuration with these runbooks."""
-        rules = PlanRules(config.timing, config.correlation_ns, runbooks, related_services(config.depends_on))
+        related = related_services(config.depends_on)
+        rules = PlanRules(config.timing, config.correlation_ns, runbooks, related, config.route)
         return cls(config, runbooks, rules, Directory(config), HookDesk(config.hooks, config.external_url))
 
 

@@ -94,11 +94,23 @@ class OfferedHook(Document):
     left: int = 0
 
 
+class Hearing(Document):
+    """How one receiver stands to an incident, and why; `next_at` is when that changes by itself."""
+
+    receiver: str
+    escalates: bool = False
+    state: str = ""
+    text: str = ""
+    told_at: float | None = None
+    next_at: float | None = None
+
+
 class Incident(IncidentSummary):
-    """An incident with its evidence, timeline, runbook and the hooks that fit it."""
+    """An incident with its evidence, timeline, runbook, the hooks that fit it and who hears of it."""
 
     timeline: list[TimelineEvent] = Field(default_factory=list)
     hooks: list[OfferedHook] = Field(default_factory=list)
+    hearing: list[Hearing] = Field(default_factory=list)
     evidence: Evidence = Evidence()
     runbook_markdown: str | None = None
     runbook_first_step: str | None = None

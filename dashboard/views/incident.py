@@ -12,7 +12,7 @@ from dashboard.components.grid import Grid
 from dashboard.components.place import Place
 from dashboard.documents.evidence import Evidence
 from dashboard.documents.incidents import Incident
-from dashboard.viewmodels import incidents, quiet
+from dashboard.viewmodels import hearing, incidents, quiet
 from dashboard.views import incident_actions, page
 
 REFRESH_S = page.QUICK_S
@@ -42,6 +42,8 @@ def _live(incident_id: str) -> None:
         opened = _evidence(found.id, found.evidence)
         page.section("Alerts")
         mount.show_grid(incidents.alert_grid(found, status.now, zone))
+        page.section("Who hears of it", "and why somebody does not")
+        mount.show_grid(hearing.grid(found, status.now, zone))
         page.section("Timeline", "latest first")
         mount.show_grid(incidents.timeline_grid(found, status.now, zone))
     with right:

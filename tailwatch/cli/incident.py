@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -62,7 +62,7 @@ def listing(config: Path | None, *, status: str | None, as_json: bool, url: str 
 @_url
 @click.pass_obj
 def show(config: Path | None, incident: str, *, as_json: bool, url: str | None) -> None:
-    """INCIDENT with its alerts, what was found, and its timeline."""
+    """INCIDENT with its alerts, what was found, who hears of it, and its timeline."""
     document = ask(service_url(config, url), "GET", _path(incident)).json()
     click.echo(json.dumps(document, indent=2) if as_json else "\n".join(map(visible, _shown(document))))
 
@@ -123,8 +123,23 @@ def _shown(incident: Mapping[str, Any]) -> Iterator[str]:
         labels = ", ".join(f"{name}={value}" for name, value in sorted(alert["labels"].items()) if name != "alertname")
         yield f"{alert['state']:<10}  {alert['name']}  {labels}{_kept(alert.get('status') or {})}"
     yield ""
+    if not incident["hearing"]:
+        goes_on = incident["merged_into"]
+        yield f"told as {goes_on}" if goes_on else "nobody hears of it: no receiver is configured"
+    yield from _heard(incident["hearing"])
+    yield ""
     for event in incident["timeline"]:
         yield f"{_utc(event['at'])}  {event['author']:<12}  {event['kind']:<12}  {event['text']}"
+
+
+def _heard(hearing: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """How each receiver stands to it; those that no route leads to in one line."""
+    for one in hearing:
+        if one["state"] != "unrouted":
+            told = "" if one["told_at"] is None else f" (last told {_utc(one['told_at'])} UTC)"
+            yield f"{one['state']:<12}  {one['receiver']}  {one['text']}{told}"
+    if rest := [one["receiver"] for one in hearing if one["state"] == "unrouted"]:
+        yield f"{'unrouted':<12}  {', '.join(rest)}"
 
 
 def _kept(status: Mapping[str, Any]) -> str:

@@ -51,6 +51,7 @@ def test_what_goes_on_is_listed_and_shown(incident):
     assert shown[1].endswith("in charge: nobody")
     assert any(line.startswith("firing") and "service=chat" in line for line in shown)
     assert any("tailwatch     opened        " in line for line in shown)
+    assert "nobody hears of it: no receiver is configured" in shown
     assert json.loads(incident("show", "INC-1", "--json"))["id"] == "INC-1"
     assert [one["id"] for one in json.loads(incident("list", "--json"))["incidents"]] == ["INC-1"]
     assert incident("list", "--status", "resolved") == "no incidents\n"

@@ -84,6 +84,21 @@ def test_incidents_are_merged_and_reclassified(running: InProcess, api: httpx.Cl
     ]  # fmt: skip
 
 
+def test_who_hears_of_an_incident_and_who_does_not(running: InProcess, api: httpx.Client) -> None:
+    oncall, tickets = api.get("/api/v1/incidents/INC-1").json()["hearing"]
+    assert (oncall["receiver"], oncall["state"], tickets["state"]) == ("oncall/webhook", "told", "unrouted")
+    assert oncall["next_at"] == oncall["told_at"] + 4 * 3600
+    alert = {"alertname": "Cost", "severity": "ticket", "slo": "cost", "service": "billing"}
+    api.post("/api/v2/alerts", json=[{"labels": alert}]).raise_for_status()
+    running.evaluate()
+    found = api.get("/api/v1/incidents/INC-3").json()
+    heard = {one["receiver"]: one for one in found["hearing"]}
+    assert heard["tickets/webhook"]["state"] == "muted"
+    assert heard["tickets/webhook"]["next_at"] == 1700038800.0, "when the office opens"
+    notes = [event["text"] for event in found["timeline"] if event["kind"] == "muted"]
+    assert notes == ["tickets not told: muted until 2023-11-15 09:00:00 UTC (outside of office)"]
+
+
 def test_figures_and_noise_over_the_api_and_on_the_command_line(
     running: InProcess, api: httpx.Client, tmp_path: Path
 ) -> None:
