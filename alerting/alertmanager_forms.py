@@ -22,13 +22,8 @@ UNUSED: Final = {
     "event_recorder": "Tailwatch keeps what happens on the incident's timeline and in its audit log",
     "labels": "Tailwatch's routes and receivers have no labels",
     "name": "Tailwatch's rules have no names",
-    "smtp_hello": "Tailwatch greets mail servers by the name of its machine",
 }
 """Keys of Alertmanager's that nothing here uses, and why nobody misses them."""
-_NO_HTTP: Final = (
-    "Tailwatch takes proxies from HTTPS_PROXY and follows no redirects; remove this, and write ca_file: beside "
-    "receivers: for certificate authorities of your own"
-)
 
 _INSTEAD: Final = "write matchers: ['name=\"value\"'] instead"
 
@@ -75,8 +70,7 @@ def _global(found: dict[str, Any], problems: Problems) -> Mapping[str, Any]:
         if key in UNUSED:
             problems.unused.append((path, UNUSED[key]))
         else:
-            what = _NO_HTTP if key == "http_config" else "Tailwatch has no receiver that would use this; remove it"
-            problems.wrong.append((path, what))
+            problems.wrong.append((path, "Tailwatch has no receiver that would use this; remove it"))
     return shared
 
 

@@ -28,11 +28,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from alerting.alertmanager_forms import in_our_words
+from alerting.config_access import access_of, reference
 from alerting.config_crossings import crossings
 from alerting.config_models import AlertingModel, RouteModel
 from alerting.config_places import place_of
 from alerting.config_problems import sentence, sentences
-from alerting.config_receivers import receivers_of, reference
+from alerting.config_receivers import receivers_of
 from alerting.hooks.config import rules_of
 from alerting.hooks.hook import NO_HOOKS, Hook, HookRules
 from alerting.inhibition import InhibitRule
@@ -141,7 +142,13 @@ def parse_alerting(
             InhibitRule(rule.source_matchers, rule.target_matchers, rule.equal) for rule in model.inhibit_rules
         ),
         alertmanagers=tuple(
-            AlertmanagerTarget(one.url, reference(one.bearer_token_env, one.bearer_token_file, folder), trust)
+            AlertmanagerTarget(
+                one.url,
+                reference(one.bearer_token_env, one.bearer_token_file, folder),
+                trust,
+                one.timeout / NANOS,
+                access_of(one.http_config, folder),
+            )
             for one in model.alertmanagers
         ),
         escalations=tuple(Escalation(one.receiver, one.after, one.matchers) for one in model.escalations),

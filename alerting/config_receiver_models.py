@@ -7,7 +7,19 @@ from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
-from alerting.config_strict import Addressed, Bearing, Name, Strict, Text, Variable, at_most_one, check_url, exactly_one
+from alerting.config_access_models import Called, TlsModel
+from alerting.config_strict import (
+    Addressed,
+    Bearing,
+    HeaderName,
+    Name,
+    Strict,
+    Text,
+    Variable,
+    at_most_one,
+    check_url,
+    exactly_one,
+)
 from alerting.receivers.email import Security
 from alerting.receivers.pagerduty import URL as PAGERDUTY_URL
 from alerting.receivers.templated import check_template
@@ -15,7 +27,6 @@ from alerting.receivers.webhook import Format
 
 Address = Annotated[str, StringConstraints(pattern=r"^[^\s@<>]+@[^\s@<>]+$|^[^<>\r\n]+<[^\s@<>]+@[^\s@<>]+>$")]
 """``ada@example.com`` or ``Ada <ada@example.com>``."""
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 
 WAYS: Final = ("slack", "webhook", "pagerduty", "teams", "email", "template")
 """How a receiver can be told."""
@@ -32,7 +43,7 @@ class Way(Strict):
     send_resolved: bool | None = None
 
 
-class SlackModel(Way):
+class SlackModel(Called, Way):
     """An incoming webhook or a bot; the URL of the one and the token of the other are secrets."""
 
     webhook_url_env: Variable | None = None
@@ -40,6 +51,14 @@ class SlackModel(Way):
     bot_token_env: Variable | None = None
     bot_token_file: Text | None = None
     channel: Text | None = None
+    api_url: Text | None = None
+
+    @field_validator("api_url")
+    @classmethod
+    def _open_url(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_url(url, None)
+        return url
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -47,12 +66,19 @@ class SlackModel(Way):
             webhook_url_env=self.webhook_url_env, webhook_url_file=self.webhook_url_file,
             bot_token_env=self.bot_token_env, bot_token_file=self.bot_token_file,
         )  # fmt: skip
-        if self.channel is None and (self.bot_token_env or self.bot_token_file):
+        bot = self.bot_token_env or self.bot_token_file
+        if bot and self.channel is None:
             raise ValueError("a bot must know its channel; write channel: C0123456789 or '#inference'")
+        if bot and self.http_config.ways_to_log_in:
+            raise ValueError(f"a bot is known by its token; remove {self.http_config.ways_to_log_in[0]}")
+        if self.api_url is not None and not bot:
+            raise ValueError(
+                "api_url is where bots write to, and this is none; write webhook_url_env, or bot_token_env"
+            )
         return self
 
 
-class PagerDutyModel(Way):
+class PagerDutyModel(Called, Way):
     """An integration of Events API v2; its key is a secret."""
 
     routing_key_env: Variable | None = None
@@ -66,7 +92,7 @@ class PagerDutyModel(Way):
         return self
 
 
-class TeamsModel(Way):
+class TeamsModel(Called, Way):
     """A webhook of a Teams workflow; its URL is a secret."""
 
     webhook_url_env: Variable | None = None
@@ -88,6 +114,8 @@ class EmailModel(Way):
     user: Text | None = None
     password_env: Variable | None = None
     password_file: Text | None = None
+    hello: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]-]{1,255}$")] | None = None
+    tls_config: TlsModel = TlsModel()
 
     @model_validator(mode="after")
     def _login(self) -> Self:
@@ -100,7 +128,7 @@ class EmailModel(Way):
         return self
 
 
-class TemplateModel(Addressed, Bearing, Way):
+class TemplateModel(Addressed, Bearing, Called, Way):
     """A URL of the user's own, told with a body of the user's own."""
 
     body: Annotated[str, StringConstraints(min_length=1)]
@@ -117,15 +145,18 @@ class TemplateModel(Addressed, Bearing, Way):
     def _no_secret(self) -> Self:
         if any(name.lower() in _SECRET_HEADERS for name in self.headers):
             raise ValueError("a header holds a secret, and secrets may not stand in this file; write bearer_token_env")
+        if (self.bearer_token_env or self.bearer_token_file) and self.http_config.ways_to_log_in:
+            raise ValueError(f"a bearer token and {self.http_config.ways_to_log_in[0]} exclude each other; keep one")
         return self
 
 
-class WebhookModel(Addressed, Way):
+class WebhookModel(Addressed, Called, Way):
     """A URL of the user's own."""
 
     secret_env: Variable | None = None
     secret_file: Text | None = None
     format: Format = "alertmanager"
+    max_alerts: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:
@@ -181,10 +212,16 @@ def parts_of(ways: Sequence[_Some]) -> Iterator[tuple[str, _Some]]:
         yield way.id or (str(place + 1) if place else ""), way
 
 
-class AlertmanagerModel(Bearing):
+class AlertmanagerModel(Bearing, Called):
     """An Alertmanager that is kept informed."""
 
     url: Text
+
+    @model_validator(mode="after")
+    def _known_once(self) -> Self:
+        if (self.bearer_token_env or self.bearer_token_file) and self.http_config.ways_to_log_in:
+            raise ValueError(f"a bearer token and {self.http_config.ways_to_log_in[0]} exclude each other; keep one")
+        return self
 
     @field_validator("url")
     @classmethod

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
+from alerting.config_access import access_of, needed, reference, tls_of
+from alerting.config_access_models import Called
 from alerting.config_receiver_models import (
     EmailModel,
     PagerDutyModel,
@@ -19,25 +21,29 @@ from alerting.config_receiver_models import (
     WebhookModel,
     parts_of,
 )
+from alerting.receivers.access import Access
 from alerting.receivers.email import EmailReceiver
 from alerting.receivers.pagerduty import PagerDutyReceiver
 from alerting.receivers.protocol import Receiver
 from alerting.receivers.slack import SlackReceiver
+from alerting.receivers.slack_bot import URL as BOT_URL
 from alerting.receivers.slack_bot import SlackBotReceiver
 from alerting.receivers.teams import TeamsReceiver
 from alerting.receivers.templated import TemplatedReceiver
 from alerting.receivers.trust import Trust
 from alerting.receivers.webhook import WebhookReceiver
 from alerting.secret_references import SecretReference
+from telemetry.windows import NANOS
 
 _Some = TypeVar("_Some", bound=Way)
 
 
-def reference(env: str | None, file: str | None, folder: Path) -> SecretReference | None:
-    """The secret's place; None when there is none."""
-    if env is not None:
-        return SecretReference("env", env)
-    return SecretReference("file", str(folder / file)) if file is not None else None
+class _Called(TypedDict):
+    send_resolved: bool
+    deadline_s: float
+    trust: Trust
+    part: str
+    access: Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +62,14 @@ class _Part:
 
     def needed(self, env: str | None, file: str | None) -> SecretReference:
         """The place of a secret that must be."""
-        found = self.reference(env, file)
-        assert found is not None, "the model demands one of the two"
-        return found
+        return needed(env, file, self.folder)
+
+    def called(self, model: Called) -> _Called:
+        """What every receiver that is called over HTTP is told of that."""
+        return {
+            "send_resolved": self.send_resolved, "deadline_s": model.timeout / NANOS, "trust": self.trust,
+            "part": self.part, "access": access_of(model.http_config, self.folder),
+        }  # fmt: skip
 
 
 def receivers_of(entry: ReceiverModel, folder: Path, trust: Trust) -> Iterator[Receiver]:
@@ -81,27 +92,26 @@ def _slack(slack: SlackModel, at: _Part) -> Receiver:
     token = at.reference(slack.bot_token_env, slack.bot_token_file)
     if token is not None:
         assert slack.channel is not None, "the model demands it of a bot"
-        return SlackBotReceiver(at.name, token, slack.channel, at.send_resolved, trust=at.trust, part=at.part)
+        return SlackBotReceiver(at.name, token, slack.channel, url=slack.api_url or BOT_URL, **at.called(slack))
     url = at.needed(slack.webhook_url_env, slack.webhook_url_file)
-    return SlackReceiver(at.name, url, slack.channel, at.send_resolved, trust=at.trust, part=at.part)
+    return SlackReceiver(at.name, url, slack.channel, **at.called(slack))
 
 
 def _webhook(webhook: WebhookModel, at: _Part) -> Receiver:
     url = webhook.url or at.needed(webhook.url_env, webhook.url_file)
     secret = at.reference(webhook.secret_env, webhook.secret_file)
     return WebhookReceiver(
-        at.name, url, secret, webhook.format, at.send_resolved, trust=at.trust, part=at.part
+        at.name, url, secret, webhook.format, max_alerts=webhook.max_alerts, **at.called(webhook)
     )  # fmt: skip
 
 
 def _pagerduty(pagerduty: PagerDutyModel, at: _Part) -> Receiver:
     key = at.needed(pagerduty.routing_key_env, pagerduty.routing_key_file)
-    return PagerDutyReceiver(at.name, key, pagerduty.url, at.send_resolved, trust=at.trust, part=at.part)
+    return PagerDutyReceiver(at.name, key, pagerduty.url, **at.called(pagerduty))
 
 
 def _teams(teams: TeamsModel, at: _Part) -> Receiver:
-    url = at.needed(teams.webhook_url_env, teams.webhook_url_file)
-    return TeamsReceiver(at.name, url, at.send_resolved, trust=at.trust, part=at.part)
+    return TeamsReceiver(at.name, at.needed(teams.webhook_url_env, teams.webhook_url_file), **at.called(teams))
 
 
 def _email(mail: EmailModel, at: _Part) -> Receiver:
@@ -109,6 +119,7 @@ def _email(mail: EmailModel, at: _Part) -> Receiver:
     return EmailReceiver(
         at.name, host, int(port), mail.sender, mail.to, mail.security, mail.user,
         at.reference(mail.password_env, mail.password_file), at.send_resolved, trust=at.trust, part=at.part,
+        hello=mail.hello, tls=tls_of(mail.tls_config, at.folder),
     )  # fmt: skip
 
 
@@ -116,5 +127,5 @@ def _template(template: TemplateModel, at: _Part) -> Receiver:
     return TemplatedReceiver(
         at.name, template.url or at.needed(template.url_env, template.url_file), template.body,
         template.content_type, template.headers, at.reference(template.bearer_token_env, template.bearer_token_file),
-        at.send_resolved, trust=at.trust, part=at.part,
+        **at.called(template),
     )  # fmt: skip

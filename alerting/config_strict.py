@@ -17,6 +17,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,
 
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 
 _NO_DURATION: Final = "this is not a duration; write a number and a unit: 30s, 5m, 4h"
 _SECRET_PARAMETER: Final = re.compile(r"(?i)token|secret|passw|signature|^sig$|api_?key|^key$|^auth")

@@ -17,6 +17,7 @@ from alerting import repository
 from alerting.incidents import Alert, format_id
 from alerting.outbox import ReceiverHealth
 from alerting.outcomes import Outcome
+from alerting.receivers.access import PLAIN, Access
 from alerting.receivers.http import DEADLINE_S, Post, post
 from alerting.receivers.trust import PUBLIC_ONLY, Trust
 from alerting.rfc3339 import format_time
@@ -45,6 +46,7 @@ class AlertmanagerTarget:
     token: SecretReference | None = None
     trust: Trust = PUBLIC_ONLY
     deadline_s: float = DEADLINE_S
+    access: Access = PLAIN
 
     def check(self) -> None:
         """Raise unless its token is there.
@@ -54,6 +56,7 @@ class AlertmanagerTarget:
         """
         if self.token is not None:
             self.token.read()
+        self.access.check()
 
     def send(self, alerts: Sequence[Mapping[str, Any]], now_ns: int) -> Outcome:
         """Send alerts once."""
@@ -64,7 +67,8 @@ class AlertmanagerTarget:
         except ConfigError as error:
             return Outcome("transient", error.what)
         body = json.dumps(alerts, ensure_ascii=False).encode()
-        return post(Post(f"{self.url.rstrip('/')}/api/v2/alerts", body, headers), now_ns, self.deadline_s, self.trust)
+        request = Post(f"{self.url.rstrip('/')}/api/v2/alerts", body, headers)
+        return post(request, now_ns, self.deadline_s, self.trust, self.access)
 
 
 class Mirror:

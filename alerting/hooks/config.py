@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alerting.config_receivers import reference
+from alerting.config_access import reference
 from alerting.hooks.hook import Hook, HookRules
 from alerting.hooks.models import HookModel, HooksModel
 from alerting.secret_references import SecretReference

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from alerting.config_receiver_models import HeaderName
 from alerting.config_strict import (
     Addressed,
     Bearing,
     Duration,
+    HeaderName,
     MatcherList,
     Name,
     Strict,

@@ -25,6 +25,7 @@ from alerting.outcomes import Outcome
 from alerting.receivers.http import DEADLINE_S
 from alerting.receivers.protocol import identity
 from alerting.receivers.story import facts, footer, headline, story
+from alerting.receivers.tls import USUAL, Tls, particular
 from alerting.receivers.trust import PUBLIC_ONLY, Trust, add_authorities, tls_failure
 from alerting.secret_references import SecretReference
 from alerting.texts import cut
@@ -45,6 +46,8 @@ class EmailReceiver:
         security: ``starttls`` (the server must offer it), ``tls`` from the first byte, or ``none``.
         user, password: to log in with; without a user nobody logs in.
         trust: who vouches for the server's name, beside the system's authorities; it may be at any address.
+        hello: who says hello; None for the name of this machine.
+        tls: what is particular to this server.
     """
 
     name: str
@@ -59,6 +62,8 @@ class EmailReceiver:
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
     part: str = ""
+    hello: str | None = None
+    tls: Tls = USUAL
 
     @property
     def id(self) -> str:
@@ -73,6 +78,7 @@ class EmailReceiver:
         """
         if self.password is not None:
             self.password.read()
+        self.tls.check()
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once.
@@ -98,13 +104,19 @@ class EmailReceiver:
         # Who was accepted has been told; to send again for the others would tell them twice.
         return Outcome("delivered", f"{len(refused)} of the recipients were refused" if refused else "")
 
-    @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
+    def _context(self) -> ssl.SSLContext:
+        if self.tls.ca_file is not None:
+            return particular(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), self.tls)
         context = ssl.create_default_context()
         if self.trust.ca_file is not None:
             add_authorities(context, self.trust.ca_file)
+        return particular(context, self.tls)
+
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        context = self._context()
         direct = self.security == "tls"
-        name = _own_name()
+        name = self.hello or _own_name()
         server = smtplib.SMTP_SSL(local_hostname=name, context=context) if direct else smtplib.SMTP(local_hostname=name)
         server.timeout = self.deadline_s
         # Whom the certificate must name: smtplib learns it only where it connects as it is made, before any watchdog.

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Final
-from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
 
 from alerting.outcomes import Outcome, judge, quoted
+from alerting.receivers.access import Access
 from alerting.receivers.dialling import Dialler, ForbiddenAddressError, literal_address
 from alerting.receivers.http import Post
-from alerting.receivers.trust import Trust, add_authorities, tls_failure
+from alerting.receivers.tls import USUAL, context_of
+from alerting.receivers.trust import Trust, tls_failure
 from telemetry.errors import ConfigError
 
 _MAX_ANSWER: Final = 2048
 _MAX_BODY: Final = 1 << 20
 _USER_AGENT: Final = "tailwatch"
+_PORTS: Final = {"http": 80, "https": 443}
 
 
-async def exchange(request: Post, now_ns: int, deadline_s: float, trust: Trust) -> Outcome:
+async def exchange(request: Post, now_ns: int, deadline_s: float, trust: Trust, access: Access) -> Outcome:
     """Make the request within ``deadline_s``, and judge the answer; it never raises."""
     try:
         url = _callable(request.url)
@@ -36,7 +36,7 @@ async def exchange(request: Post, now_ns: int, deadline_s: float, trust: Trust) 
         return Outcome("permanent", str(error))
     try:
         async with asyncio.timeout(deadline_s) as limit:
-            return await _send(request, url, now_ns, trust, limit)
+            return await _send(request, url, now_ns, trust, access, limit)
     except (TimeoutError, httpcore.TimeoutException):
         return Outcome("transient", f"no answer within {deadline_s:g} s")
     except (ConfigError, ForbiddenAddressError) as error:
@@ -62,12 +62,15 @@ def _callable(text: str) -> httpx.URL:
     return url
 
 
-async def _send(request: Post, url: httpx.URL, now_ns: int, trust: Trust, limit: asyncio.Timeout) -> Outcome:
+async def _send(
+    request: Post, url: httpx.URL, now_ns: int, trust: Trust, access: Access, limit: asyncio.Timeout
+) -> Outcome:
     headers = {"Host": url.netloc.decode("ascii"), "User-Agent": _USER_AGENT, **request.headers}
+    sent = _encoded([*headers.items(), *access.said()])
     target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
     async with (
-        _pool(url, trust) as pool,
-        pool.stream(request.method, target, headers=_encoded(headers), content=request.body) as response,
+        _pool(url, trust, access) as pool,
+        pool.stream(request.method, target, headers=sent, content=request.body) as response,
     ):
         success = 200 <= response.status < 300
         if success and request.judge_success is not None:
@@ -81,28 +84,50 @@ async def _send(request: Post, url: httpx.URL, now_ns: int, trust: Trust, limit:
         return judge(response.status, None if retry_after is None else retry_after.decode("latin-1"), answer, now_ns)
 
 
-def _pool(url: httpx.URL, trust: Trust) -> httpcore.AsyncConnectionPool:
-    """What connects to ``url``: by the proxy of the environment if there is one, which resolves names by its own rules.
+def _pool(url: httpx.URL, trust: Trust, access: Access) -> httpcore.AsyncConnectionPool:
+    """What connects to ``url``: by a proxy if there is one, which resolves names by its own rules.
 
     Raises:
         ForbiddenAddressError: the URL names an address that may not be called.
+        ConfigError: a certificate or the proxy's address cannot be read.
     """
-    context = tls_context(trust.ca_file)
-    proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
+    context = context_of(trust, access.tls)
+    proxy = access.proxy.to(url.scheme, url.host, url.port or _PORTS[url.scheme])
     if not proxy:
         return httpcore.AsyncConnectionPool(ssl_context=context, network_backend=Dialler(trust))
     address = literal_address(url.host)
     if address is not None and not trust.permit(address):
         raise ForbiddenAddressError(address)
-    at = httpx.URL(proxy)
+    try:
+        at = _proxy(proxy)
+    except ValueError:
+        raise ConfigError(
+            "the proxy's address is not a URL", remedy="write http://HOST:PORT or https://HOST:PORT"
+        ) from None
     return httpcore.AsyncHTTPProxy(
         httpcore.URL(scheme=at.raw_scheme, host=at.raw_host, port=at.port, target=b"/"), ssl_context=context,
         proxy_auth=(at.username, at.password) if at.userinfo else None,
+        proxy_ssl_context=context_of(trust, USUAL) if at.scheme == "https" else None,
     )  # fmt: skip
 
 
-def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("ascii"), value.encode("utf-8")) for name, value in headers.items()]
+def _proxy(text: str) -> httpx.URL:
+    """The URL of a proxy; many write it without a scheme.
+
+    Raises:
+        ValueError: it is none that can be called.
+    """
+    try:
+        at = httpx.URL(text if "://" in text else f"http://{text}")
+    except httpx.InvalidURL as error:
+        raise ValueError from error
+    if at.scheme not in _PORTS or not at.host:
+        raise ValueError
+    return at
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("utf-8")) for name, value in headers]
 
 
 async def _beginning(response: httpcore.Response) -> str:
@@ -132,10 +157,10 @@ async def _body(response: httpcore.Response) -> bytes:
 
 def _describe(error: Exception) -> str:
     """The kind of failure in words; the error's own text may name the address."""
+    handshake = _handshake_error(error)
+    if handshake is not None:
+        return tls_failure(handshake)  # also where a server refuses our certificate only after the handshake
     if isinstance(error, httpcore.ConnectError):
-        handshake = _handshake_error(error)
-        if handshake is not None:
-            return tls_failure(handshake)
         return "the connection was refused or its name is unknown"
     if isinstance(error, httpcore.ProtocolError):
         return "it did not answer in HTTP"
@@ -147,16 +172,3 @@ def _handshake_error(error: BaseException | None) -> ssl.SSLError | None:
     while error is not None and not isinstance(error, ssl.SSLError):
         error = error.__cause__ or error.__context__
     return error
-
-
-@cache
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """What verifies certificates and names; read once, since that takes tens of milliseconds.
-
-    Raises:
-        ConfigError: ``ca_file`` holds no certificates.
-    """
-    context = httpx.create_ssl_context()
-    if ca_file is not None:
-        add_authorities(context, ca_file)
-    return context

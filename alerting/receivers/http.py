@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerting.outcomes import Outcome
+from alerting.receivers.access import PLAIN, Access
 from alerting.receivers.trust import PUBLIC_ONLY, Trust
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
@@ -46,15 +47,18 @@ def _keep_log_record(_record: logging.LogRecord) -> bool:
 logging.getLogger("httpx").addFilter(_keep_log_record)
 
 
-def post(request: Post, now_ns: int, deadline_s: float = DEADLINE_S, trust: Trust = PUBLIC_ONLY) -> Outcome:
+def post(
+    request: Post, now_ns: int, deadline_s: float = DEADLINE_S, trust: Trust = PUBLIC_ONLY, access: Access = PLAIN
+) -> Outcome:
     """Make the request from a thread without a running event loop, and judge the answer.
 
-    Addresses that are not public are called as far as ``trust`` permits them.
+    Addresses that are not public are called as far as ``trust`` permits them. ``access`` is what is particular to this
+    receiver.
     """
     from alerting.receivers.exchange import exchange  # noqa: PLC0415 - httpx takes 0.1 s to import
 
     token = _sending.set(True)
     try:
-        return asyncio.run(exchange(request, now_ns, deadline_s, trust))
+        return asyncio.run(exchange(request, now_ns, deadline_s, trust, access))
     finally:
         _sending.reset(token)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
+from alerting.receivers.access import PLAIN, Access
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.protocol import identity
 from alerting.receivers.story import facts, headline, story
@@ -37,6 +38,7 @@ class PagerDutyReceiver:
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
     part: str = ""
+    access: Access = PLAIN
 
     @property
     def id(self) -> str:
@@ -50,13 +52,14 @@ class PagerDutyReceiver:
             ConfigError: it is missing.
         """
         self.routing_key.read()
+        self.access.check()
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
         key = self.routing_key.read()
         headers = {"Content-Type": "application/json", IDEMPOTENCY_HEADER: idempotency_key}
         body = json.dumps({"routing_key": key, **event(notification)}, ensure_ascii=False).encode()
-        return post(Post(self.url, body, headers), now_ns, self.deadline_s, self.trust)
+        return post(Post(self.url, body, headers), now_ns, self.deadline_s, self.trust, self.access)
 
 
 def event(notification: Notification) -> dict[str, Any]:

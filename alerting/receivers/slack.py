@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
+from alerting.receivers.access import PLAIN, Access
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.protocol import identity
 from alerting.receivers.slack_message import message
@@ -25,6 +26,7 @@ class SlackReceiver:
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
     part: str = ""
+    access: Access = PLAIN
 
     @property
     def id(self) -> str:
@@ -38,10 +40,11 @@ class SlackReceiver:
             ConfigError: it is missing.
         """
         self.webhook_url.read()
+        self.access.check()
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
         url = self.webhook_url.read()
         document = message(notification) | ({"channel": self.channel} if self.channel else {})
         headers = {"Content-Type": "application/json; charset=utf-8", IDEMPOTENCY_HEADER: idempotency_key}
-        return post(Post(url, json.dumps(document).encode(), headers), now_ns, self.deadline_s, self.trust)
+        return post(Post(url, json.dumps(document).encode(), headers), now_ns, self.deadline_s, self.trust, self.access)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
+from alerting.receivers.access import PLAIN, Access
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.protocol import identity
 from alerting.receivers.slack_message import message
@@ -42,6 +43,7 @@ class SlackBotReceiver:
     trust: Trust = PUBLIC_ONLY
     url: str = URL
     part: str = ""
+    access: Access = PLAIN
 
     @property
     def id(self) -> str:
@@ -55,6 +57,7 @@ class SlackBotReceiver:
             ConfigError: it is missing.
         """
         self.token.read()
+        self.access.check()
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
@@ -68,9 +71,8 @@ class SlackBotReceiver:
             "Authorization": f"Bearer {token}",
             IDEMPOTENCY_HEADER: idempotency_key,
         }
-        return post(
-            Post(self.url, json.dumps(document).encode(), headers, judge_answer), now_ns, self.deadline_s, self.trust
-        )
+        request = Post(self.url, json.dumps(document).encode(), headers, judge_answer)
+        return post(request, now_ns, self.deadline_s, self.trust, self.access)
 
 
 def judge_answer(answer: bytes) -> Outcome:

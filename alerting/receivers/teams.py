@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome, judge
+from alerting.receivers.access import PLAIN, Access
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.protocol import identity
 from alerting.receivers.story import facts, footer, headline, story
@@ -41,6 +42,7 @@ class TeamsReceiver:
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
     part: str = ""
+    access: Access = PLAIN
 
     @property
     def id(self) -> str:
@@ -54,13 +56,14 @@ class TeamsReceiver:
             ConfigError: it is missing.
         """
         self.webhook_url.read()
+        self.access.check()
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
         url = self.webhook_url.read()
         headers = {"Content-Type": "application/json", IDEMPOTENCY_HEADER: idempotency_key}
         request = Post(url, encode(message(notification)), headers, quote=True)
-        outcome = post(request, now_ns, self.deadline_s, self.trust)
+        outcome = post(request, now_ns, self.deadline_s, self.trust, self.access)
         if outcome.kind != "delivered":
             return outcome
         refused = _REFUSED.search(outcome.reason)

@@ -16,6 +16,7 @@ from jinja2.exceptions import TemplateError
 
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
+from alerting.receivers.access import PLAIN, Access
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.protocol import identity
 from alerting.receivers.story import facts, headline, story
@@ -50,6 +51,7 @@ class TemplatedReceiver:
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
     part: str = ""
+    access: Access = PLAIN
 
     @property
     def id(self) -> str:
@@ -65,6 +67,7 @@ class TemplatedReceiver:
         for secret in (self.url, self.token):
             if isinstance(secret, SecretReference):
                 secret.read()
+        self.access.check()
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
@@ -78,7 +81,7 @@ class TemplatedReceiver:
                 json.loads(body)
         except FAULTS as error:
             return Outcome("permanent", cut(f"its template failed: {type(error).__name__}: {error}", 300))
-        return post(Post(url, body.encode(), headers), now_ns, self.deadline_s, self.trust)
+        return post(Post(url, body.encode(), headers), now_ns, self.deadline_s, self.trust, self.access)
 
 
 def check_template(text: str) -> None:

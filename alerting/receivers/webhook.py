@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.receivers import alertmanager
+from alerting.receivers.access import PLAIN, Access
 from alerting.receivers.http import DEADLINE_S, IDEMPOTENCY_HEADER, Post, post
 from alerting.receivers.protocol import identity
 from alerting.receivers.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
@@ -30,7 +31,7 @@ VERSION: Final = "1"
 
 @dataclass(frozen=True, slots=True)
 class WebhookReceiver:
-    """Posts JSON to a URL, which may itself be a secret."""
+    """Posts JSON to a URL, which may itself be a secret; of no more than ``max_alerts`` alerts, unless that is 0."""
 
     name: str
     url: str | SecretReference
@@ -40,6 +41,8 @@ class WebhookReceiver:
     deadline_s: float = DEADLINE_S
     trust: Trust = PUBLIC_ONLY
     part: str = ""
+    access: Access = PLAIN
+    max_alerts: int = 0
 
     @property
     def id(self) -> str:
@@ -56,12 +59,16 @@ class WebhookReceiver:
             self.url.read()
         if self.secret is not None:
             self.secret.read()
+        self.access.check()
 
     def send(self, notification: Notification, idempotency_key: str, now_ns: int) -> Outcome:
         """Tell it once."""
-        return post(self._request(notification, idempotency_key, now_ns), now_ns, self.deadline_s, self.trust)
+        return post(
+            self._request(notification, idempotency_key, now_ns), now_ns, self.deadline_s, self.trust, self.access
+        )
 
     def _request(self, notification: Notification, idempotency_key: str, now_ns: int) -> Post:
+        notification = _at_most(self.max_alerts, notification)
         document = alertmanager.payload(notification) if self.format == "alertmanager" else tailwatch(notification)
         body = alertmanager.encode(document) if self.format == "alertmanager" else _encode(document)
         timestamp = str(now_ns // NANOS)
@@ -93,6 +100,14 @@ def tailwatch(notification: Notification) -> dict[str, Any]:
         "incident_url": notification.incident_url,
         "at": notification.at,
     }
+
+
+def _at_most(count: int, notification: Notification) -> Notification:
+    """The notification with its first alerts, which are the gravest, and how many it leaves out; 0 for all."""
+    over = len(notification.alerts) - count
+    if not count or over <= 0:
+        return notification
+    return replace(notification, alerts=notification.alerts[:count], truncated=notification.truncated + over)
 
 
 def _encode(document: Mapping[str, Any]) -> bytes:

@@ -120,12 +120,19 @@ class HookServer:
 
 
 class TlsHookServer(HookServer):
-    """The same, over TLS."""
+    """The same, over TLS; of callers it wants a certificate of ``wanted`` if that is given, and speaks ``newest``."""
 
-    def __init__(self, certificate: tuple[Path, Path]) -> None:
+    def __init__(
+        self, certificate: tuple[Path, Path], *, wanted: Path | None = None, newest: ssl.TLSVersion | None = None
+    ) -> None:
         super().__init__()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
+        if wanted is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(wanted)
+        if newest is not None:
+            context.maximum_version = newest
         self._socket = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
 
 

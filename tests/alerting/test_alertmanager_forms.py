@@ -76,7 +76,7 @@ def test_a_file_of_alertmanagers_means_what_it_means_there():
     assert slack == SlackReceiver("chat", SecretReference("file", "/run/secrets/slack"), "#alerts", send_resolved=False)
     assert mail == EmailReceiver(
         "chat", "mail.example.com", 587, "alerts@example.com", ("a@example.com", "b@example.com"), "starttls", "alerts",
-        SecretReference("file", "/run/secrets/smtp"), send_resolved=True,
+        SecretReference("file", "/run/secrets/smtp"), send_resolved=True, hello="here.example.com",
     )  # fmt: skip
     assert pagerduty == PagerDutyReceiver(
         "pager", SecretReference("file", "/run/secrets/pagerduty"), "https://events.eu.pagerduty.com/v2/enqueue"
@@ -113,7 +113,6 @@ def test_what_nothing_here_uses_is_told_and_whom_nobody_tells(tmp_path):
     title = "this is not used: title: Tailwatch writes its messages itself; write template: for one of your own"
     assert [what for what in said if what[0].startswith(str(file))] == [
         (f"{file}:11: templates", f"this is not used: {UNUSED['templates']}"),
-        (f"{file}:8: global.smtp_hello", f"this is not used: {UNUSED['smtp_hello']}"),
         (f"{file}:25: receivers[0].slack_configs[0]", title),
     ]
     assert ("receiver null", "it tells nobody") in said
@@ -170,12 +169,10 @@ REFUSED = [
         "slack_configs[0].channel: this is a template of Alertmanager's", "a route for each",
     ),
     (receiver(webhook_configs=[{"url": "http://a/", "urll": 3}]), "[0].urll: there is no such setting", ""),
-    (receiver(webhook_configs=[{"url": "http://a/", "http_config": {}}]), "[0].http_config: Tailwatch takes", "remove"),
     (receiver(webhook_configs=[{"url": "http://a/"}], webhook={"url": "http://b/"}), "webhook: already", "keep one"),
     (receiver(webhook_configs={"url": "http://a/"}), "this is not a list of mappings", "write webhook:"),
     (receiver(email_configs=[{"to": "a@x"}]), "there is no smarthost", "smtp_smarthost: under global:"),
     ({"global": {"opsgenie_api_key": "s3cr3t"}}, "global.opsgenie_api_key: Tailwatch has no receiver", "remove it"),
-    ({"global": {"http_config": {"proxy_url": "x"}}}, "global.http_config: Tailwatch takes proxies", "ca_file:"),
     ({"global": 3}, "alerting.global: this is not a mapping", ""),
     (
         {**receiver(), "route": {"receiver": "a", "routes": [{"match_re": {"x": None, "y": "("}}]}},

@@ -16,6 +16,7 @@ from alerting.mirror import AlertmanagerTarget
 from alerting.notifications import Notification
 from alerting.outcomes import Backoff, judge, parse_retry_after
 from alerting.receivers import alertmanager
+from alerting.receivers.access import Access, Credentials, Proxy
 from alerting.receivers.pagerduty import PagerDutyReceiver
 from alerting.receivers.signature import sign, verify
 from alerting.receivers.slack import SlackReceiver
@@ -23,6 +24,7 @@ from alerting.receivers.slack_bot import SlackBotReceiver
 from alerting.receivers.slack_message import size
 from alerting.receivers.teams import TeamsReceiver
 from alerting.receivers.templated import TemplatedReceiver
+from alerting.receivers.tls import Tls
 from alerting.receivers.trust import PUBLIC_ONLY
 from alerting.receivers.webhook import WebhookReceiver
 from alerting.routing import Route
@@ -48,6 +50,17 @@ def webhook(url, monkeypatch, deadline_s):
 
 def rich_webhook(url, monkeypatch, deadline_s):
     return WebhookReceiver("oncall", url, format="tailwatch", deadline_s=deadline_s, trust=LOOPBACK)
+
+
+def guarded_webhook(url, monkeypatch, deadline_s):
+    """With all that can be particular to how it is called, beside a proxy."""
+    monkeypatch.setenv("TEST_PASSWORD", "p" * 20)
+    credentials = Credentials(SecretReference("env", "TEST_PASSWORD"), "Basic", "tailwatch")
+    headers = (("X-Scope-OrgID", "inference"), ("X-Api-Key", SecretReference("env", "TEST_PASSWORD")))
+    access = Access(credentials, headers, Proxy(environment=False), Tls(min_version="TLS12", server_name="localhost"))
+    return WebhookReceiver(
+        "oncall", url, deadline_s=deadline_s, trust=LOOPBACK, access=access, part="2", max_alerts=5
+    )  # fmt: skip
 
 
 def pagerduty(url, monkeypatch, deadline_s):
@@ -89,7 +102,7 @@ def alertmanager_target(url, _monkeypatch, deadline_s):
     return Mirrored(AlertmanagerTarget(url, trust=LOOPBACK, deadline_s=deadline_s))
 
 
-RECEIVERS = [slack, slack_bot, webhook, rich_webhook, pagerduty, teams, templated]
+RECEIVERS = [slack, slack_bot, webhook, rich_webhook, guarded_webhook, pagerduty, teams, templated]
 """Whoever adds a receiver adds it here, and has it checked."""
 CALLERS = [*RECEIVERS, alertmanager_target]
 """Whatever calls others over HTTP."""

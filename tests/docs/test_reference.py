@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alerting import config_receiver_models
+from alerting import config_access_models, config_receiver_models
 from alerting.config_models import AlertingModel, RouteModel
 from alerting.config_strict import Strict
 from alerting.hooks.models import HookModel
@@ -114,13 +114,19 @@ def test_keys_of_a_route_are_documented_with_their_defaults() -> None:
         assert table[name] == f"`{format_duration(getattr(timing, f'{name}_ns'))}`"
 
 
-RECEIVER_MODELS = [model for model in Strict.__subclasses__() if model.__module__ == config_receiver_models.__name__]
+RECEIVER_MODELS = [
+    model
+    for module in (config_receiver_models, config_access_models)
+    for model in vars(module).values()
+    if isinstance(model, type) and issubclass(model, Strict) and model.__module__ == module.__name__
+]
 
 
 @pytest.mark.parametrize("model", RECEIVER_MODELS, ids=lambda model: model.__name__)
 def test_keys_of_receivers_are_documented(model: Any) -> None:
     part = ALERTING_PAGE.partition("## Receivers and routes")[2].partition("**Routes**")[0]
-    documented = {name.partition(":")[0] for name in codes(part)}
+    prose = "".join(part.split("```")[::2])
+    documented = {name.partition(":")[0] for name in codes(prose)}
     assert {field.alias or name for name, field in model.model_fields.items()} <= documented
 
 
