@@ -9,6 +9,7 @@ from typing import Any, Final
 from alerting.config import AlertingConfig
 from alerting.incidents import Alert, Incident
 from alerting.notifications import Group, Reason, Told, reason_to_tell, telling
+from alerting.receivers.protocol import Receiver
 from alerting.routing import Destination, destinations
 from telemetry.findings import Finding
 
@@ -20,12 +21,6 @@ class Directory:
 
     def __init__(self, config: AlertingConfig) -> None:
         self._config = config
-        self._known: dict[tuple[str, int], tuple[Destination, ...]] = {}
-        self._former: dict[tuple[str, int], tuple[Destination, ...]] = {}
-
-    def turn(self) -> None:
-        """Forget what nobody has asked for since the last turn."""
-        self._former, self._known = self._known, {}
 
     def groups(self, incident: Incident, alerts: Iterable[Alert]) -> Iterator[tuple[Destination, Group]]:
         """The alerts of an incident that have ever fired, by receiver and group."""
@@ -39,19 +34,34 @@ class Directory:
             yield destination, Group(incident, tuple(members))
 
     def _of(self, alert: Alert, incident: Incident) -> tuple[Destination, ...]:
-        # Asked for at every evaluation for as long as the alert fires, and always the same.
+        route = self._config.route
+        routed = () if route is None else destinations(route, alert.labels, incident.id)
+        escalated = (
+            escalation.destination(place, incident.id)
+            for place, escalation in enumerate(self._config.escalations)
+            if escalation.matchers.accepts(alert.labels)
+        )
+        return (*routed, *escalated)
+
+
+class StandingDirectory(Directory):
+    """A directory that remembers what it was asked: for evaluations, one at a time, which :meth:`turn` it each."""
+
+    def __init__(self, config: AlertingConfig) -> None:
+        super().__init__(config)
+        self._known: dict[tuple[str, int], tuple[Destination, ...]] = {}
+        self._former: dict[tuple[str, int], tuple[Destination, ...]] = {}
+
+    def turn(self) -> None:
+        """Forget what was not asked for since the last turn."""
+        self._former, self._known = self._known, {}
+
+    def _of(self, alert: Alert, incident: Incident) -> tuple[Destination, ...]:
         key = alert.fingerprint, incident.number
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._former.get(key) or tuple(self._find(alert, incident.id))
+            known = self._known[key] = self._former.get(key) or super()._of(alert, incident)
         return known
-
-    def _find(self, alert: Alert, incident: str) -> Iterator[Destination]:
-        if self._config.route is not None:
-            yield from destinations(self._config.route, alert.labels, incident)
-        for place, escalation in enumerate(self._config.escalations):
-            if escalation.matchers.accepts(alert.labels):
-                yield escalation.destination(place, incident)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +110,15 @@ def dispatches(
     """
     if config.route is None:
         return []
+    ids: dict[str, list[tuple[Receiver, str]]] = {}
+    for receiver in config.receivers:
+        ids.setdefault(receiver.name, []).append((receiver, receiver.id))
     found: list[Dispatch] = []
     for incident in incidents:
         alerts = members.get(incident.number, ())
         for destination, group in directory.groups(incident, alerts):
-            for receiver in config.receivers:
-                key = (incident.number, receiver.id, destination.key)
-                if receiver.name != destination.receiver:
-                    continue
+            for receiver, receiver_id in ids.get(destination.receiver, ()):
+                key = (incident.number, receiver_id, destination.key)
                 before = told.get(key)
                 reason = reason_to_tell(before, group, destination.route.timing, now_ns, unsaid=key in unsaid)
                 # An end disturbs nobody, and who was told of a beginning waits for it.
@@ -119,7 +130,7 @@ def dispatches(
                     Dispatch(
                         incident.number,
                         incident.opened_ns,
-                        receiver.id,
+                        receiver_id,
                         destination.key,
                         reason,
                         telling(before, reason, group, now_ns),

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from alerting.evidence import encoded
+
 
 class LazyJson(Mapping[str, Any]):
     """The object in ``text``, which is known to be one.
@@ -18,6 +20,11 @@ class LazyJson(Mapping[str, Any]):
     def __init__(self, text: str) -> None:
         self._text = text
         self._document: dict[str, Any] | None = None
+
+    @property
+    def text(self) -> str:
+        """It as it is stored."""
+        return self._text
 
     def _read(self) -> dict[str, Any]:
         if self._document is None:
@@ -35,3 +42,8 @@ class LazyJson(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"LazyJson({self._text!r})"
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """A clean object as it is stored, and one that was stored as it was."""
+    return document.text if isinstance(document, LazyJson) else encoded(dict(document))

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, exists, or_, select, update
 
 from alerting.evidence import dumps
 from alerting.incidents import MACHINE, EventKind, TimelineEvent
@@ -27,9 +27,8 @@ from alerting.notifications import Notification, Reason, Told
 from alerting.outcomes import Outcome
 from alerting.repository import append_events
 from alerting.tables import outbox, told
+from storage.statements import chunks, insert_rows
 from telemetry.windows import NANOS
-
-_PER_STATEMENT: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +94,27 @@ class ReceiverHealth:
     undelivered: int = 0
 
 
-def enqueue(connection: Connection, queued: Sequence[Queued]) -> None:
+_QUEUED: Final = (
+    "incident", "receiver", "group_key", "sequence", "idempotency_key", "reason", "severity", "phase", "created_ns",
+    "due_ns", "message", "figures", "attempts", "leased_until_ns", "status",
+)  # fmt: skip
+
+
+def enqueue(connection: Connection, queued: Iterable[Queued]) -> None:
     """Store notifications for delivery, in this order, within the caller's transaction."""
-    if queued:
-        connection.execute(insert(outbox), [_row(one) for one in queued])
+    insert_rows(connection, outbox, _QUEUED, map(_row, queued))
 
 
-def _row(queued: Queued) -> dict[str, Any]:
+def _row(queued: Queued) -> tuple[Any, ...]:
     known = queued.known
     identity = f"{queued.number}|{queued.opened_ns}|{queued.receiver}|{queued.group_key}|{known.sequence}"
-    return {
-        "incident": queued.number,
-        "receiver": queued.receiver,
-        "group_key": queued.group_key,
-        "sequence": known.sequence,
-        "idempotency_key": hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
-        "reason": queued.reason,
-        "severity": known.severity,
-        "phase": known.phase,
-        "created_ns": known.at_ns,
-        "due_ns": known.at_ns,
-        "attempts": 0,
-        "leased_until_ns": 0,
-        "status": "pending",
-        "message": None if queued.notification is None else queued.notification.to_json(),
-        "figures": dumps(dict(queued.figures)) if queued.figures else None,
-    }
+    key = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
+    message = None if queued.notification is None else queued.notification.to_json()
+    figures = dumps(dict(queued.figures)) if queued.figures else None
+    return (
+        queued.number, queued.receiver, queued.group_key, known.sequence, key, queued.reason, known.severity,
+        known.phase, known.at_ns, known.at_ns, message, figures, 0, 0, "pending",
+    )  # fmt: skip
 
 
 def due_receivers(connection: Connection, now_ns: int, lease_ns: int) -> list[str]:
@@ -139,10 +133,14 @@ def _ripe(now_ns: int, lease_ns: int) -> tuple[ColumnElement[bool], ColumnElemen
     return or_(held_until <= now_ns, set_back), or_(due, set_back)
 
 
-def unsaid(connection: Connection) -> frozenset[tuple[int, str, str]]:
-    """Incident, receiver and group of every notification that has not been delivered yet."""
+def unsaid(connection: Connection, numbers: Sequence[int]) -> frozenset[tuple[int, str, str]]:
+    """Incident, receiver and group of every notification of these incidents that has not been delivered yet."""
     query = select(outbox.c.incident, outbox.c.receiver, outbox.c.group_key).where(outbox.c.status == "pending")
-    return frozenset((row[0], row[1], row[2]) for row in connection.execute(query))
+    return frozenset(
+        (row[0], row[1], row[2])
+        for chunk in chunks(numbers)
+        for row in connection.execute(query.where(outbox.c.incident.in_(chunk)))
+    )
 
 
 def lease(connection: Connection, receiver: str, now_ns: int, lease_ns: int, stale_ns: int) -> Leased | None:
@@ -290,8 +288,7 @@ def _conclude_all(connection: Connection, rows: Sequence[RowMapping], now_ns: in
 
 
 def _change(connection: Connection, rows: Sequence[RowMapping], values: Mapping[str, Any]) -> None:
-    for start in range(0, len(rows), _PER_STATEMENT):
-        ids = [row["id"] for row in rows[start : start + _PER_STATEMENT]]
+    for ids in chunks([row["id"] for row in rows]):
         connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
 
 

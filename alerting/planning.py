@@ -8,8 +8,9 @@ from typing import Final
 
 from alerting import incidents as transitions
 from alerting.correlation import UNKNOWN, BudgetKey, Related, budget_key, incident_for, is_better, precedence
-from alerting.evidence import assemble, refreshed
+from alerting.evidence import assemble, encoded, refreshed
 from alerting.incidents import MACHINE, Alert, EventKind, Incident, TimelineEvent
+from alerting.lazy_json import LazyJson
 from alerting.quieting import Quieting
 from alerting.routing import Route
 from alerting.runbooks.library import RunbookLibrary
@@ -121,7 +122,7 @@ def plan(
     draft = Plan(members, {incident.number: incident for incident in world.incidents}, world.next_number)
     for taken in steps:
         _store(draft, taken)
-    firing = [replace(taken.after, diagnosis=_known(diagnoses, taken)) for taken in steps if taken.fires]
+    firing = [_explained(taken.after, diagnoses) for taken in steps if taken.fires]
     for alert in sorted(firing, key=precedence):
         _attach(draft, alert, now_ns, rules)
     for fingerprint in diagnoses.keys() - {alert.fingerprint for alert in firing}:
@@ -136,8 +137,9 @@ def plan(
     return draft
 
 
-def _known(diagnoses: Mapping[str, Diagnosis], taken: Step) -> Diagnosis | None:
-    return diagnoses.get(taken.after.fingerprint, taken.after.diagnosis)
+def _explained(alert: Alert, diagnoses: Mapping[str, Diagnosis]) -> Alert:
+    diagnosis = diagnoses.get(alert.fingerprint)
+    return alert if diagnosis is None else replace(alert, diagnosis=diagnosis)
 
 
 def _store(draft: Plan, taken: Step) -> None:
@@ -208,7 +210,8 @@ def _open(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
         confidence=alert.diagnosis.confidence if alert.diagnosis else None,
         slice=dict(alert.diagnosis.slice) if alert.diagnosis else {},
         runbook=rules.runbooks.choose(alert.runbook, cause, kind_of(alert)).name,
-        evidence=assemble(alert.summary, alert.evidence, alert.diagnosis, cause=cause),
+        # As it will be stored: of thousands that open at once, few are looked into again.
+        evidence=LazyJson(encoded(assemble(alert.summary, alert.evidence, alert.diagnosis, cause=cause))),
         opened_ns=now_ns,
         onset_ns=alert.onset_ns,
         last_onset_ns=alert.onset_ns,

@@ -7,36 +7,27 @@ however many processes, take turns.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    bindparam,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
 
 from alerting.evidence import clean, dumps, encoded
 from alerting.incidents import Alert, Incident, TimelineEvent
-from alerting.lazy_json import LazyJson
+from alerting.lazy_json import LazyJson, text_of
 from alerting.merging import Merged
 from alerting.notifications import Told
 from alerting.planning import Plan, World
 from alerting.state import LIVING, AlertState
 from alerting.tables import alerts, incident_events, incident_numbers, incidents, told
+from storage.statements import chunks, insert_rows, update_rows
 from telemetry.errors import StorageError
 from telemetry.findings import Diagnosis
 
-_PER_STATEMENT = 500
 _UNRESOLVED: Final = ("open", "acknowledged")
+_ENDED: Final = ("resolved", "withdrawn")
 
 
 def lock(connection: Connection) -> int:
@@ -66,8 +57,9 @@ def load_revision(connection: Connection) -> int:
 
 def load_world(connection: Connection, recent_ns: int) -> World:
     """What an evaluation needs: alerts that live; incidents that are open, were resolved since, or still have some."""
-    living = exists(select(alerts.c.id).where(alerts.c.incident == incidents.c.number, alerts.c.status.in_(LIVING)))
-    wanted = or_(incidents.c.status != "resolved", incidents.c.resolved_ns >= recent_ns, living)
+    living = select(alerts.c.incident).where(alerts.c.status.in_(LIVING), alerts.c.incident.is_not(None))
+    recent = and_(incidents.c.status == "resolved", incidents.c.resolved_ns >= recent_ns)
+    wanted = or_(incidents.c.status.in_(_UNRESOLVED), recent, incidents.c.number.in_(living))
     found = tuple(_incident(row) for row in connection.execute(select(*_INCIDENT).where(wanted)))
     numbers = select(incidents.c.number).where(wanted)
     condition = or_(alerts.c.status.in_(LIVING), alerts.c.incident.in_(numbers))
@@ -87,15 +79,15 @@ def load_living(connection: Connection) -> tuple[Alert, ...]:
 
 def load_alerts_since(connection: Connection, since_ns: int) -> tuple[Alert, ...]:
     """The alerts that are pending, firing or suppressed, and those that ended since a time."""
-    return load_alerts(connection, or_(alerts.c.status.in_(LIVING), alerts.c.since_ns >= since_ns))
+    ended = and_(alerts.c.status.in_(_ENDED), alerts.c.since_ns >= since_ns)
+    return load_alerts(connection, or_(alerts.c.status.in_(LIVING), ended))
 
 
 def load_members(connection: Connection, numbers: Iterable[int]) -> dict[int, list[Alert]]:
     """The alerts of each incident, by its number."""
     members: dict[int, list[Alert]] = {number: [] for number in numbers}
-    wanted = list(members)
-    for start in range(0, len(wanted), _PER_STATEMENT):
-        for alert in load_alerts(connection, alerts.c.incident.in_(wanted[start : start + _PER_STATEMENT])):
+    for chunk in chunks(list(members)):
+        for alert in load_alerts(connection, alerts.c.incident.in_(chunk)):
             members[alert.incident or 0].append(alert)
     return members
 
@@ -140,42 +132,48 @@ def load_timeline(connection: Connection, number: int) -> tuple[TimelineEvent, .
     )
 
 
-def save(connection: Connection, plan: Plan, world: World) -> None:
-    """Store what a plan changes in the world as it is stored."""
-    last = connection.execute(select(incident_numbers.c.last)).scalar_one()
-    opened = [
-        _incident_values(plan.incidents[number], _INCIDENT_FIELDS) for number in sorted(plan.changed) if number > last
-    ]
-    if opened:
-        connection.execute(insert(incidents), opened)
+def save(connection: Connection, plan: Plan, world: World) -> World:
+    """Store what a plan changes in the world as it is stored; the world as it is then."""
     former = {incident.number: incident for incident in world.incidents}
-    known = [plan.incidents[number] for number in sorted(plan.changed) if number <= last]
-    save_incidents(connection, known, former)
-    if plan.next_number - 1 > last:
+    changed = [plan.incidents[number] for number in sorted(plan.changed)]
+    after = former | _add_incidents(connection, [one for one in changed if one.number not in former])
+    after |= save_incidents(connection, [one for one in changed if one.number in former], former)
+    if plan.next_number != world.next_number:
         connection.execute(update(incident_numbers).values(last=plan.next_number - 1))
-    for start in range(0, len(plan.dropped), _PER_STATEMENT):
-        connection.execute(delete(alerts).where(alerts.c.id.in_(plan.dropped[start : start + _PER_STATEMENT])))
-    new = [_alert_values(alert) for alert in plan.alerts.values() if alert.id is None]
-    if new:
-        connection.execute(insert(alerts), new)
-    _save_alerts(
-        connection,
-        [alert for alert in plan.alerts.values() if alert.id is not None],
-        {alert.id: alert for alert in world.alerts},
-    )
+    for chunk in chunks(plan.dropped):
+        connection.execute(delete(alerts).where(alerts.c.id.in_(chunk)))
+    dropped = frozenset(plan.dropped)
+    stored = {alert.id: alert for alert in world.alerts if alert.id not in dropped}
+    stored |= _save_alerts(connection, [one for one in plan.alerts.values() if one.id is not None], stored)
+    stored |= _add_alerts(connection, [one for one in plan.alerts.values() if one.id is None])
     append_events(connection, plan.events)
+    return World(tuple(stored.values()), tuple(after.values()), plan.next_number)
 
 
-def _save_alerts(connection: Connection, changed: Sequence[Alert], former: Mapping[int | None, Alert]) -> None:
-    """Store alerts as they are now; most have changed in nothing but their state."""
-    same = alerts.c.id == bindparam("row")
-    steps = [alert for alert in changed if _differs_in_state_only(alert, former.get(alert.id))]
-    if steps:
-        connection.execute(update(alerts).where(same), [{**_state_values(one.state), "row": one.id} for one in steps])
-    stepped = {alert.id for alert in steps}
-    others = [{**_alert_values(alert), "row": alert.id} for alert in changed if alert.id not in stepped]
-    if others:
-        connection.execute(update(alerts).where(same), others)
+def _add_alerts(connection: Connection, new: Sequence[Alert]) -> dict[int | None, Alert]:
+    """Store alerts; they as they are stored, by their rows."""
+    if not new:
+        return {}
+    rows = {alert.fingerprint: _alert_row(alert) for alert in new}
+    # Nobody else adds any while we have the turn.
+    last = connection.execute(select(func.max(alerts.c.id))).scalar_one() or 0
+    insert_rows(connection, alerts, _ALERT_COLUMNS, rows.values())
+    added = connection.execute(select(alerts.c.id, alerts.c.fingerprint).where(alerts.c.id > last))
+    return {number: _alert((number, *rows[fingerprint])) for number, fingerprint in added}
+
+
+def _save_alerts(
+    connection: Connection, changed: Sequence[Alert], former: Mapping[int | None, Alert]
+) -> dict[int | None, Alert]:
+    """Store alerts as they are now; they as they are stored, by their rows."""
+    # Most have changed in nothing but their state.
+    stepped = {alert.id: alert for alert in changed if _differs_in_state_only(alert, former.get(alert.id))}
+    update_rows(
+        connection, alerts, _STATE_COLUMNS, ["id"], ((*_state_row(one.state), one.id) for one in stepped.values())
+    )
+    others = {alert.id: _alert_row(alert) for alert in changed if alert.id not in stepped}
+    update_rows(connection, alerts, _ALERT_COLUMNS, ["id"], ((*row, number) for number, row in others.items()))
+    return stepped | {number: _alert((number, *row)) for number, row in others.items()}
 
 
 def _differs_in_state_only(alert: Alert, former: Alert | None) -> bool:
@@ -185,38 +183,57 @@ def _differs_in_state_only(alert: Alert, former: Alert | None) -> bool:
 _BUT_STATE: Final = tuple(each.name for each in fields(Alert) if each.name != "state")
 
 
+def _add_incidents(connection: Connection, new: Sequence[Incident]) -> dict[int, Incident]:
+    """Store incidents; they as they are stored, by number."""
+    rows = [_incident_row(incident, _INCIDENT_FIELDS) for incident in new]
+    insert_rows(connection, incidents, _columns(_INCIDENT_FIELDS), rows)
+    return {row[0]: _incident(row) for row in rows}
+
+
 def save_incident(connection: Connection, incident: Incident) -> None:
     """Store an incident as it is now."""
     save_incidents(connection, [incident], {})
 
 
-def save_incidents(connection: Connection, changed: Sequence[Incident], former: Mapping[int, Incident]) -> None:
-    """Store incidents as they are now; of those whose ``former`` self is given, what differs."""
-    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+def save_incidents(
+    connection: Connection, changed: Sequence[Incident], former: Mapping[int, Incident]
+) -> dict[int, Incident]:
+    """Store incidents as they are now; of those whose ``former`` self is given, what differs.
+
+    Returns:
+        They as they are stored, by number.
+    """
+    by_fields: dict[tuple[str, ...], dict[int, tuple[Any, ...]]] = {}
     for incident in changed:
         before = former.get(incident.number)
-        names = [
+        names = tuple(
             name for name in _INCIDENT_FIELDS if before is None or getattr(incident, name) is not getattr(before, name)
-        ]
-        values = _incident_values(incident, names)
-        by_columns.setdefault(tuple(values), []).append({**values, "of_number": incident.number})
-    same = incidents.c.number == bindparam("of_number")
-    for columns, rows in by_columns.items():
-        if columns:
-            connection.execute(update(incidents).where(same), rows)
+        )
+        by_fields.setdefault(names, {})[incident.number] = _incident_row(incident, names)
+    stored = {incident.number: incident for incident in changed}
+    for names, rows in by_fields.items():
+        if names:
+            update_rows(
+                connection, incidents, _columns(names), ["number"], ((*row, number) for number, row in rows.items())
+            )
+        for number, row in rows.items():
+            stored[number] = replace(stored[number], **dict(zip(names, _read(names, row), strict=True)))
+    return stored
 
 
-def _incident_values(incident: Incident, names: Iterable[str]) -> dict[str, Any]:
-    """The columns of these fields."""
-    return {_COLUMN_OF.get(name, name): _stored(name, getattr(incident, name)) for name in names}
+def _columns(names: Iterable[str]) -> list[str]:
+    """The columns of an incident's fields."""
+    return [_COLUMN_OF.get(name, name) for name in names]
 
 
-def _stored(name: str, value: Any) -> Any:
-    if name == "evidence":
-        return encoded(dict(value))
-    if name == "slice":
-        return dumps(dict(value))
-    return clean(value)
+def _incident_row(incident: Incident, names: Iterable[str]) -> tuple[Any, ...]:
+    """These fields as they are stored."""
+    return tuple([_WRITTEN.get(name, clean)(getattr(incident, name)) for name in names])
+
+
+def _read(names: Iterable[str], row: Sequence[Any]) -> list[Any]:
+    """These fields as they were stored."""
+    return [_READ[name](value) if name in _READ else value for name, value in zip(names, row, strict=True)]
 
 
 def save_merged(connection: Connection, merged: Merged) -> None:
@@ -235,36 +252,27 @@ def save_merged(connection: Connection, merged: Merged) -> None:
     append_events(connection, [(source, merged.source_event), (target, merged.target_event)])
 
 
-def append_events(connection: Connection, events: Sequence[tuple[int, TimelineEvent]]) -> None:
+def append_events(connection: Connection, events: Iterable[tuple[int, TimelineEvent]]) -> None:
     """Add events to the timelines of their incidents, in this order."""
-    if events:
-        connection.execute(
-            insert(incident_events),
-            [
-                {
-                    "incident": number,
-                    "at_ns": event.at_ns,
-                    "kind": event.kind,
-                    "author": clean(event.author),
-                    "text": clean(event.text),
-                }
-                for number, event in events
-            ],
-        )
+    insert_rows(
+        connection,
+        incident_events,
+        ("incident", "at_ns", "kind", "author", "text"),
+        ((number, event.at_ns, event.kind, clean(event.author), clean(event.text)) for number, event in events),
+    )
 
 
-_TOLD: Final = (
-    told.c.incident, told.c.receiver, told.c.group_key, told.c.phase, told.c.severity, told.c.firing, told.c.at_ns,
-    told.c.sequence,
-)  # fmt: skip
+_TOLD_KEY: Final = ("incident", "receiver", "group_key")
+_TOLD_WHAT: Final = ("phase", "severity", "firing", "at_ns", "sequence")
 
 
 def load_told(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str, str], Told]:
     """What receivers were last told, by incident, receiver and group."""
     found: dict[tuple[int, str, str], Told] = {}
-    for start in range(0, len(numbers), _PER_STATEMENT):
-        query = select(*_TOLD).where(told.c.incident.in_(numbers[start : start + _PER_STATEMENT]))
-        for incident, receiver, group_key, phase, severity, firing, at_ns, sequence in connection.execute(query):
+    columns = [told.c[name] for name in (*_TOLD_KEY, *_TOLD_WHAT)]
+    for chunk in chunks(numbers):
+        for row in connection.execute(select(*columns).where(told.c.incident.in_(chunk))):
+            incident, receiver, group_key, phase, severity, firing, at_ns, sequence = row
             known = Told(phase, severity, frozenset(json.loads(firing)), at_ns, sequence)
             found[incident, receiver, group_key] = known
     return found
@@ -272,28 +280,14 @@ def load_told(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int,
 
 def save_told(connection: Connection, changes: Sequence[tuple[tuple[int, str, str], Told]]) -> None:
     """Remember what receivers have been told, by incident, receiver and group."""
-    new, known = list[dict[str, Any]](), list[dict[str, Any]]()
-    for (incident, receiver, group_key), what in changes:
-        values = {
-            "phase": what.phase,
-            "severity": what.severity,
-            "firing": dumps(sorted(what.firing)),
-            "at_ns": what.at_ns,
-            "sequence": what.sequence,
-        }
-        if what.sequence == 1:
-            new.append({"incident": incident, "receiver": receiver, "group_key": group_key, **values})
-        else:
-            known.append({"of_incident": incident, "of_receiver": receiver, "of_group": group_key, **values})
-    if new:
-        connection.execute(insert(told), new)
-    if known:
-        same = (
-            told.c.incident == bindparam("of_incident"),
-            told.c.receiver == bindparam("of_receiver"),
-            told.c.group_key == bindparam("of_group"),
-        )
-        connection.execute(update(told).where(*same), known)
+    first = ((*key, *_told_row(what)) for key, what in changes if what.sequence == 1)
+    insert_rows(connection, told, (*_TOLD_KEY, *_TOLD_WHAT), first)
+    later = ((*_told_row(what), *key) for key, what in changes if what.sequence != 1)
+    update_rows(connection, told, _TOLD_WHAT, _TOLD_KEY, later)
+
+
+def _told_row(what: Told) -> tuple[Any, ...]:
+    return what.phase, what.severity, encoded(sorted(what.firing)), what.at_ns, what.sequence
 
 
 def delete_resolved_before(connection: Connection, before_ns: int) -> int:
@@ -306,32 +300,23 @@ def delete_resolved_before(connection: Connection, before_ns: int) -> int:
     return int(count)
 
 
-def _alert_values(alert: Alert) -> dict[str, Any]:
-    return {
-        "fingerprint": alert.fingerprint,
-        "incident": alert.incident,
-        "labels": encoded(dict(alert.labels)),
-        "severity": alert.severity,
-        "onset_ns": alert.onset_ns,
-        "summary": clean(alert.summary),
-        "evidence": encoded(dict(alert.evidence)),
-        "runbook": alert.runbook,
-        "diagnosis": None if alert.diagnosis is None else _diagnosis_text(alert.diagnosis),
-        "suppressed_by": alert.suppressed_by,
-        **_state_values(alert.state),
-    }
+_STATE_COLUMNS: Final = tuple(each.name for each in fields(AlertState))
+_ALERT_COLUMNS: Final = (
+    "fingerprint", "incident", "labels", "severity", "onset_ns", "summary", "evidence", "runbook", "diagnosis",
+    "suppressed_by", *_STATE_COLUMNS,
+)  # fmt: skip
+_ALERT: Final = (alerts.c.id, *(alerts.c[name] for name in _ALERT_COLUMNS))
+_state_row: Final = attrgetter(*_STATE_COLUMNS)
 
 
-def _state_values(state: AlertState) -> dict[str, Any]:
-    return {
-        "status": state.status,
-        "since_ns": state.since_ns,
-        "held_since_ns": state.held_since_ns,
-        "absent_since_ns": state.absent_since_ns,
-        "fired_ns": state.fired_ns,
-        "damped": state.damped,
-        "returns": state.returns,
-    }
+def _alert_row(alert: Alert) -> tuple[Any, ...]:
+    """The columns of an alert but its id."""
+    return (
+        alert.fingerprint, alert.incident, encoded(dict(alert.labels)), alert.severity, alert.onset_ns,
+        clean(alert.summary), text_of(alert.evidence), clean(alert.runbook),
+        None if alert.diagnosis is None else _diagnosis_text(alert.diagnosis), alert.suppressed_by,
+        *_state_row(alert.state),
+    )  # fmt: skip
 
 
 def _diagnosis_text(diagnosis: Diagnosis) -> str:
@@ -346,14 +331,6 @@ def _diagnosis_text(diagnosis: Diagnosis) -> str:
     )
 
 
-_ALERT: Final = (
-    alerts.c.id, alerts.c.fingerprint, alerts.c.incident, alerts.c.labels, alerts.c.severity, alerts.c.onset_ns,
-    alerts.c.summary, alerts.c.evidence, alerts.c.runbook, alerts.c.diagnosis, alerts.c.suppressed_by,
-    alerts.c.status, alerts.c.since_ns, alerts.c.held_since_ns, alerts.c.absent_since_ns, alerts.c.fired_ns,
-    alerts.c.damped, alerts.c.returns,
-)  # fmt: skip
-
-
 def _alert(row: Sequence[Any]) -> Alert:
     # By position: a burst loads ten thousand, and looking up each value by its name takes longer than the query.
     number, fingerprint, incident, labels, severity, onset_ns, summary, evidence, runbook, diagnosis, by, *state = row
@@ -363,9 +340,11 @@ def _alert(row: Sequence[Any]) -> Alert:
     )  # fmt: skip
 
 
-_INCIDENT_FIELDS: Final = [each.name for each in fields(Incident)]
+_INCIDENT_FIELDS: Final = tuple(each.name for each in fields(Incident))
 _COLUMN_OF: Final = {"primary": "primary_fingerprint"}
-_INCIDENT: Final = tuple(incidents.c[_COLUMN_OF.get(name, name)] for name in _INCIDENT_FIELDS)
+_INCIDENT: Final = tuple(incidents.c[name] for name in _columns(_INCIDENT_FIELDS))
+_WRITTEN: Final[Mapping[str, Callable[[Any], Any]]] = {"slice": lambda value: dumps(dict(value)), "evidence": text_of}
+_READ: Final[Mapping[str, Callable[[str], Any]]] = {"slice": json.loads, "evidence": LazyJson}
 _SLICE, _EVIDENCE = _INCIDENT_FIELDS.index("slice"), _INCIDENT_FIELDS.index("evidence")
 
 

@@ -142,7 +142,7 @@ class Alerting(Actions, HookActions):
         Raises:
             StorageError: the database cannot be used; nothing has changed, and the next evaluation makes up for it.
         """
-        self._setup.directory.turn()
+        self._setup.standing.turn()
         with self._database.read() as connection:
             look = self._look(connection, repository.load_revision(connection), findings, now_ns, withdrawn)
             again = {incident.primary for incident in self._looks.due(look.stored.world.incidents, now_ns)}
@@ -159,12 +159,13 @@ class Alerting(Actions, HookActions):
             revision = repository.lock(connection)
             look = self._look(connection, revision, findings, now_ns, withdrawn, earlier=look)
             decision = self._decide(connection, look, diagnoses, now_ns)
-            repository.save(connection, decision.plan, look.stored.world)
+            world = repository.save(connection, decision.plan, look.stored.world)
             queue(connection, decision.dispatches)
             changed = [decision.plan.incidents[number] for number in sorted(decision.plan.changed)]
             before = {incident.number: incident for incident in look.stored.world.incidents}
             members = {one.number: tuple(decision.plan.members.get(one.number, {}).values()) for one in changed}
             self._setup.hooks.react(connection, before, changed, members, now_ns)
+        self._latest.keep(look.stored.followed_by(world, decision.dispatches))
         return [format_id(number) for number in sorted(decision.plan.changed)]
 
     def deliver(self, now_ns: int) -> DeliveryReport:
@@ -356,5 +357,8 @@ class Alerting(Actions, HookActions):
         setup = self._setup
         draft = plan(look.stored.world, look.steps, diagnoses, now_ns, setup.rules)
         members = {number: tuple(group.values()) for number, group in draft.members.items()}
-        told, findings = look.stored.told, look.findings
-        return _Decision(draft, due(setup, connection, draft.incidents, members, now_ns, told=told, findings=findings))
+        found = due(
+            setup, connection, draft.incidents, members, now_ns,
+            directory=setup.standing, told=look.stored.told, findings=look.findings,
+        )  # fmt: skip
+        return _Decision(draft, found)

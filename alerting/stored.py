@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 from sqlalchemy import Connection
 
 from alerting import repository
+from alerting.dispatch import Dispatch
 from alerting.notifications import Told
 from alerting.planning import World
 from alerting.state import LIVING
@@ -21,6 +23,29 @@ class Stored:
     recent_ns: int
     world: World
     told: Mapping[tuple[int, str, str], Told]
+
+    def since(self, recent_ns: int) -> Self:
+        """It without what ended too long ago to count, as :func:`repository.load_world` would have it."""
+        living = [alert for alert in self.world.alerts if alert.state.status in LIVING]
+        speaking = {alert.incident for alert in living}
+        incidents = tuple(
+            one
+            for one in self.world.incidents
+            if one.status != "resolved" or (one.resolved_ns or 0) >= recent_ns or one.number in speaking
+        )
+        if len(incidents) == len(self.world.incidents) and len(living) == len(self.world.alerts):
+            return replace(self, recent_ns=recent_ns)
+        numbers = {one.number for one in incidents}
+        alerts = tuple(one for one in self.world.alerts if one.state.status in LIVING or one.incident in numbers)
+        told = {key: what for key, what in self.told.items() if key[0] in numbers}
+        return replace(
+            self, recent_ns=recent_ns, world=replace(self.world, alerts=alerts, incidents=incidents), told=told
+        )
+
+    def followed_by(self, world: World, told: Iterable[Dispatch]) -> Self:
+        """What is stored once an evaluation that went by this has stored that world, and what it tells."""
+        known = {(one.number, one.receiver, one.group_key): one.known for one in told}
+        return replace(self, revision=self.revision + 1, world=world, told={**self.told, **known})
 
 
 class Latest:
@@ -39,24 +64,14 @@ class Latest:
         """
         kept = self._kept
         if kept is None or kept.revision != revision or recent_ns < kept.recent_ns:
-            self._kept = None  # or there would be two while the next is read
+            kept = self._kept = None  # or there would be two while the next is read
             world = repository.load_world(connection, recent_ns)
             told = repository.load_told(connection, [incident.number for incident in world.incidents])
             kept = Stored(revision, recent_ns, world, told)
-        self._kept = replace(kept, recent_ns=recent_ns, world=_since(kept.world, recent_ns))
-        return self._kept
+        # Not looked up again: another evaluation may keep another revision meanwhile.
+        kept = self._kept = kept.since(recent_ns)
+        return kept
 
-
-def _since(world: World, recent_ns: int) -> World:
-    """The world without incidents that ended too long ago to count, as :func:`repository.load_world` would have it."""
-    if not any(one.resolved_ns is not None and one.resolved_ns < recent_ns for one in world.incidents):
-        return world
-    living = {alert.incident for alert in world.alerts if alert.state.status in LIVING}
-    kept = tuple(
-        one
-        for one in world.incidents
-        if one.status != "resolved" or (one.resolved_ns or 0) >= recent_ns or one.number in living
-    )
-    numbers = {one.number for one in kept}
-    alerts = tuple(one for one in world.alerts if one.state.status in LIVING or one.incident in numbers)
-    return replace(world, alerts=alerts, incidents=kept)
+    def keep(self, stored: Stored) -> None:
+        """Go on from this, which has just been committed, instead of reading it."""
+        self._kept = stored

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from alerting import outbox, repository
 from alerting.config import AlertingConfig
 from alerting.correlation import related_services
-from alerting.dispatch import Directory, Dispatch, dispatches
+from alerting.dispatch import Directory, Dispatch, StandingDirectory, dispatches
 from alerting.hooks.desk import HookDesk
 from alerting.incidents import MACHINE, Alert, Incident, TimelineEvent
 from alerting.notifications import Notification, Told
@@ -23,12 +23,17 @@ from telemetry.findings import Finding
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A configuration and what follows from it: who works by it sees all of it, or all of the next one."""
+    """A configuration and what follows from it: who works by it sees all of it, or all of the next one.
+
+    Attributes:
+        standing: the directory of evaluations, which ask for the same again and again.
+    """
 
     config: AlertingConfig
     runbooks: RunbookLibrary
     rules: PlanRules
     directory: Directory
+    standing: StandingDirectory
     hooks: HookDesk
 
     @classmethod
@@ -36,7 +41,8 @@ class Setup:
         """The configuration with these runbooks."""
         related = related_services(config.depends_on)
         rules = PlanRules(config.timing, config.correlation_ns, runbooks, related, config.route)
-        return cls(config, runbooks, rules, Directory(config), HookDesk(config.hooks, config.external_url))
+        hooks = HookDesk(config.hooks, config.external_url)
+        return cls(config, runbooks, rules, Directory(config), StandingDirectory(config), hooks)
 
 
 def due(
@@ -46,12 +52,13 @@ def due(
     members: Mapping[int, Sequence[Alert]],
     now_ns: int,
     *,
+    directory: Directory | None = None,
     told: Mapping[tuple[int, str, str], Told] | None = None,
     findings: Mapping[str, Finding] | None = None,
 ) -> list[Dispatch]:
     """What is to be told now of these incidents, with their alerts.
 
-    ``told`` is what receivers were told before; by default it is loaded.
+    ``directory`` is by default that of who asks once; ``told``, what receivers were told before, is loaded.
     """
     if setup.config.route is None or not incidents:
         return []
@@ -60,12 +67,17 @@ def due(
         [incidents[number] for number in numbers],
         members,
         told=repository.load_told(connection, numbers) if told is None else told,
-        unsaid=outbox.unsaid(connection),
+        unsaid=outbox.unsaid(connection, [number for number in numbers if any(map(_damped, members.get(number, ())))]),
         config=setup.config,
-        directory=setup.directory,
+        directory=directory or setup.directory,
         now_ns=now_ns,
         findings=findings or {},
     )
+
+
+def _damped(alert: Alert) -> bool:
+    """Whether it fires and is quiet: what has not been delivered yet matters to no other alert."""
+    return alert.state.damped and alert.state.status == "firing"
 
 
 def queue(
@@ -79,15 +91,15 @@ def queue(
     told_too = "Nobody has acknowledged it: {} is told too"
     repository.append_events(
         connection,
-        [
+        (
             (one.number, TimelineEvent(one.known.at_ns, "escalated", MACHINE, told_too.format(one.receiver)))
             for one in found
             if one.escalates
-        ],
+        ),
     )
     outbox.enqueue(
         connection,
-        [
+        (
             Queued(
                 one.number,
                 one.opened_ns,
@@ -100,5 +112,5 @@ def queue(
             )
             for one in found
             if one.said
-        ],
+        ),
     )

@@ -1,4 +1,4 @@
-"""Inserts that SQLAlchemy Core spells differently, or too slowly, for the two engines; it builds no queries.
+"""Inserts and updates that SQLAlchemy Core spells differently, or too slowly, for both engines; it builds no queries.
 
 Many rows go to SQLite through the driver's ``executemany`` and to PostgreSQL through binary COPY, as tuples:
 the per-row work of Core's dictionaries would cost more than the engines themselves.
@@ -7,6 +7,7 @@ the per-row work of Core's dictionaries would cost more than the engines themsel
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import chain
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,7 @@ Item = TypeVar("Item")
 
 _COPY_TYPES: Final = {
     "BIGINT": "int8",
+    "INTEGER": "int4",
     "SMALLINT": "int2",
     "TEXT": "text",
     "BYTEA": "bytea",
@@ -83,6 +85,19 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
         copy.set_types([_COPY_TYPES[table.c[name].type.compile(dialect=connection.dialect)] for name in columns])
         for row in rows:
             copy.write_row(row)
+
+
+def update_rows(
+    connection: Connection, table: Table, columns: Sequence[str], keys: Sequence[str], rows: Iterable[tuple[Any, ...]]
+) -> None:
+    """Set ``columns`` where ``keys`` are the same; ``rows`` are tuples in the order of ``columns``, then ``keys``."""
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    quote = connection.dialect.identifier_preparer.quote
+    changes = ", ".join(f"{quote(name)} = {mark}" for name in columns)
+    same = " AND ".join(f"{quote(name)} = {mark}" for name in keys)
+    driver: Any = connection.connection.driver_connection
+    with closing(driver.cursor()) as cursor:
+        cursor.executemany(f"UPDATE {quote(table.name)} SET {changes} WHERE {same}", rows)  # noqa: S608  # our own names
 
 
 def _target(connection: Connection, table: Table, columns: Sequence[str]) -> str:
