@@ -26,24 +26,22 @@ def grid(incident: Incident, now: float, tz: tzinfo) -> Grid:
     rest = [one.receiver for one in incident.hearing if one.state == "unrouted"]
     rows = [_row(str(index), one, now, tz) for index, one in enumerate(heard)]
     if rest:
-        nobody = Cell(_WORDS["unrouted"], tone="silent", kind="pill")
-        empty = [Cell(formats.ABSENT, sort=None), Cell(formats.ABSENT, sort=None)]
-        rows.append(Row("unrouted", [Cell(", ".join(rest)), nobody, *empty]))
+        nobody, never = Cell(_WORDS["unrouted"], tone="silent", kind="pill"), Cell(formats.ABSENT, sort=None)
+        why = Cell("no route of its alerts leads there")
+        rows.append(Row("unrouted", [Cell(", ".join(rest)), nobody, why, never, never]))
     columns = (
-        Column("Receiver", wrap=True),
-        Column("Now", wrap=True),
-        Column("Told", "right"),
+        Column("Receiver", wrap=True), Column("Now"), Column("Why", wrap=True), Column("Last told", "right"),
         Column("Next", "right"),
-    )
-    empty_text = f"Told as {incident.merged_into}." if incident.merged_into else "No receiver is configured."
-    return Grid(f"hearing-{incident.id}", columns, rows, empty_text)
+    )  # fmt: skip
+    empty = f"Told as {incident.merged_into}." if incident.merged_into else "No receiver is configured."
+    return Grid(f"hearing-{incident.id}", columns, rows, empty)
 
 
 def _row(row_id: str, one: Hearing, now: float, tz: tzinfo) -> Row:
     who = Cell(one.receiver, sub="escalation" if one.escalates else "")
     tone, word = _TONES.get(one.state, "silent"), _WORDS.get(one.state, formats.words(one.state))
-    state = Cell(word, sub=one.text, tone=tone, kind="pill")
-    return Row(row_id, [who, state, _time(one.told_at, now, tz), _time(one.next_at, now, tz)])
+    state = Cell(word, tone=tone, kind="pill")
+    return Row(row_id, [who, state, Cell(one.text), _time(one.told_at, now, tz), _time(one.next_at, now, tz)])
 
 
 def _time(at: float | None, now: float, tz: tzinfo) -> Cell:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import tzinfo
 
 from dashboard import formats
@@ -49,10 +48,10 @@ def grid(incidents: Sequence[IncidentSummary], now: float, tz: tzinfo, name: str
     rows = []
     for one in incidents:
         end = one.resolved_at if one.resolved_at is not None else now
-        about = " · ".join(filter(None, (one.id, one.service, one.slo, _whose(one))))
+        about = " · ".join(filter(None, (one.id, one.service, one.slo, quiet.mark(one), _whose(one))))
         cells = [
             Cell(one.title, sub=about),
-            replace(states.status_cell("merged" if one.merged_into else one.status), sub=quiet.mark(one)),
+            states.status_cell("merged" if one.merged_into else one.status),
             Cell(one.severity or formats.ABSENT, tone=_loud(one)),
             Cell(formats.words(one.cause) if one.cause else "not diagnosed"),
             Cell(formats.labels(one.slice) or formats.ABSENT),

@@ -39,13 +39,19 @@ def sentence(one: Suppression, of: int, now: float, tz: tzinfo) -> str:
     return f"{count} muted for {', '.join(one.receivers)}{until} ({one.id})"
 
 
-def place(one: Suppression) -> Place | None:
-    """Where to look into it: the silence, the incident of the alert that inhibits, the muted times."""
-    if one.kind == "silenced":
-        return Place("silences", {"silence": one.id})
-    if one.kind == "inhibited":
-        return Place("incidents", {"incident": one.incident}) if one.incident else None
-    return Place("silences")
+def places(by: Sequence[Suppression]) -> list[tuple[str, Place]]:
+    """Where to look into these, each place once: silences, incidents whose alerts inhibit others, the muted times."""
+    found: dict[str, tuple[str, Place]] = {}
+    for one in by:
+        place, label = Place("silences"), "Muted times"
+        if one.kind == "silenced":
+            place, label = Place("silences", {"silence": one.id}), f"The silence of {one.author or 'nobody named'}"
+        elif one.kind == "inhibited":
+            if one.incident is None:
+                continue
+            place, label = Place("incidents", {"incident": one.incident}), one.incident
+        found.setdefault(place.href, (label, place))
+    return list(found.values())
 
 
 def of_alert(alert: IncidentAlert, by: Sequence[Suppression], now: float, tz: tzinfo) -> str:

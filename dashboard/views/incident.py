@@ -63,13 +63,14 @@ def _in_short(found: Incident) -> None:
 
 def _quiet(found: Incident, now: float, zone: tzinfo) -> None:
     """What keeps alerts quiet, until when, and where to end it."""
-    of = found.suppressed.of if found.suppressed else 0
-    for one in quiet.by_others(found):
-        st.warning(prose.plain(quiet.sentence(one, of, now, zone)), icon=":material/notifications_paused:")
-        place = quiet.place(one)
-        if place is not None:
-            label = {"silenced": "Open the silence", "inhibited": f"Open {one.incident}", "muted": "Muted times"}
-            navigation.link(place, label[one.kind], ":material/arrow_forward:")
+    by = quiet.by_others(found)
+    if found.suppressed is None or not by:
+        return
+    told = [prose.plain(quiet.sentence(one, found.suppressed.of, now, zone)) for one in by]
+    st.warning("  \n".join(told), icon=":material/notifications_paused:")
+    with st.container(horizontal=True, gap="medium"):
+        for label, place in quiet.places(by):
+            navigation.link(place, label, ":material/arrow_forward:")
 
 
 def _links(found: Incident) -> None:

@@ -34,7 +34,7 @@ def test_the_list_marks_what_others_keep_quiet() -> None:
     old = Incident.model_validate(recorded.incidents()["inc-0042"])
     assert quiet.mark(old) == "", "an older service does not say"
     (row,) = incidents.grid([incident(SILENCED)], NOW, UTC).rows
-    assert (row.cells[1].text, row.cells[1].sub) == ("Open", "1 of 2 silenced")
+    assert row.cells[0].sub == "inc-0042 · reference-inference · request-errors · 1 of 2 silenced"
 
 
 def test_each_is_said_with_its_end_and_where_to_look() -> None:
@@ -44,9 +44,11 @@ def test_each_is_said_with_its_end_and_where_to_look() -> None:
         "2 of 2 alerts inhibited while down of db of inc-0050 fires",
         "2 of 2 alerts muted for oncall, tickets (nights)",
     ]
-    assert [quiet.place(one) for one in quiet.by_others(incident(SILENCED, OTHER, MUTED))] == [
-        Place("silences", {"silence": "s1"}), Place("incidents", {"incident": "inc-0050"}), Place("silences"),
+    assert quiet.places(quiet.by_others(incident(SILENCED, OTHER, MUTED, {**MUTED, "id": "noon"}))) == [
+        ("The silence of Ada", Place("silences", {"silence": "s1"})),
+        ("inc-0050", Place("incidents", {"incident": "inc-0050"})), ("Muted times", Place("silences")),
     ]  # fmt: skip
+    assert quiet.places(quiet.by_others(incident({**OTHER, "incident": None}))) == []
     (alone,) = quiet.by_others(incident({**SILENCED, "author": "", "comment": ""}, of=1))
     assert quiet.sentence(alone, 1, NOW, UTC) == "The alert is silenced until 14:23:20 by nobody named"
 
