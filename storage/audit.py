@@ -7,15 +7,15 @@ A detail holds what was asked for, never a secret.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from storage.database import Database
-from storage.statements import storable
+from storage.statements import insert_rows, storable
 from storage.tables import audit_log
 from telemetry.windows import NANOS
 
@@ -79,15 +79,27 @@ def record(
     Raises:
         StorageError: the database cannot be used.
     """
-    row = {
-        "at_ns": at_ns,
-        "actor": storable(actor),
-        "address": actor.address if isinstance(actor, Actor) else "",
-        "action": action,
-        "subject": storable(subject),
-        "detail": json.dumps(detail, ensure_ascii=True),
-    }
-    connection.execute(insert(audit_log).values(row))
+    record_all(connection, [(subject, detail)], at_ns=at_ns, actor=actor, action=action)
+
+
+def record_all(
+    connection: Connection, entries: Iterable[tuple[str, Mapping[str, object]]], *, at_ns: int, actor: str, action: str
+) -> None:
+    """Add an entry for each subject, with its detail, in this order: one action that was done to many at once.
+
+    Raises:
+        StorageError: the database cannot be used.
+    """
+    who, address = storable(actor), actor.address if isinstance(actor, Actor) else ""
+    insert_rows(
+        connection,
+        audit_log,
+        ("at_ns", "actor", "address", "action", "subject", "detail"),
+        (
+            (at_ns, who, address, action, storable(subject), json.dumps(detail, ensure_ascii=True))
+            for subject, detail in entries
+        ),
+    )
 
 
 def load(

@@ -6,7 +6,7 @@ A run is stored, with its row of the outbox, in the transaction that changes its
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -28,6 +28,15 @@ from telemetry.errors import ConflictError, NotFoundError
 _REASONS: Mapping[str, Reason] = {"open": "opened", "resolve": "resolved"}
 _MAX_SHOWN = 400
 _SEE = "GET /api/v1/hooks says what each hook does and whether it runs"
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A run that begins for an incident; ``message`` is what it sends, None where nothing is sent yet."""
+
+    incident: Incident
+    run: Run
+    message: Notification | None
 
 
 class HookDesk:
@@ -76,14 +85,17 @@ class HookDesk:
     ) -> None:
         used = runs.used(connection, hook.name, {incident.number for incident, _ in due})
         known = runs.counted(connection, hook, now_ns)
+        begun: list[_Begun] = []
         for incident, event in due:
             if used[incident.number] >= hook.per_incident:
                 continue
             why_not = runs.stopped(self.rules, hook, known, switches, now_ns) or runs.too_often(hook, known, now_ns)
             alerts = members.get(incident.number, ())
-            run = self._begin(connection, hook, incident, alerts, event=event, why_not=why_not, now_ns=now_ns)
-            if run.counts:
-                known.append(run)
+            begun.append(self._begin(hook, incident, alerts, event=event, why_not=why_not, now_ns=now_ns))
+            if begun[-1].run.counts:
+                known.append(begun[-1].run)
+        stored = runs.add(connection, [one.run for one in begun])
+        self._follow(connection, hook, [replace(one, run=run) for one, run in zip(begun, stored, strict=True)], now_ns)
 
     def run(
         self, connection: Connection, name: str, incident: Incident, members: Sequence[Alert], *,
@@ -112,10 +124,15 @@ class HookDesk:
         said = f"Hook {name} {'approved' if waiting else 'asked for'}{f': {comment}' if comment else ''}"
         action = "hook.approve" if waiting else "hook.request"
         _write_down(connection, action, name, incident, said, author=author, comment=comment, actor=actor, at_ns=now_ns)
-        return self._begin(
-            connection, hook, incident, members,
-            event=BY_HAND, why_not="", now_ns=now_ns, author=author, waiting=waiting,
-        )  # fmt: skip
+        begun = self._begin(hook, incident, members, event=BY_HAND, why_not="", now_ns=now_ns, author=author)
+        if waiting is None:
+            (run,) = runs.add(connection, [begun.run])
+        else:
+            changes = {name: getattr(begun.run, name) for name in ("event", "author", "state", "note", "asked_ns")}
+            runs.change(connection, waiting.id, **changes)
+            run = replace(waiting, **changes)
+        self._follow(connection, hook, [replace(begun, run=run)], now_ns)
+        return run
 
     def deny(
         self, connection: Connection, name: str, incident: Incident, *,
@@ -165,7 +182,6 @@ class HookDesk:
 
     def _begin(
         self,
-        connection: Connection,
         hook: Hook,
         incident: Incident,
         members: Sequence[Alert],
@@ -174,35 +190,22 @@ class HookDesk:
         why_not: str,
         now_ns: int,
         author: str = MACHINE,
-        waiting: Run | None = None,
-    ) -> Run:
-        """Store a run in the state that it begins in, and what the timeline says of it."""
+    ) -> _Begun:
+        """A run in the state that it begins in; nothing is stored."""
         message = None if why_not else self._message(hook, incident, members, event, now_ns)
         state: State = "refused"
         note = why_not
         if message is not None:
             state, note = _first_state(hook, message, event, author)
-        if waiting is None:
-            run = runs.add(
-                connection, hook.name, incident.number,
-                event=event, author=author, state=state, note=note, now_ns=now_ns,
-            )  # fmt: skip
-        else:
-            run = replace(waiting, event=event, author=author, state=state, note=note, asked_ns=now_ns)
-            runs.change(connection, run.id, event=event, author=author, state=state, note=note, asked_ns=now_ns)
-        if state == "queued" and message is not None:
-            key = group_key(run.id)
-            known = Told(message.phase, incident.severity, frozenset(), now_ns, 1)
-            message = replace(message, group_key=key)
-            queued = Queued(
-                incident.number, incident.opened_ns, hook.receiver, key, message.reason, known, notification=message
-            )
-            outbox.enqueue(connection, [queued])
-            return run
-        words = {"dry run": "would have run", "waiting": "waits for approval"}.get(state, "did not run")
-        _note(connection, incident.number, now_ns, f"Hook {hook.name} {words} ({event}, {hook.target}): {note}")
-        runs.record(connection, run, hook.target, now_ns)
-        return run
+        run = runs.new(hook.name, incident.number, event=event, author=author, state=state, note=note, now_ns=now_ns)
+        return _Begun(incident, run, message if state == "queued" else None)
+
+    def _follow(self, connection: Connection, hook: Hook, begun: Sequence[_Begun], now_ns: int) -> None:
+        """Let runs that were stored be sent, or say in timelines and audit log why not."""
+        outbox.enqueue(connection, (_queued(hook, one, one.message, now_ns) for one in begun if one.message))
+        others = [one.run for one in begun if one.message is None]
+        _note_all(connection, ((run.incident, _said(hook, run)) for run in others), now_ns)
+        runs.record_all(connection, others, hook.target, now_ns)
 
     def _message(
         self, hook: Hook, incident: Incident, members: Sequence[Alert], event: str, now_ns: int
@@ -213,6 +216,18 @@ class HookDesk:
             runbook={"name": incident.runbook, "title": "", "first_step": ""}, external_url=self._external_url,
             now_ns=now_ns,
         )  # fmt: skip
+
+
+def _queued(hook: Hook, begun: _Begun, message: Notification, now_ns: int) -> Queued:
+    incident, key = begun.incident, group_key(begun.run.id)
+    known = Told(message.phase, incident.severity, frozenset(), now_ns, 1)
+    told = replace(message, group_key=key)
+    return Queued(incident.number, incident.opened_ns, hook.receiver, key, told.reason, known, notification=told)
+
+
+def _said(hook: Hook, run: Run) -> str:
+    words = {"dry run": "would have run", "waiting": "waits for approval"}.get(run.state, "did not run")
+    return f"Hook {hook.name} {words} ({run.event}, {hook.target}): {run.note}"
 
 
 def give_up_waiting(connection: Connection, ended: Sequence[Incident], now_ns: int) -> None:
@@ -255,4 +270,11 @@ def _write_down(
 
 
 def _note(connection: Connection, incident: int, now_ns: int, text: str, author: str = MACHINE) -> None:
-    repository.append_events(connection, [(incident, TimelineEvent(now_ns, "hook", author, text))])
+    _note_all(connection, [(incident, text)], now_ns, author)
+
+
+def _note_all(connection: Connection, texts: Iterable[tuple[int, str]], now_ns: int, author: str = MACHINE) -> None:
+    """A text in the timeline of each of these incidents."""
+    repository.append_events(
+        connection, ((incident, TimelineEvent(now_ns, "hook", author, text)) for incident, text in texts)
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
@@ -15,7 +16,7 @@ from alerting.hooks.hook import Hook, HookRules
 from alerting.incidents import MACHINE, format_id
 from alerting.tables import hook_runs, hook_switches, incidents
 from storage import audit
-from storage.statements import chunks
+from storage.statements import chunks, insert_rows
 from telemetry.windows import NANOS, format_duration
 
 State = Literal["waiting", "queued", "sent", "failed", "refused", "dry run"]
@@ -28,6 +29,7 @@ _COUNTED: Final = ("waiting", "queued", "sent", "failed", "dry run")
 _HOUR_NS: Final = 3600 * NANOS
 _MAX_LISTED: Final = 20
 _MAX_NOTE: Final = 1000
+_ADDED: Final = ("hook", "incident", "event", "author", "asked_ns", "state", "attempts", "note", "sent_ns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +143,20 @@ def _load(connection: Connection, condition: ColumnElement[bool]) -> list[Run]:
     return [Run(**row) for row in connection.execute(query).mappings()]
 
 
-def add(
-    connection: Connection, hook: str, incident: int, *, event: str, author: str, state: State, note: str, now_ns: int
-) -> Run:
-    """Store a new run."""
-    values = {
-        "hook": hook, "incident": incident, "event": event, "author": clean(author), "asked_ns": now_ns,
-        "state": state, "attempts": 0, "note": clean(note)[:_MAX_NOTE], "sent_ns": None,
-    }  # fmt: skip
-    found = connection.execute(insert(hook_runs).values(values)).inserted_primary_key
-    assert found is not None, "one row was inserted"
-    return Run(id=int(found[0]), resolved_ns=None, **values)
+def new(hook: str, incident: int, *, event: str, author: str, state: State, note: str, now_ns: int) -> Run:
+    """A run that is not stored yet, and has no id."""
+    return Run(
+        id=0, hook=hook, incident=incident, event=event, author=clean(author), asked_ns=now_ns, state=state, attempts=0,
+        note=clean(note)[:_MAX_NOTE], sent_ns=None, resolved_ns=None,
+    )  # fmt: skip
+
+
+def add(connection: Connection, made: Sequence[Run]) -> list[Run]:
+    """Store new runs, in this order; they with their ids. Whoever adds any has the turn to change incidents."""
+    last = connection.execute(select(func.max(hook_runs.c.id))).scalar_one() or 0
+    insert_rows(connection, hook_runs, _ADDED, map(attrgetter(*_ADDED), made))
+    ids = connection.execute(select(hook_runs.c.id).where(hook_runs.c.id > last).order_by(hook_runs.c.id)).scalars()
+    return [replace(run, id=number) for number, run in zip(ids, made, strict=True)]
 
 
 def change(connection: Connection, number: int, **values: Any) -> None:
@@ -163,11 +168,20 @@ def change(connection: Connection, number: int, **values: Any) -> None:
 
 def record(connection: Connection, run: Run, target: str, now_ns: int) -> None:
     """Say in the audit log how a run stands: Tailwatch made it, or did not, whoever asked for it."""
-    audit.record(
-        connection, at_ns=now_ns, actor=MACHINE, action="hook.run", subject=run.hook,
-        detail={"run": run.id, "incident": format_id(run.incident), "event": run.event, "author": run.author,
-                "target": target, "attempt": run.attempts, "state": run.state, "note": run.note},
+    record_all(connection, [run], target, now_ns)
+
+
+def record_all(connection: Connection, made: Iterable[Run], target: str, now_ns: int) -> None:
+    """Say so of each of these."""
+    entries = (
+        (
+            run.hook,
+            {"run": run.id, "incident": format_id(run.incident), "event": run.event, "author": run.author,
+             "target": target, "attempt": run.attempts, "state": run.state, "note": run.note},
+        )
+        for run in made
     )  # fmt: skip
+    audit.record_all(connection, entries, at_ns=now_ns, actor=MACHINE, action="hook.run")
 
 
 def load_switches(connection: Connection) -> dict[str, Switch]:

@@ -232,7 +232,7 @@ def test_thousands_of_incidents_at_once_ask_a_few_questions_of_the_database(lite
     statements = []
     sqlalchemy_event.listen(lite._writer, "before_cursor_execute", lambda *words: statements.append(words[2]))
     alerting.apply([finding(service=f"s{number}") for number in range(300)], lambda _: None, at(0))
-    assert sum("FROM hook_runs" in statement for statement in statements) <= 3
+    assert len(statements) < 30
     assert [state for number in range(1, 301) for state in states(alerting, f"INC-{number}")].count("queued") == 3
     assert len(alerting.hooks(at(1))["hooks"][0]["runs"]) == 20
 
