@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, select
 
-from alerting.evidence import clean
+from alerting.evidence import clean, dumps
 from alerting.rfc3339 import parse_time
 from alerting.tables import posted_alerts
 from alerting.texts import flat
 from storage.audit import record
+from storage.statements import chunks, insert_into
 from telemetry.findings import Finding, Severity, fingerprint
 from telemetry.windows import NANOS
 
@@ -95,31 +96,41 @@ def store(connection: Connection, alerts: Iterable[PostedAlert], now_ns: int, *,
 
     What begins and what ends by this goes into the audit log; what is posted again goes on, and does not.
     """
-    began: list[PostedAlert] = []
-    ended: list[PostedAlert] = []
-    for alert in {one.fingerprint: one for one in alerts}.values():
-        same = posted_alerts.c.fingerprint == alert.fingerprint
-        before = connection.execute(select(posted_alerts).where(same)).mappings().one_or_none()
-        starts_ns = min(alert.starts_ns, now_ns)
-        held, holds = before is not None and before["ends_ns"] > now_ns, alert.ends_ns > now_ns
-        if before is not None and held:
-            starts_ns = min(starts_ns, before["starts_ns"])
-        if held != holds:
-            (began if holds else ended).append(alert)
-        values = {
-            "labels": json.dumps(clean(dict(alert.labels)), sort_keys=True),
-            "annotations": json.dumps(clean(dict(alert.annotations)), sort_keys=True),
-            "starts_ns": starts_ns,
-            "ends_ns": alert.ends_ns,
-            "generator_url": clean(alert.generator_url),
-            "updated_ns": now_ns,
-        }
-        if before is None:
-            connection.execute(insert(posted_alerts).values(values | {"fingerprint": alert.fingerprint}))
-        else:
-            connection.execute(update(posted_alerts).where(same).values(values))
+    latest = {one.fingerprint: one for one in alerts}
+    held = _starts_of_held(connection, list(latest), now_ns)
+    # In this order in every process, as Prometheus posts to all at once: none waits for one that waits for it.
+    rows = [_row(name, latest[name], min(latest[name].starts_ns, held.get(name, now_ns), now_ns), now_ns)
+            for name in sorted(latest)]  # fmt: skip
+    if rows:
+        statement = insert_into(connection, posted_alerts)
+        changes = {name: statement.excluded[name] for name in rows[0] if name != "fingerprint"}
+        connection.execute(statement.on_conflict_do_update(index_elements=["fingerprint"], set_=changes), rows)
+    began = [alert for name, alert in latest.items() if alert.ends_ns > now_ns and name not in held]
+    ended = [alert for name, alert in latest.items() if alert.ends_ns <= now_ns and name in held]
     _record(connection, "alert.begin", began, now_ns, actor)
     _record(connection, "alert.end", ended, now_ns, actor)
+
+
+def _starts_of_held(connection: Connection, fingerprints: Sequence[str], now_ns: int) -> dict[str, int]:
+    """Since when those of these alerts hold that hold now, by fingerprint."""
+    query = select(posted_alerts.c.fingerprint, posted_alerts.c.starts_ns).where(posted_alerts.c.ends_ns > now_ns)
+    return {
+        row.fingerprint: row.starts_ns
+        for chunk in chunks(fingerprints)
+        for row in connection.execute(query.where(posted_alerts.c.fingerprint.in_(chunk)))
+    }
+
+
+def _row(name: str, alert: PostedAlert, starts_ns: int, now_ns: int) -> dict[str, Any]:
+    return {
+        "fingerprint": name,
+        "labels": dumps(dict(alert.labels)),
+        "annotations": dumps(dict(alert.annotations)),
+        "starts_ns": starts_ns,
+        "ends_ns": alert.ends_ns,
+        "generator_url": clean(alert.generator_url),
+        "updated_ns": now_ns,
+    }
 
 
 def active(connection: Connection, now_ns: int) -> list[PostedAlert]:
