@@ -85,7 +85,7 @@ alerts: Final = Table(
     Column("damped", Boolean, nullable=False),
     Column("returns", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("incident", "fingerprint", name="uq_alerts_incident_fingerprint"),
-    Index("ix_alerts_status", "status"),
+    Index("ix_alerts_status_since_ns", "status", "since_ns"),
 )
 
 incident_events: Final = Table(
