@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final, get_args
+from urllib.parse import urlsplit
 
 from alerting.config import AlertingConfig, check_receivers
 from alerting.inhibition import InhibitRule
+from alerting.receivers.trust import literal_address
 from alerting.routing import Route
 from telemetry.errors import ConfigError
 from telemetry.findings import Severity
@@ -17,7 +19,7 @@ _SEVERITIES: Final[tuple[str, ...]] = get_args(Severity)
 
 def lint(config: AlertingConfig) -> list[ConfigError]:
     """Every warning: missing secrets, receivers and routes that nothing reaches, rules that quiet too much."""
-    found = [*check_receivers(config), *_inhibitions(config.inhibit_rules)]
+    found = [*check_receivers(config), *_private(config), *_inhibitions(config.inhibit_rules)]
     found.extend(
         ConfigError(f"this is not used: {why}", where=place, remedy="nothing needs to be done")
         for place, why in config.unused
@@ -34,6 +36,20 @@ def lint(config: AlertingConfig) -> list[ConfigError]:
             for name in config.receiver_names if name not in reached
         )  # fmt: skip
     return found
+
+
+def _private(config: AlertingConfig) -> Iterator[ConfigError]:
+    """Receivers at addresses that are not called; of names only that of this machine is known without asking."""
+    for receiver in config.receivers:
+        url = getattr(receiver, "url", None)
+        if not isinstance(url, str):
+            continue
+        host = urlsplit(url).hostname or ""
+        address = "127.0.0.1" if host == "localhost" else literal_address(host)
+        if address is not None and not config.trust.permit(address):
+            what = f"its address {address} is not public, and such addresses are called only where that is allowed"
+            remedy = f"write allow_private: [{address}] beside receivers:, or the network it is in"
+            yield ConfigError(what, where=f"receiver {receiver.id}", remedy=remedy)
 
 
 def _receivers(route: Route) -> Iterator[str]:

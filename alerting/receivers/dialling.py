@@ -74,12 +74,3 @@ async def _resolve(host: str, port: int) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(f"the name is unknown: {type(error).__name__}") from None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-def literal_address(host: str) -> str | None:
-    """``host`` if it is an IP address in any spelling that resolvers take (``127.1``), else None."""
-    try:
-        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        return None
-    return str(found[0][4][0])

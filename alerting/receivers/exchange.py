@@ -16,10 +16,10 @@ import httpx
 
 from alerting.outcomes import Outcome, judge, quoted
 from alerting.receivers.access import Access
-from alerting.receivers.dialling import Dialler, ForbiddenAddressError, literal_address
+from alerting.receivers.dialling import Dialler, ForbiddenAddressError
 from alerting.receivers.http import Post
 from alerting.receivers.tls import USUAL, context_of
-from alerting.receivers.trust import Trust, tls_failure
+from alerting.receivers.trust import Trust, literal_address, tls_failure
 from telemetry.errors import ConfigError
 
 _MAX_ANSWER: Final = 2048

@@ -6,6 +6,7 @@ service, a database, another service on this machine. So an address that is not 
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -86,6 +87,15 @@ def networks_of(texts: Iterable[str]) -> tuple[Network, ...]:
         except ValueError as error:
             raise ValueError(f"{text[:50]!r} is no network ({error}); write 10.0.0.0/8, or one address") from None
     return tuple(found)
+
+
+def literal_address(host: str) -> str | None:
+    """``host`` if it is an IP address in any spelling that resolvers take (``127.1``), else None."""
+    try:
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return None
+    return str(found[0][4][0])
 
 
 def add_authorities(context: ssl.SSLContext, ca_file: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from alerting.config import parse_alerting
+from alerting.lint import lint
 from alerting.mirror import AlertmanagerTarget
 from alerting.receivers.access import Access, Credentials, Proxy
 from alerting.receivers.slack_bot import SlackBotReceiver
@@ -199,6 +200,31 @@ def test_alertmanager_takes_that_file_too(tmp_path):
         [amtool, "check-config", "alertmanager.yml"], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert "SUCCESS" in done.stdout, done.stdout + done.stderr
+
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "alertmanager" / "alertmanager.yml"
+
+
+def test_the_example_is_taken_as_it_is_by_both(tmp_path):
+    parsed = parse_alerting(yaml.safe_load(EXAMPLE.read_text()), folder=EXAMPLE.parent, where="", file=EXAMPLE)
+    assert parsed.unused == ()
+    assert [receiver.id for receiver in parsed.receivers] == [
+        "oncall/slack", "oncall/slack/2", "oncall/webhook", "oncall/webhook/2", "oncall/pagerduty", "tickets/email",
+        "tickets/email/2",
+    ]  # fmt: skip
+    assert {warning.where for warning in lint(parsed)} <= {f"receiver {one.id}" for one in parsed.receivers}, "secrets"
+    amtool = require_program("amtool", "prometheus-alertmanager")
+    done = subprocess.run([amtool, "check-config", str(EXAMPLE)], capture_output=True, text=True, check=False)
+    assert "SUCCESS" in done.stdout, done.stdout + done.stderr
+
+
+def test_lint_says_which_addresses_are_not_called():
+    urls = ["http://127.0.0.1:5001/", "http://localhost:5001/", "http://10.1.2.3/", "https://hooks.example.com/"]
+    document = receiver("webhook_configs", *({"url": url} for url in urls))
+    said = {one.where: str(one) for one in lint(parse(document)) if "is not public" in one.what}
+    assert sorted(said) == ["receiver a/webhook", "receiver a/webhook/2", "receiver a/webhook/3"]
+    assert "write allow_private: [10.1.2.3] beside receivers:" in said["receiver a/webhook/3"]
+    assert lint(parse(document | {"allow_private": ["127.0.0.1", "10.0.0.0/8"]})) == []
 
 
 def webhook(**http):

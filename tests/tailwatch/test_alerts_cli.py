@@ -9,6 +9,7 @@ from tailwatch.cli import main
 
 CONFIG = """
 alerting:
+  allow_private: [127.0.0.1]
   receivers:
     - {name: oncall, webhook: {url: http://127.0.0.1:9/x}}
     - {name: tickets, slack: {webhook_url_env: NO_SUCH_VARIABLE_OF_THE_TESTS}}
