@@ -21,8 +21,8 @@ _SECONDS = (
 )
 _DOLLARS = "datum.value == 0 ? '$0' : '$' + format(datum.value, '.3~r')"
 _COUNTS = "format(datum.value, '.3~s')"
-_BYTES = "format(datum.value, '.3~s') + 'B'"
-_MEBIBYTES = "format(datum.value * 1048576, '.3~s') + 'B'"
+_BYTES = "replace(format(datum.value, '.3~s'), /([^0-9]?)$/, ' $1B')"
+_MEBIBYTES = "replace(format(datum.value * 1048576, '.3~s'), /([^0-9]?)$/, ' $1B')"
 # A 24-hour clock at every zoom; Vega picks the entry by what a tick stands for.
 _TIMES = {
     "milliseconds": "%H:%M:%S",
@@ -246,7 +246,7 @@ def attribution(frame: pd.DataFrame, guilty: Sequence[str]) -> alt.Chart:
         .mark_bar(cornerRadiusEnd=3, height={"band": 0.68})
         .encode(
             y=alt.Y("slice:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
-            x=alt.X("share:Q", title="share of the excess", axis=alt.Axis(format="%", tickCount=5)),
+            x=alt.X("share:Q", title="share of the excess", axis=alt.Axis(labelExpr=_PERCENT, tickCount=5)),
             color=alt.condition(
                 alt.FieldOneOfPredicate("slice", list(guilty)), alt.value(palette.EXHAUSTED), alt.value(palette.ACCENT)
             ),
@@ -334,9 +334,12 @@ def _colours(field: str, names: Sequence[str], colours: Sequence[str], *, line: 
 
 
 def _legend(*, line: bool) -> alt.Legend:
+    columns = alt.ExprRef("width < 450 ? 1 : 0")  # on a narrow screen names would run out of the chart
     if line:
-        return alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, offset=2)
-    return alt.Legend(orient="top", title=None, symbolType="square", symbolSize=90, symbolStrokeWidth=0, offset=2)
+        return alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, offset=2, columns=columns)
+    return alt.Legend(
+        orient="top", title=None, symbolType="square", symbolSize=90, symbolStrokeWidth=0, offset=2, columns=columns
+    )
 
 
 def _lonely(frame: pd.DataFrame, column: str | None = None) -> bool:

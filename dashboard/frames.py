@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
+from dashboard import formats
 from dashboard.documents.budgets import Correction, FanPoint
 from dashboard.documents.evidence import Attribution, TailPart
 from dashboard.documents.metrics import GaugeColumn, MetricCourse, MetricPoint, MetricSeries
@@ -136,7 +137,7 @@ def attribution(parts: Sequence[Attribution], most: int = 12) -> pd.DataFrame:
     ordered = sorted(parts, key=lambda one: -(one.excess_share or 0.0))[:most]
     return pd.DataFrame(
         {
-            "slice": [f"{one.dimension}={one.value}" for one in ordered],
+            "slice": [formats.labels(one.slice) for one in ordered],
             "dimension": [one.dimension for one in ordered],
             "value": [one.value for one in ordered],
             "share": [one.excess_share or 0.0 for one in ordered],

@@ -1,13 +1,6 @@
 // A table: sorts, expands and opens rows in the browser, and keeps both across refreshes. It formats nothing.
 const kept = new Map(); // grid id -> {sort, expanded}: outlives refreshes and page changes, not a reload
 
-const element = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-
 const stateOf = (id) => {
   if (!kept.has(id)) kept.set(id, { sort: null, expanded: new Set() });
   return kept.get(id);
@@ -63,6 +56,7 @@ const buildRow = (grid, row, depth, view, redraw, open) => {
   grid.columns.forEach((column, index) => {
     const cell = row.cells[index];
     const td = element("td", `${column.align} ${column.wrap ? "" : "nowrap"}`);
+    if (index && cell.text) td.dataset.label = column.label; // which a narrow screen shows beside the value
     const inner = content(cell, row, open, index === 0);
     if (index === 0 && grid.expandable) {
       const lead = element("div", "lead");
@@ -141,5 +135,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
     frame.scrollLeft = scrolled;
     if (place) [...frame.querySelectorAll("a, button")].find((node) => placeOf(node) === place)?.focus({ preventScroll: true });
   };
-  draw();
+  drawSteadily(root, draw);
 }

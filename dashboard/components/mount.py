@@ -19,9 +19,13 @@ HERE = Path(__file__).parent
 
 @cache
 def _renderer(name: str) -> Callable[..., Any]:
-    style = (HERE / "shared.css").read_text("utf-8") + (HERE / f"{name}.css").read_text("utf-8")
-    script = (HERE / f"{name}.js").read_text("utf-8")
+    style = _read("shared.css") + _read(f"{name}.css")
+    script = _read("shared.js") + _read(f"{name}.js")
     return st.components.v2.component(f"tailwatch_{name}", html='<div class="root"></div>', css=style, js=script)
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text("utf-8")
 
 
 def _ignore() -> None:

@@ -1,11 +1,4 @@
 // A row of figures, each with a name, a note and perhaps a sparkline. It formats nothing.
-const element = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-
 const sparkline = (values) => {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
@@ -41,7 +34,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     tiles.append(box);
   }
   const root = parentElement.querySelector(".root");
-  const focused = root.getRootNode().activeElement?.dataset?.tile;
-  root.replaceChildren(tiles);
-  if (focused) [...tiles.children].find((box) => box.dataset.tile === focused)?.focus({ preventScroll: true });
+  drawSteadily(root, () => {
+    const focused = root.getRootNode().activeElement?.dataset?.tile;
+    root.replaceChildren(tiles);
+    if (focused) [...tiles.children].find((box) => box.dataset.tile === focused)?.focus({ preventScroll: true });
+  });
 }

@@ -1,13 +1,6 @@
 // The spans of one trace on a common time axis; a click shows a span's attributes. It formats nothing.
 const kept = new Map(); // trace id -> ids of the spans whose attributes are shown
 
-const element = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-
 const gridLines = (lane, ticks) => {
   for (const tick of ticks) {
     const line = element("div", "grid-line");

@@ -31,9 +31,15 @@ class Attribution(Document):
 
     dimension: str
     value: str
+    labels: Labels = Field(default_factory=dict)
     bad: float | None = None
     total: float | None = None
     excess_share: float | None = None
+
+    @property
+    def slice(self) -> Labels:
+        """The slice by its labels; an older service names one dimension only."""
+        return self.labels or {self.dimension: self.value}
 
 
 class TailPart(Document):

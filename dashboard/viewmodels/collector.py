@@ -19,7 +19,7 @@ _DECODER_TONES: Mapping[str, Tone] = {"ready": "ok", "compiling": "burning", "un
 def tiles(status: CollectorStatus) -> list[Tile]:
     """The figures at the top of the page."""
     rates = status.rates
-    over = f"last {formats.seconds(rates.over_s)}" if rates.over_s else "measuring"
+    over = f"last {formats.seconds(round(rates.over_s))}" if rates.over_s else "measuring"
     spark = [point.records_per_s or 0.0 for point in rates.history]
     return [
         Tile("Records per second", _rate(rates.records_per_s), over, None, spark),

@@ -168,13 +168,13 @@ def attribution_grid(evidence: Evidence) -> Grid:
     rows = []
     ordered = sorted(evidence.attribution, key=lambda one: -(one.excess_share or 0.0))
     for one in ordered:
-        guilty = evidence.slice.get(one.dimension) == one.value
+        guilty, name = one.slice.items() <= evidence.slice.items(), formats.labels(one.slice)
         rate = one.bad / one.total if one.bad is not None and one.total else None
         rows.append(
             Row(
-                f"{one.dimension}={one.value}",
+                name,
                 [
-                    Cell(f"{one.dimension}={one.value}", tone="exhausted" if guilty else None),
+                    Cell(name, tone="exhausted" if guilty else None),
                     Cell(formats.count(one.bad), sort=one.bad),
                     Cell(formats.count(one.total), sort=one.total),
                     Cell(formats.percent(rate, 2), sort=rate),

@@ -19,7 +19,7 @@ def tiles(figures: Figures, noise: Noise) -> list[Tile]:
     wolves = sum(one.cries_wolf for one in noise.slos)
     told, acted = sum(one.incidents for one in noise.receivers), sum(one.acted_on for one in noise.receivers)
     return [
-        Tile("Incidents", str(every.incidents), f"{every.open} go on, {every.withdrawn} withdrawn"),
+        Tile("Incidents", str(every.incidents), f"{every.open} not over, {every.withdrawn} withdrawn"),
         Tile("Time to acknowledge", _median(every.to_acknowledge), _beside(every.to_acknowledge)),
         Tile("Time to resolve", _median(every.to_resolve), _beside(every.to_resolve)),
         Tile(
@@ -66,7 +66,7 @@ def receiver_grid(noise: Noise) -> Grid:
                 Cell(str(one.pages), sort=one.pages, sub=f"{formats.count(one.pages_per_day)} a day"),
                 _acted(one.acted_on, one.incidents),
                 Cell(str(one.busiest), sort=one.busiest, sub=one.busiest_day),
-                Cell(str(one.last_day), sort=one.last_day, sub=f"{one.last_day_pages} pages"),
+                Cell(str(one.last_day), sort=one.last_day, sub=_pages(one.last_day_pages)),
                 _budget(one),
             ],
             tone="exhausted" if one.over else None,
@@ -128,6 +128,10 @@ def slo_grid(noise: Noise) -> Grid:
     return Grid("noise-slos", columns, rows, "No incident was opened in this time.")
 
 
+def _pages(number: int) -> str:
+    return f"{number} page{'' if number == 1 else 's'}"
+
+
 def figure_grid(figures: Sequence[FiguresOf], what: str) -> Grid:
     """How quickly the incidents of each service, severity or SLO were answered and ended."""
     rows = [
@@ -135,7 +139,7 @@ def figure_grid(figures: Sequence[FiguresOf], what: str) -> Grid:
             one.name or formats.ABSENT,
             [
                 Cell(one.name or formats.ABSENT),
-                Cell(str(one.incidents), sort=one.incidents, sub=f"{one.open} go on" if one.open else ""),
+                Cell(str(one.incidents), sort=one.incidents, sub=f"{one.open} not over" if one.open else ""),
                 *_times(one.to_acknowledge),
                 Cell(str(one.unacknowledged), sort=one.unacknowledged),
                 *_times(one.to_resolve),

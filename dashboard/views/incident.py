@@ -6,7 +6,7 @@ from datetime import tzinfo
 
 import streamlit as st
 
-from dashboard import charts, frames, navigation, prose
+from dashboard import charts, formats, frames, navigation, prose
 from dashboard.components import mount
 from dashboard.components.grid import Grid
 from dashboard.components.place import Place
@@ -101,10 +101,9 @@ def _evidence(incident_id: str, evidence: Evidence) -> Place | None:
     opened: Place | None = None
     if evidence.attribution:
         page.section("Who is to blame", "slices by their share of the excess")
-        guilty = [f"{key}={value}" for key, value in evidence.slice.items()]
-        st.altair_chart(
-            charts.attribution(frames.attribution(evidence.attribution), guilty), width="stretch", key="attribution"
-        )
+        slices = evidence.attribution
+        guilty = [formats.labels(one.slice) for one in slices if one.slice.items() <= evidence.slice.items()]
+        st.altair_chart(charts.attribution(frames.attribution(slices), guilty), width="stretch", key="attribution")
         mount.show_grid(incidents.attribution_grid(evidence))
     if evidence.tail:
         page.section("Where the time goes", "the tail before the incident and now")

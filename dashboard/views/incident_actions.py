@@ -21,7 +21,6 @@ from dashboard.views import page
 AUTHOR = "author-name"
 AUTHOR_FIELD = "author-field"
 NAMELESS = "Enter your name first; the timeline records who acted."
-WRITTEN = "comments-written"
 FAILURE = "failed-action"
 
 SNOOZES_S = {"30 min": 1800, "1 h": 3600, "4 h": 4 * 3600, "12 h": 12 * 3600, "1 d": 86400, "3 d": 3 * 86400}
@@ -40,7 +39,6 @@ def render(found: Incident, now: float) -> None:
     with st.container(border=True):
         page.section("Act")
         author_field()
-        st.session_state.setdefault(WRITTEN, 0)  # a new key empties the field after each action
         st.text_area("Comment", key=_comment_key(found), height=68, max_chars=4000)
         with st.container(horizontal=True, gap="small"):
             st.button(
@@ -62,10 +60,19 @@ def render(found: Incident, now: float) -> None:
         with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
             place = Place("silences", {"new": silences.for_incident(found)})
             navigation.link(place, "Silence this", ":material/notifications_off:")
-            st.download_button(
-                "Post-mortem", partial(page.client().postmortem, found.id), f"{found.id}.md", "text/markdown",
-                on_click="ignore", type="tertiary", icon=":material/article:",
-            )  # fmt: skip
+            drafted = page.attempt(_postmortem, found.id, len(found.timeline))
+            if drafted is not None:
+                st.download_button(
+                    "Post-mortem", drafted, f"{found.id}.md", "text/markdown",
+                    on_click="ignore", type="tertiary", icon=":material/article:",
+                )  # fmt: skip
+
+
+# It is fetched ahead, once for each thing that happens: what a button would fetch when it is pressed is forgotten by
+# Streamlit at the next refresh, and a press in that moment would do nothing.
+@st.cache_data(ttl=300, max_entries=50, show_spinner=False)
+def _postmortem(incident_id: str, events: int) -> str:  # noqa: ARG001 - a part of the key
+    return page.client().postmortem(incident_id)
 
 
 def author_field() -> None:
@@ -94,7 +101,7 @@ def _remember_author() -> None:
 
 
 def _comment_key(found: Incident) -> str:
-    return f"comment-{found.id}-{st.session_state[WRITTEN]}"
+    return f"comment-{found.id}"
 
 
 def _more(found: Incident, now: float) -> None:
@@ -197,5 +204,6 @@ def _send(found: Incident, call: Callable[..., object], done: str, *, with_comme
             failure = str(error)
     st.session_state[FAILURE] = (found.id, failure)
     if not failure:
-        st.session_state[WRITTEN] += 1
+        if comment and with_comment:  # one that was not sent stays: it may have been begun for something else
+            st.session_state[_comment_key(found)] = ""
         page.announce(f"{done} as {name}")

@@ -41,5 +41,6 @@ def _live() -> None:
         wanted = st.text_input("Search", placeholder="Title, SLO, cause, slice", key="incident-search")
     kept = incidents.filtered(every, statuses=statuses or [], service=service, wanted=wanted or "")
     opened = mount.show_grid(incidents.grid(kept, status.now, page.reader_zone()))
-    st.caption(f"{len(kept)} of {len(every)} incidents. {page.freshness(status, REFRESH_S)}")
+    plural = "" if len(every) == 1 else "s"
+    st.caption(f"{len(kept)} of {len(every)} incident{plural}. {page.freshness(status, REFRESH_S)}")
     navigation.follow(opened)

@@ -12,6 +12,12 @@ from tests.dashboard import recorded
 NOW = recorded.NOW
 
 
+def test_the_time_that_rates_are_over_is_told_in_whole_seconds() -> None:
+    found = recorded.status()
+    found["rates"]["over_s"] = 59.93
+    assert collector.tiles(CollectorStatus.model_validate(found))[0].note == "last 1 min"
+
+
 def status(**more) -> CollectorStatus:
     return CollectorStatus.model_validate({**recorded.status(), **more})
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard import frames
 from dashboard.documents.evidence import Evidence
 from dashboard.documents.traces import Span, Trace, TraceSummary
 from dashboard.viewmodels import incidents, traces
@@ -73,6 +74,17 @@ class TestIncidents:
         rows = incidents.attribution_grid(incident().evidence).rows
         assert [row.tone for row in rows] == ["exhausted", None, None, None]
         assert rows[0].cells[3].text == "11.4 %"
+
+    def test_a_slice_of_several_labels_is_told_label_by_label(self) -> None:
+        labels = {"input_type": "code", "model": "a and b"}
+        both = {"dimension": "input_type and model", "value": "code and a and b", "labels": labels}
+        one = {"dimension": "input_type", "value": "code", "labels": {"input_type": "code"}}
+        evidence = Evidence.model_validate({"slice": {"input_type": "code"}, "attribution": [one, both]})
+        rows = incidents.attribution_grid(evidence).rows
+        assert [(row.cells[0].text, row.tone) for row in rows] == [
+            ("input_type=code", "exhausted"), ("input_type=code, model=a and b", None),
+        ]  # fmt: skip
+        assert frames.attribution(evidence.attribution)["slice"].tolist() == [row.cells[0].text for row in rows]
 
     def test_changes_of_any_type_are_readable(self) -> None:
         evidence = Evidence.model_validate(

@@ -111,6 +111,9 @@ def test_figures_and_noise_at_a_glance():
     assert oncall.receiver_note(noise, UTC, response.NOW).endswith("A day: on average since 18 Sep 14:13:20")
     assert "on average" not in oncall.receiver_note(Noise(receivers=[], slos=[]), UTC, response.NOW)
     first, second = texts(oncall.receiver_grid(noise))
+    assert oncall.receiver_grid(noise).rows[0].cells[5].sub == "5 pages"
+    one = noise.receivers[0].model_copy(update={"last_day_pages": 1})
+    assert oncall.receiver_grid(noise.model_copy(update={"receivers": [one]})).rows[0].cells[5].sub == "1 page"
     assert first[-1] == "Over: 2 pages a day"
     assert oncall.receiver_grid(noise).rows[0].cells[-1].sub == "2 days over"
     assert (second[3], second[-1]) == ("–", "none")
