@@ -17,6 +17,9 @@ from tests.dashboard import metrics, recorded
 from tests.dashboard.alertmanager import RecordedAlertmanager
 from tests.dashboard.recorded import response
 
+WAIT_S = 60.0
+"""Patience with a busy machine."""
+
 STATUS_AFTER = {"acknowledge": "acknowledged", "resolve": "resolved", "reopen": "open"}
 
 
@@ -36,7 +39,22 @@ class RecordedService:
 
     def __init__(self) -> None:
         self.url = ""
+        self._asked = threading.Condition()
         self.reset()
+
+    def asked(self, path: str) -> list[dict[str, str]]:
+        """The parameters of each request to a path that ends so, in order."""
+        return [sent for _, asked, sent in list(self.requests) if asked.endswith(path)]
+
+    def wait_until_asked(self, path: str, times: int = 1, **sent: str) -> None:
+        """Return once so many requests to such a path have come whose parameters hold these."""
+
+        def came() -> bool:
+            return sum(sent.items() <= one.items() for one in self.asked(path)) >= times
+
+        with self._asked:
+            in_time = self._asked.wait_for(came, WAIT_S)
+        assert in_time, f"{path} was not asked for {times} times with {sent}: {self.asked(path)}"
 
     def reset(self) -> None:
         """Return to the recorded afternoon."""
@@ -88,7 +106,9 @@ class RecordedService:
     async def _intercept(self, request: Request, proceed: Any) -> Response:
         path = request.url.path
         await asyncio.sleep(self.delay_s)
-        self.requests.append((request.method, path, dict(request.query_params)))
+        with self._asked:
+            self.requests.append((request.method, path, dict(request.query_params)))
+            self._asked.notify_all()
         if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
             return JSONResponse({"error": {"what": "no token", "where": path, "remedy": "send one"}}, 401)
         if path in self.failing:
