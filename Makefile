@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
-WORKERS ?= 2
+# One more than CI has cores: a good part of the tests waits for processes, sockets and clocks.
+WORKERS ?= 3
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PAGES := tests/dashboard tests/tailwatch/test_dashboard.py
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check decoder bench lock clean
 
 help:
 	@echo "make demo   bring up the whole of Tailwatch with a reference service, inject a fault, watch the incident"
@@ -42,9 +45,14 @@ check: setup
 	@echo "[check 3/4] mypy --strict" && $(BIN)/mypy && $(BIN)/mypy --strict sdk/tailwatch_sdk
 	@echo "[check 4/4] import rule" && $(BIN)/lint-imports
 
-test: check
-	@echo "[test 1/2] pytest" && $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --ignore tests/dashboard $(PYTEST_ARGS)
-	@echo "[test 2/2] pytest, pages in a browser, which needs the machine for itself" && $(BIN)/pytest tests/dashboard $(PYTEST_ARGS)
+# The decoder is compiled while linters run: servers that the tests start and kill would each begin it anew.
+test: setup
+	@$(MAKE) --no-print-directory --jobs=2 check decoder
+	@echo "[test 1/2] pytest" && $(PYTEST) -m "not browser" $(PYTEST_ARGS)
+	@echo "[test 2/2] pytest, pages in a browser, beside which nothing else should run" && $(PYTEST) -m browser $(PAGES) $(PYTEST_ARGS)
+
+decoder: setup
+	@$(BIN)/python -c 'from collector.decode.compiled import CompiledDecoder; CompiledDecoder().warm().join()'
 
 bench: setup
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done

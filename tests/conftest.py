@@ -14,6 +14,26 @@ from tests.postgres import PrivatePostgres, find_binaries
 
 ENGINES = ("sqlite", "postgresql")
 
+LONGEST = (
+    "tests/faults/test_kills.py", "tests/tailwatch/test_calendar_restart.py", "tests/faults/test_disks.py",
+    "tests/tailwatch/test_corrections.py", "tests/benchmarks/test_benchmarks.py", "tests/faults/test_hostile.py",
+    "tests/dashboard/test_pages.py",
+)  # fmt: skip
+"""Files that take longest, which begin first: one that began last would be waited for by workers that are done."""
+
+BROWSER_S = 300
+"""What a test in a browser may take: it waits for many pages, each with the patience that a busy machine needs."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what opens a browser, and put the longest files first."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(BROWSER_S))
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.location[0], len(order)))
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PrivatePostgres]:

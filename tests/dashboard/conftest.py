@@ -11,12 +11,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from tests.dashboard.service import RecordedService, Running
 
@@ -72,8 +73,11 @@ def dashboard(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium; where none is installed its tests are skipped, but fail where CI is set."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], BrowserContext]]:
+    """Opens a headless Chromium on an address; where none is installed its tests are skipped, but fail where CI is set.
+
+    Its profile is on the disk: without one Chromium would compile Streamlit's scripts anew for every page.
+    """
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if path is None:
         if os.environ.get("CI"):
@@ -81,10 +85,19 @@ def browser() -> Iterator[Browser]:
         pytest.skip("Chromium is not installed (Debian: apt install chromium)")
     # Chromium refuses its sandbox to root, which is who runs tests in a container
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright, ExitStack() as opened:
+
+        def open_on(url: str) -> BrowserContext:
+            context = playwright.chromium.launch_persistent_context(
+                tmp_path_factory.mktemp("profile"), executable_path=path, args=arguments, base_url=url,
+                viewport={"width": 1440, "height": 1000}, timezone_id="UTC",
+            )  # fmt: skip
+            opened.callback(context.close)
+            context.set_default_timeout(PATIENCE_MS)
+            return context
+
+        yield open_on
 
 
 @pytest.fixture
@@ -96,13 +109,9 @@ def service(running: Running) -> Iterator[RecordedService]:
 
 
 @pytest.fixture(scope="package")
-def context(browser: Browser, dashboard: str) -> Iterator[BrowserContext]:
+def context(browser: Callable[[str], BrowserContext], dashboard: str) -> BrowserContext:
     """One browser profile for all tests, so that Streamlit's scripts are loaded once; sessions stay apart."""
-    expect.set_options(timeout=PATIENCE_MS)
-    context = browser.new_context(base_url=dashboard, viewport={"width": 1440, "height": 1000}, timezone_id="UTC")
-    context.set_default_timeout(PATIENCE_MS)
-    yield context
-    context.close()
+    return browser(dashboard)
 
 
 @pytest.fixture
