@@ -25,11 +25,14 @@ from alerting.quiet_now import load_quieting
 from alerting.quieting import Quieting
 from alerting.receivers.protocol import name_of
 from alerting.runbooks.rendering import rendered_first_step
+from alerting.silences import Silence
 from alerting.telling import Setup
 
 
-def leased_notification(connection: Connection, leased: Leased, setup: Setup, now_ns: int) -> Notification:
-    """The notification of a leased row, with what keeps alerts of its incident quiet now.
+def leased_notification(
+    connection: Connection, leased: Leased, setup: Setup, silences: Sequence[Silence], now_ns: int
+) -> Notification:
+    """The notification of a leased row, with what keeps alerts of its incident quiet now, ``silences`` and all else.
 
     Raises:
         NotTellableError: its incident is gone, or what was stored of it cannot be read.
@@ -48,7 +51,7 @@ def leased_notification(connection: Connection, leased: Leased, setup: Setup, no
         setup, incident, alerts, receiver=leased.receiver, group_key=leased.group_key, reason=leased.reason,
         decided_ns=leased.decided_ns, figures=leased.figures,
         hooks=to_approve(connection, setup.config.hooks, goes_on_in),
-        quieting=load_quieting(connection, setup.config.route, now_ns, alerts),
+        quieting=load_quieting(connection, setup.config.route, now_ns, alerts, silences),
     )  # fmt: skip
     return replace(found, thread=leased.thread)
 

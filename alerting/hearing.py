@@ -106,7 +106,11 @@ class Hearing:
         timing = destination.route.timing
         if not group.active:
             known = before is not None and before.phase == "resolved"
-            return Verdict("over", "told") if known else Verdict("ended", "what it would have heard of has ended")
+            return (
+                Verdict("over", "told of its end")
+                if known
+                else Verdict("ended", "what it would have heard of has ended")
+            )
         if not group.loud:
             return self._quiet(group)
         if before is None:

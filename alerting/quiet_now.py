@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
@@ -10,12 +10,22 @@ from alerting import repository, silence_book
 from alerting.incidents import Alert
 from alerting.quieting import Quieting
 from alerting.routing import Route
+from alerting.silences import Silence
 from alerting.state import LIVING
 from alerting.tables import alerts as table
 
 
-def load_quieting(connection: Connection, root: Route | None, now_ns: int, alerts: Iterable[Alert]) -> Quieting:
-    """What keeps these alerts quiet: the silences in force, the routes below ``root``, who inhibits them."""
+def load_quieting(
+    connection: Connection,
+    root: Route | None,
+    now_ns: int,
+    alerts: Iterable[Alert],
+    silences: Sequence[Silence] | None = None,
+) -> Quieting:
+    """What keeps these alerts quiet: the silences in force, the routes below ``root``, who inhibits them.
+
+    ``silences`` are loaded where they are not given.
+    """
     members = list(alerts)
     known = {alert.fingerprint: alert for alert in members}
     wanted = {alert.suppressed_by for alert in members if alert.suppressed_by is not None}
@@ -25,4 +35,5 @@ def load_quieting(connection: Connection, root: Route | None, now_ns: int, alert
             elsewhere = repository.load_alerts(connection, table.c.status.in_(LIVING) & some)
             known |= {alert.fingerprint: alert for alert in elsewhere}
     inhibitors = {fingerprint: known[fingerprint] for fingerprint in wanted if fingerprint in known}
-    return Quieting(silence_book.in_force(connection, now_ns), root, now_ns, inhibitors)
+    in_force = silence_book.in_force(connection, now_ns) if silences is None else silences
+    return Quieting(in_force, root, now_ns, inhibitors)

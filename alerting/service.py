@@ -315,7 +315,8 @@ class Alerting(Actions, HookActions):
 
     def _compose(self, leased: Leased, now_ns: int) -> Notification:
         with self._database.read() as connection:
-            return leased_notification(connection, leased, self._setup, now_ns)
+            silences = self.silences.recently(connection, now_ns)
+            return leased_notification(connection, leased, self._setup, silences, now_ns)
 
     @property
     def _receivers(self) -> list[str]:

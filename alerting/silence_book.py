@@ -28,6 +28,7 @@ class SilenceBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._recent: tuple[int, list[Silence]] | None = None
 
     def put(self, wanted: Silence, now_ns: int, *, actor: str | None = None) -> str:
         """Make a silence, or change the one of its id; the id of what is in force then.
@@ -48,6 +49,7 @@ class SilenceBook:
                 verb = "change" if wanted.id else "create"
                 detail = _detail(results[-1]) | ({"instead_of": wanted.id} if wanted.id else {})
                 _record(connection, now_ns, actor, verb, results[-1].id, detail)
+        self._recent = None
         _log.info("silence %s of %s by %s: %s", results[-1].id, wanted.matchers, wanted.created_by, wanted.comment)
         return results[-1].id
 
@@ -63,6 +65,7 @@ class SilenceBook:
             _save(connection, over)
             if actor is not None:
                 _record(connection, now_ns, actor, "expire", silence_id, _detail(over))
+        self._recent = None
         _log.info("silence %s was ended", silence_id)
 
     def get(self, silence_id: str) -> Silence:
@@ -83,6 +86,16 @@ class SilenceBook:
         """Those that are in force now."""
         with self._database.read() as connection:
             return in_force(connection, now_ns)
+
+    def recently(self, connection: Connection, now_ns: int) -> list[Silence]:
+        """Those that were in force within the last second, for what asks thousands of times: a burst's notifications.
+
+        What another process has silenced within that second is not among them.
+        """
+        recent = self._recent
+        if recent is None or not 0 <= now_ns - recent[0] < NANOS:
+            recent = self._recent = now_ns, in_force(connection, now_ns)
+        return recent[1]
 
 
 def in_force(connection: Connection, now_ns: int) -> list[Silence]:

@@ -44,7 +44,7 @@ def test_who_was_told_is_reminded_until_somebody_takes_it_on(database):
     alerting.acknowledge("INC-1", "Ada", "", at(50))
     assert oncall(alerting, 60) == ("acknowledged", "told; not reminded, as Ada has acknowledged it")
     run(alerting, [], 60, 140)
-    assert oncall(alerting, 140) == ("over", "told")
+    assert oncall(alerting, 140) == ("over", "told of its end")
 
 
 def test_groups_wait_for_more_and_for_their_interval(lite):

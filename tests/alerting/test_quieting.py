@@ -8,6 +8,7 @@ from alerting.inhibition import InhibitRule
 from alerting.quieting import sentences
 from alerting.receivers.story import facts
 from alerting.routing import Route
+from alerting.silence_book import SilenceBook
 from alerting.silences import Silence
 from telemetry.matchers import parse_matchers
 from telemetry.windows import NANOS
@@ -113,6 +114,24 @@ def test_who_keeps_it_quiet_next_is_known_when_a_silence_ends(lite):
     down = finding("down", slo="db", service="db")
     run(alerting, [ERRORS, down], 20, 100)
     assert [one["kind"] for one in suppressed(alerting, 100)["by"]] == ["inhibited"]
+
+
+def test_those_of_a_moment_ago_are_kept_for_a_second_and_changes_count_at_once(database):
+    book, elsewhere = SilenceBook(database), SilenceBook(database)
+
+    def recently(second):
+        with database.read() as connection:
+            return [one.id for one in book.recently(connection, at(second))]
+
+    assert recently(0) == []
+    theirs = elsewhere.put(silence("tenant=acme"), at(0))
+    assert recently(0.9) == []
+    assert recently(1.0) == [theirs]
+    mine = book.put(silence("tenant=globex"), at(1.1))
+    assert set(recently(1.2)) == {mine, theirs}
+    book.expire(mine, at(1.3))
+    assert recently(1.4) == [theirs]
+    assert recently(0.5) == [theirs], "a clock that was set back"
 
 
 def test_a_message_says_what_else_is_kept_quiet(database):
