@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 # One more than CI has cores: a good part of the tests waits for processes, sockets and clocks.
 WORKERS ?= 3
+BROWSERS ?= 2
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 PAGES := tests/dashboard tests/tailwatch/test_dashboard.py
 
@@ -49,7 +50,7 @@ check: setup
 test: setup
 	@$(MAKE) --no-print-directory --jobs=2 check decoder
 	@echo "[test 1/2] pytest" && $(PYTEST) -m "not browser" $(PYTEST_ARGS)
-	@echo "[test 2/2] pytest, pages in a browser, beside which nothing else should run" && $(PYTEST) -m browser $(PAGES) $(PYTEST_ARGS)
+	@echo "[test 2/2] pytest, pages in a browser, beside which nothing else should run" && $(PYTEST) --numprocesses $(BROWSERS) -m browser $(PAGES) $(PYTEST_ARGS)
 
 decoder: setup
 	@$(BIN)/python -c 'from collector.decode.compiled import CompiledDecoder; CompiledDecoder().warm().join()'
