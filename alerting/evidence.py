@@ -6,11 +6,12 @@ Whoever reads the document, a template, a receiver or the dashboard, finds every
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Final
+
+from pydantic_core import to_json
 
 from telemetry.findings import Diagnosis
 
@@ -18,7 +19,6 @@ _LISTS: Final = ("burn", "attribution", "tail", "changes", "exemplars", "drift")
 _MAX_ENTRIES: Final = 50
 _MAX_DEPTH: Final = 12
 _BIG: Final = 2**63
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def assemble(
@@ -123,4 +123,4 @@ def dumps(value: Any) -> str:
 
 def encoded(value: Any) -> str:
     """What is clean already as compact JSON."""
-    return _ENCODER.encode(value)
+    return to_json(value).decode()

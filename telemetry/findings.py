@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Literal
 
 Severity = Literal["page", "ticket"]
@@ -27,7 +28,7 @@ CAUSES: Final[Mapping[str, str]] = {
 """Every cause that a diagnosis can name, and what it says; each has a runbook of the same name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finding:
     """One violated condition, as one evaluation sees it.
 
@@ -50,7 +51,7 @@ class Finding:
     runbook: str | None = None
     suppressed_by: str | None = None
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over the sorted labels."""
         return fingerprint(self.labels)
