@@ -34,6 +34,8 @@ _NOW_NS: Final = 5 * _MINUTE_NS
 _BEFORE_NS: Final = 15 * _MINUTE_NS
 _TIMES: Final = ("duration", "ttft", "tpot", "queue", "prefill", "decode")
 _NOTHING: Final = Markdown("No requests of it in the last five minutes, and none in the quarter of an hour before.")
+_NO_SERVICE: Final = Markdown("The alert names no service to ask about.")
+_NO_SLO: Final = Markdown("The alert belongs to no SLO.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ def gauge(subject: Subject, name: str) -> Markdown:
     ``name`` is that of a metric, or a role (``queue_depth``) that stands for the well-known ones that say the same,
     each in its own unit.
     """
+    if not subject.service:
+        return _NO_SERVICE
     start_ns, end_ns = subject.now_range
     names = [one.name for one in KNOWN_METRICS.values() if one.role == name and one.kind == "gauge"] or [name]
     found = gauge_readings(subject.database, names, [subject.service], start_ns, end_ns)
@@ -163,6 +167,8 @@ def gauge(subject: Subject, name: str) -> Markdown:
 
 def budget(subject: Subject) -> Markdown:
     """The state of the incident's SLO, what is left of its budget, and how fast it burns."""
+    if not subject.slo:
+        return _NO_SLO
     status = subject.statuses().get(subject.slo)
     if status is None:
         return Markdown(f"The SLO {code(subject.slo)} is not among those in force.")
@@ -189,6 +195,8 @@ def budget(subject: Subject) -> Markdown:
 
 def groups(subject: Subject) -> Markdown:
     """Every group of the incident's SLO, such as each region, with the least budget first."""
+    if not subject.slo:
+        return _NO_SLO
     status = subject.statuses().get(subject.slo)
     if status is None:
         return Markdown(f"The SLO {code(subject.slo)} is not among those in force.")
@@ -220,15 +228,23 @@ def incidents(subject: Subject) -> Markdown:
         found = connection.execute(query.order_by(known.onset_ns, known.number).limit(ROWS)).all()
         total = connection.execute(select(func.count()).select_from(stored_incidents).where(going_on)).scalar_one()
     rows = [
-        (format_id(row.number), utc(row.onset_ns / NANOS), row.severity, code(row.service), code(row.slo), row.cause)
+        (format_id(row.number), utc(row.onset_ns / NANOS), row.severity,
+         _named(row.service), _named(row.slo), row.cause)
         for row in found
-    ]
+    ]  # fmt: skip
     shown = table(("incident", "began", "severity", "service", "SLO", "cause"), rows)
     return _cut(shown, total, "incidents") or Markdown("No incident goes on now.")
 
 
+def _named(value: str) -> Markdown:
+    """A name in a table's cell; an alert that was posted may have none."""
+    return code(value) if value else Markdown("-")
+
+
 def last_request(subject: Subject) -> Markdown:
     """When the service was last heard of, within an hour."""
+    if not subject.service:
+        return _NO_SERVICE
     found = _rows(subject, "duration", (), (subject.now_ns - 60 * _MINUTE_NS, subject.now_range[1]), everything=True)
     for row in found.values():
         heard = row.values.time_ns[row.values.total > 0]
@@ -255,6 +271,8 @@ def _compared(
         raise ValueError(f"requests are not counted by {unknown[0]}; by is one of {', '.join(SERIES_RULE.per)}")
     if measure not in SERIES_MEASURES:
         raise ValueError(f"{measure} is no measure; the measures are {', '.join(SERIES_MEASURES)}")
+    if not subject.service:
+        return _NO_SERVICE
     ranges = subject.now_range, subject.before_range
     now, before = (_rows(subject, measure, labels, one, everything=everything) for one in ranges)
     keys = sorted(now.keys() | before.keys(), key=lambda key: -_requests(now, key) - _requests(before, key))

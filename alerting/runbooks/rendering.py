@@ -1,9 +1,9 @@
 """A runbook filled with an incident's evidence, in a sandbox; a faulty template is shown unfilled, never an error.
 
 A template sees ``incident``, ``evidence`` (every key of the evidence document is there), ``slice``, the tables
-``budget``, ``burn``, ``attribution``, ``tail``, ``changes``, ``exemplars`` and ``drift``, ``page(text, path,
-name=value)``, a link into the dashboard, and ``live(question, ...)``, which :mod:`alerting.runbooks.questions`
-answers. Filters: ``code``, ``number``, ``percent``, ``seconds``, ``utc``,
+``budget``, ``burn``, ``attribution``, ``tail``, ``changes``, ``exemplars`` and ``drift``, the words ``service``,
+``trouble`` and ``slo_page``, ``page(text, path, name=value)``, a link into the dashboard, and ``live(question, ...)``,
+which :mod:`alerting.runbooks.questions` answers. Filters: ``code``, ``number``, ``percent``, ``seconds``, ``utc``,
 ``url_part``. What a template prints is escaped for Markdown, whether or not its author thought of it.
 """
 
@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from alerting.runbooks import fragments
+from alerting.runbooks import fragments, wording
 from alerting.runbooks.library import Runbook
 from alerting.runbooks.live import Live, not_asked
 from alerting.runbooks.markdown import Markdown, code, escape, number, percent, seconds, url_part, utc
@@ -136,13 +136,16 @@ def _context(text: str, incident: Mapping[str, Any], evidence: Mapping[str, Any]
     page = _pages(external_url)
     made: dict[str, Callable[[], Markdown]] = {
         "slice": lambda: fragments.slice_text(evidence.get("slice") or {}),
-        "budget": lambda: fragments.budget(evidence),
+        "budget": lambda: wording.budget(incident, evidence),
         "burn": lambda: fragments.burn(evidence),
         "attribution": lambda: fragments.attribution(evidence),
         "tail": lambda: fragments.tail(evidence),
         "changes": lambda: fragments.changes(evidence),
         "exemplars": lambda: fragments.exemplars(evidence, page),
         "drift": lambda: fragments.drift(evidence),
+        "service": lambda: wording.service(incident),
+        "trouble": lambda: wording.trouble(incident),
+        "slo_page": lambda: wording.slo_page(incident, page),
     }
     # A template that asks for one of them holds its name.
     asked = {name: make() for name, make in made.items() if name in text}

@@ -10,16 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from alerting.config import AlertingConfig
 from alerting.evidence import assemble
+from alerting.posted import read_posted
 from alerting.runbooks import live
 from alerting.runbooks.library import SHIPPED, Runbook, RunbookLibrary, read_folder
 from alerting.runbooks.lint import lint
 from alerting.runbooks.markdown import code, escape, number, percent, seconds, url_part, utc
 from alerting.runbooks.rendering import first_step, render
+from alerting.service import Alerting
 from alerting.texts import flat
+from telemetry.clock import ManualClock
 from telemetry.errors import ConfigError
 from telemetry.findings import CAUSES, Diagnosis
 from tests.alerting import makers
+from tests.alerting.makers import T0
 
 SECTIONS = ["How to tell", "What to do now", "What to do later", "How to check that it worked"]
 URL = "https://tailwatch.example.com"
@@ -278,3 +283,27 @@ def test_an_incident_names_the_runbook_that_its_slo_names(lite, tmp_path):
     alerting.apply([makers.finding(runbook="ours")], lambda _: makers.diagnosis(), makers.at(0))
     incident = alerting.incident("INC-1")
     assert (incident["runbook"], incident["runbook_markdown"]) == ("ours", "Call `chat`.")
+
+
+def test_the_runbook_of_a_posted_alert_with_only_a_name_speaks_of_that_alert(database):
+    alert = read_posted({"labels": {"alertname": "GPUHot"}}, T0)
+    alerting = Alerting(database, AlertingConfig(), ManualClock(T0), RunbookLibrary())
+    alerting.apply([alert.finding()], makers.undiagnosed, T0)
+    texts = {one["name"]: alerting.runbook("INC-1", one["name"], T0)["markdown"] for one in alerting.runbooks()}
+    assert texts.keys() == read_folder(SHIPPED).keys()
+    assert texts["unknown"].startswith("The alert `GPUHot` fires, and the evidence points to no single cause.")
+    for name, text in texts.items():
+        # A name that lacks leaves two spaces, or one before a full stop.
+        found = re.search(r"\(none\)|``|could not be (asked|filled)|None\b|[^|\n ] {2,}[^| ]|\w [.,;:]", text)
+        assert found is None, f"{name}: {found}"
+        assert "`GPUHot`" in text, name
+        assert text[0].isupper(), name
+
+
+def test_a_runbook_names_the_service_of_a_posted_alert_that_has_one(database):
+    alert = read_posted({"labels": {"alertname": "GPUHot", "service": "chat"}}, T0)
+    alerting = Alerting(database, AlertingConfig(), ManualClock(T0), RunbookLibrary())
+    alerting.apply([alert.finding()], makers.undiagnosed, T0)
+    text = alerting.incident("INC-1", T0)["runbook_markdown"]
+    assert text.startswith("The alert `GPUHot` of `chat` fires")
+    assert "The alert belongs to no SLO." in text
