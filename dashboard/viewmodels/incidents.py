@@ -88,7 +88,12 @@ def tiles(incident: Incident, now: float, tz: tzinfo) -> list[Tile]:
     budget = evidence.budget
     objective = budget.objective if budget else None
     return [
-        Tile("Status", incident.status.capitalize(), _taken(incident, now, tz), states.STATUS_TONES[incident.status]),
+        Tile(
+            "Status",
+            "Merged" if incident.merged_into else incident.status.capitalize(),
+            _taken(incident, now, tz),
+            "silent" if incident.merged_into else states.STATUS_TONES[incident.status],
+        ),
         Tile("Severity", incident.severity or formats.ABSENT, _counted(len(incident.alerts)), None),
         Tile(
             "Cause",
@@ -104,10 +109,16 @@ def tiles(incident: Incident, now: float, tz: tzinfo) -> list[Tile]:
         Tile(
             "Budget remaining",
             formats.percent(budget.remaining) if budget else formats.ABSENT,
-            f"objective {formats.ratio(objective)}" if objective is not None else "at diagnosis",
+            _budget_note(incident, objective),
             "exhausted" if budget and budget.remaining is not None and budget.remaining <= 0 else None,
         ),
     ]
+
+
+def _budget_note(incident: Incident, objective: float | None) -> str:
+    if objective is not None:
+        return f"objective {formats.ratio(objective)}"
+    return "at diagnosis" if incident.slo else "the alert belongs to no SLO"
 
 
 def _counted(alerts: int) -> str:

@@ -106,6 +106,16 @@ class TestIncidents:
         assert (tiles["Lasting"].value, tiles["Lasting"].note) == ("21 min", "since 13:52:20")
         assert tiles["Budget remaining"].value == "-138 %"
 
+    def test_tiles_of_a_posted_alert_promise_no_budget(self) -> None:
+        posted = incident().model_copy(update={"slo": "", "evidence": Evidence()})
+        budget = incidents.tiles(posted, NOW, UTC)[-1]
+        assert (budget.label, budget.note) == ("Budget remaining", "the alert belongs to no SLO")
+
+    def test_a_merged_incident_is_called_so_as_in_the_list(self) -> None:
+        merged = incident().model_copy(update={"merged_into": "INC-3", "status": "resolved"})
+        status = incidents.tiles(merged, NOW, UTC)[0]
+        assert (status.value, status.note, status.tone) == ("Merged", "merged into INC-3", "silent")
+
 
 class TestTraces:
     def test_children_follow_their_parents(self) -> None:
