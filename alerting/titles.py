@@ -48,7 +48,10 @@ def title_of(alert: Alert, cause: str, where: Mapping[str, str]) -> str:
     known = group if isinstance(group, Mapping) else {}
     rest = {name: value for name, value in where.items() if str(known.get(name)) != value}
     because = "" if cause == "slice-errors" and not rest else BECAUSE.get(cause, "")
-    parts = f"{who or slo or name_of(alert)}: {complaint}{f', {because}' if because else ''}"
+    subject = who or slo or name_of(alert)
+    # An alert that says of itself only that it fires is not named twice.
+    begun = complaint if complaint == f"{subject} fires" else f"{subject}: {complaint}"
+    parts = f"{begun}{f', {because}' if because else ''}"
     in_slice = ", ".join(f"{name}={value}" for name, value in sorted(rest.items()))
     return cut(flat(f"{parts}{f' ({in_slice})' if in_slice and because else ''}"), LONGEST)
 

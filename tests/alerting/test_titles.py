@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from alerting.posted import read_posted
 from alerting.titles import BECAUSE, LONGEST
 from telemetry.findings import CAUSES
-from tests.alerting.makers import at, diagnosis, finding, set_up, undiagnosed
+from tests.alerting.makers import T0, at, diagnosis, finding, set_up, undiagnosed
 
 FAILING = {"complaint": "37 % of requests of input_type=code fail", "group": {"input_type": "code"}}
 
@@ -64,3 +65,8 @@ def test_the_timeline_tells_alerts_of_one_name_apart(lite):
         alerting.apply([], undiagnosed, at(60 * tick))
     said = [event["text"] for event in alerting.incident("INC-1")["timeline"] if event["kind"] == "ended"]
     assert sorted(said) == ["DiskFull of chat has ended", "errors-burn of a (input_type=code, window=6h) has ended"]
+
+
+def test_a_posted_alert_that_only_fires_is_named_once(lite):
+    alert = read_posted({"labels": {"alertname": "GPUHot"}}, T0)
+    assert title(set_up(lite), alert.finding()) == "GPUHot fires"
