@@ -171,14 +171,20 @@ def _attach(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
     alert = _member(draft, alert, incident.number)
     draft.put_alert(alert)
     if incident.status == "resolved":
-        text = f"{name_of(alert)} fires again: {alert.summary}{_damped(alert, rules.timing)}"
+        text = f"{_begun(alert, 'fires again')}{_damped(alert, rules.timing)}"
         reopened = transitions.reopen(incident, MACHINE, text, now_ns, keep_acknowledged=alert.state.damped)
         draft.put_incident(*reopened)
     else:
-        text = f"{name_of(alert)} fires: {alert.summary}{_damped(alert, rules.timing)}"
+        text = f"{_begun(alert)}{_damped(alert, rules.timing)}"
         draft.note(incident.number, now_ns, "joined", text)
     _widen(draft, incident.number, alert, now_ns)
     _reconsider(draft, incident.number, alert, now_ns, rules)
+
+
+def _begun(alert: Alert, how: str = "fires") -> str:
+    """That an alert begins, and what it says of itself, if that is any more."""
+    name = name_of(alert)
+    return f"{name} {how}" if alert.summary == f"{name} fires" else f"{name} {how}: {alert.summary}"
 
 
 def _damped(alert: Alert, timing: AlertTiming) -> str:
@@ -217,7 +223,7 @@ def _open(draft: Plan, alert: Alert, now_ns: int, rules: PlanRules) -> None:
         last_onset_ns=alert.onset_ns,
     )
     draft.put_alert(alert)
-    draft.put_incident(incident, TimelineEvent(now_ns, "opened", MACHINE, f"{name_of(alert)} fires: {alert.summary}"))
+    draft.put_incident(incident, TimelineEvent(now_ns, "opened", MACHINE, _begun(alert)))
     if alert.diagnosis is not None:
         draft.note(number, now_ns, "diagnosed", f"{CAUSES[cause]}: {alert.diagnosis.summary}")
 

@@ -289,6 +289,7 @@ def test_the_runbook_of_a_posted_alert_with_only_a_name_speaks_of_that_alert(dat
     alert = read_posted({"labels": {"alertname": "GPUHot"}}, T0)
     alerting = Alerting(database, AlertingConfig(), ManualClock(T0), RunbookLibrary())
     alerting.apply([alert.finding()], makers.undiagnosed, T0)
+    assert alerting.incident("INC-1", T0)["timeline"][0]["text"] == "GPUHot fires"
     texts = {one["name"]: alerting.runbook("INC-1", one["name"], T0)["markdown"] for one in alerting.runbooks()}
     assert texts.keys() == read_folder(SHIPPED).keys()
     assert texts["unknown"].startswith("The alert `GPUHot` fires, and the evidence points to no single cause.")
