@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
-from alerting.config_strict import Duration, HeaderName, Strict, Text, Variable, at_most_one, check_url, exactly_one
+from alerting.config_strict import Duration, HeaderName, Strict, Text, Variable, at_most_one, exactly_one, open_url
 from alerting.receivers.tls import Version
 from telemetry.windows import NANOS
 
@@ -126,19 +126,12 @@ class HttpModel(Strict):
     bearer_token_env: Variable | None = None
     bearer_token_file: Text | None = None
     http_headers: dict[HeaderName, HeaderModel] = Field(default_factory=dict)
-    proxy_url: Text | None = None
+    proxy_url: Annotated[Text, open_url("proxy_url_env or proxy_url_file")] | None = None
     proxy_url_env: Variable | None = None
     proxy_url_file: Text | None = None
     no_proxy: Annotated[tuple[Text, ...], BeforeValidator(_hosts)] = ()
     proxy_from_environment: bool = True
     tls_config: TlsModel = TlsModel()
-
-    @field_validator("proxy_url")
-    @classmethod
-    def _open_proxy(cls, url: str | None) -> str | None:
-        if url is not None:
-            check_url(url, "proxy_url_env or proxy_url_file")
-        return url
 
     @field_validator("http_headers")
     @classmethod

@@ -8,7 +8,7 @@ from typing import Final, Self
 from pydantic import Field, field_validator, model_validator
 
 from alerting.config_receiver_models import AlertmanagerModel, ReceiverModel
-from alerting.config_strict import Duration, MatcherList, Networks, Strict, Text, check_url
+from alerting.config_strict import Duration, MatcherList, Networks, OpenUrl, Strict, Text
 from alerting.config_times import TimeIntervalsModel
 from alerting.hooks.models import HooksModel
 from alerting.posted import RESOLVE_TIMEOUT_NS
@@ -102,7 +102,7 @@ class NoiseBudgetModel(Strict):
 class AlertingModel(Strict):
     """The section."""
 
-    external_url: Text | None = None
+    external_url: OpenUrl | None = None
     receivers: tuple[ReceiverModel, ...] = ()
     route: RouteModel | None = None
     inhibit_rules: tuple[InhibitRuleModel, ...] = ()
@@ -122,10 +122,3 @@ class AlertingModel(Strict):
     runbooks: Text | None = None
     allow_private: Networks = ()
     ca_file: Text | None = None
-
-    @field_validator("external_url")
-    @classmethod
-    def _plain_url(cls, url: str | None) -> str | None:
-        if url is not None:
-            check_url(url, None)
-        return url

@@ -13,11 +13,11 @@ from alerting.config_strict import (
     Bearing,
     HeaderName,
     Name,
+    OpenUrl,
     Strict,
     Text,
     Variable,
     at_most_one,
-    check_url,
     exactly_one,
 )
 from alerting.receivers.email import Security
@@ -51,14 +51,7 @@ class SlackModel(Called, Way):
     bot_token_env: Variable | None = None
     bot_token_file: Text | None = None
     channel: Text | None = None
-    api_url: Text | None = None
-
-    @field_validator("api_url")
-    @classmethod
-    def _open_url(cls, url: str | None) -> str | None:
-        if url is not None:
-            check_url(url, None)
-        return url
+    api_url: OpenUrl | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -83,12 +76,11 @@ class PagerDutyModel(Called, Way):
 
     routing_key_env: Variable | None = None
     routing_key_file: Text | None = None
-    url: Text = PAGERDUTY_URL
+    url: OpenUrl = PAGERDUTY_URL
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
         exactly_one(routing_key_env=self.routing_key_env, routing_key_file=self.routing_key_file)
-        check_url(self.url, None)
         return self
 
 
@@ -215,16 +207,10 @@ def parts_of(ways: Sequence[_Some]) -> Iterator[tuple[str, _Some]]:
 class AlertmanagerModel(Bearing, Called):
     """An Alertmanager that is kept informed."""
 
-    url: Text
+    url: OpenUrl
 
     @model_validator(mode="after")
     def _known_once(self) -> Self:
         if (self.bearer_token_env or self.bearer_token_file) and self.http_config.ways_to_log_in:
             raise ValueError(f"a bearer token and {self.http_config.ways_to_log_in[0]} exclude each other; keep one")
         return self
-
-    @field_validator("url")
-    @classmethod
-    def _open_url(cls, url: str) -> str:
-        check_url(url, None)
-        return url

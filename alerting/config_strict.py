@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 
 from alerting.receivers.trust import Network, networks_of
 from telemetry.errors import DurationError, MatcherError
@@ -48,6 +48,17 @@ def _networks(value: Any) -> tuple[Network, ...]:
     return networks_of(value)
 
 
+def open_url(instead: str | None = None) -> AfterValidator:
+    """Refuses a URL that cannot be called or holds a secret, for which the settings ``instead`` are, if there are."""
+
+    def checked(url: str) -> str:
+        _check_url(url, instead)
+        return url
+
+    return AfterValidator(checked)
+
+
+OpenUrl = Annotated[Text, open_url()]
 Duration = Annotated[int, BeforeValidator(_duration)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 MatcherList = Annotated[Matchers, BeforeValidator(_matchers)]
@@ -62,16 +73,9 @@ class Strict(BaseModel):
 class Addressed(Strict):
     """A URL in clear, or the environment variable or file that holds it as a secret."""
 
-    url: Text | None = None
+    url: Annotated[Text, open_url("url_env or url_file")] | None = None
     url_env: Variable | None = None
     url_file: Text | None = None
-
-    @field_validator("url")
-    @classmethod
-    def _open_url(cls, url: str | None) -> str | None:
-        if url is not None:
-            check_url(url, "url_env or url_file")
-        return url
 
     @model_validator(mode="after")
     def _one_url(self) -> Self:
@@ -103,7 +107,7 @@ def exactly_one(**given: str | None) -> None:
         raise ValueError(f"exactly one of {', '.join(given)} is needed; write one of them")
 
 
-def check_url(url: str, instead: str | None) -> None:
+def _check_url(url: str, instead: str | None) -> None:
     """Raise unless the URL can be called and holds no secret; the message does not repeat it."""
     try:
         parts = urlsplit(url)
