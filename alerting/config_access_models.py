@@ -9,14 +9,23 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
-from alerting.config_strict import Duration, HeaderName, Strict, Text, Variable, at_most_one, exactly_one, open_url
+from alerting.config_strict import (
+    SECRET_HEADER,
+    Duration,
+    HeaderName,
+    Strict,
+    Text,
+    Variable,
+    at_most_one,
+    exactly_one,
+    open_url,
+)
 from alerting.receivers.tls import Version
 from telemetry.windows import NANOS
 
 MOST_S: Final = 20
 """The longest that a receiver may take: shorter than a lease, which another process may take over when it ends."""
 
-_SECRET_HEADERS: Final = frozenset({"x-api-key", "api-key", "x-auth-token", "cookie", "proxy-authorization"})
 _OURS: Final = frozenset({
     "host", "user-agent", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection",
     "keep-alive", "accept-encoding", "idempotency-key", "x-tailwatch-timestamp", "x-tailwatch-signature",
@@ -141,7 +150,7 @@ class HttpModel(Strict):
                 raise ValueError(f"{name} is Tailwatch's own to write; remove it")
             if name.lower() == "authorization":
                 raise ValueError("Authorization has a place of its own; write authorization: {credentials_file: PATH}")
-            if header.values and name.lower() in _SECRET_HEADERS:
+            if header.values and SECRET_HEADER.search(name):
                 raise ValueError(f"{name} holds a secret, and secrets may not stand in this file; write files or env")
         return headers
 

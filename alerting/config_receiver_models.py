@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, field_validator,
 
 from alerting.config_access_models import Called, TlsModel
 from alerting.config_strict import (
+    SECRET_HEADER,
     Addressed,
     Bearing,
     HeaderName,
@@ -30,7 +31,6 @@ Address = Annotated[str, StringConstraints(pattern=r"^[^\s@<>]+@[^\s@<>]+$|^[^<>
 
 WAYS: Final = ("slack", "webhook", "pagerduty", "teams", "email", "template")
 """How a receiver can be told."""
-_SECRET_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-auth-token", "cookie"})
 
 
 class Way(Strict):
@@ -120,7 +120,17 @@ class EmailModel(Way):
         return self
 
 
-class TemplateModel(Addressed, Bearing, Called, Way):
+class _CalledByToken(Bearing, Called):
+    """Somebody who is called with a bearer's token, or logged in to as ``http_config`` says."""
+
+    @model_validator(mode="after")
+    def _known_once(self) -> Self:
+        if (self.bearer_token_env or self.bearer_token_file) and self.http_config.ways_to_log_in:
+            raise ValueError(f"a bearer token and {self.http_config.ways_to_log_in[0]} exclude each other; keep one")
+        return self
+
+
+class TemplateModel(Addressed, _CalledByToken, Way):
     """A URL of the user's own, told with a body of the user's own."""
 
     body: Annotated[str, StringConstraints(min_length=1)]
@@ -135,10 +145,8 @@ class TemplateModel(Addressed, Bearing, Called, Way):
 
     @model_validator(mode="after")
     def _no_secret(self) -> Self:
-        if any(name.lower() in _SECRET_HEADERS for name in self.headers):
+        if any(map(SECRET_HEADER.search, self.headers)):
             raise ValueError("a header holds a secret, and secrets may not stand in this file; write bearer_token_env")
-        if (self.bearer_token_env or self.bearer_token_file) and self.http_config.ways_to_log_in:
-            raise ValueError(f"a bearer token and {self.http_config.ways_to_log_in[0]} exclude each other; keep one")
         return self
 
 
@@ -204,13 +212,7 @@ def parts_of(ways: Sequence[_Some]) -> Iterator[tuple[str, _Some]]:
         yield way.id or (str(place + 1) if place else ""), way
 
 
-class AlertmanagerModel(Bearing, Called):
+class AlertmanagerModel(_CalledByToken):
     """An Alertmanager that is kept informed."""
 
     url: OpenUrl
-
-    @model_validator(mode="after")
-    def _known_once(self) -> Self:
-        if (self.bearer_token_env or self.bearer_token_file) and self.http_config.ways_to_log_in:
-            raise ValueError(f"a bearer token and {self.http_config.ways_to_log_in[0]} exclude each other; keep one")
-        return self

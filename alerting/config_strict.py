@@ -21,6 +21,8 @@ HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 
 _NO_DURATION: Final = "this is not a duration; write a number and a unit: 30s, 5m, 4h"
 _SECRET_PARAMETER: Final = re.compile(r"(?i)token|secret|passw|signature|^sig$|api_?key|^key$|^auth")
+SECRET_HEADER: Final = re.compile(r"(?i)^(proxy-)?authorization$|^cookie$|token|secret|passw|signature|api-?key")
+"""Names of headers that hold secrets, by :meth:`re.Pattern.search`."""
 _SECRET_HOSTS: Final = ("hooks.slack.com", "discord.com", "webhook.office.com")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from alerting.config_strict import (
+    SECRET_HEADER,
     Addressed,
     Bearing,
     Duration,
@@ -27,7 +27,6 @@ from telemetry.windows import NANOS
 
 Host = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$")]
 
-_SECRET_HEADER: Final = re.compile(r"(?i)^authorization$|^cookie$|token|secret|passw|signature|api-?key")
 _OURS: Final = frozenset({"content-type", "content-length", "host", "idempotency-key", "transfer-encoding"})
 _MAX_TIMEOUT_NS: Final = 25 * NANOS
 """Shorter than the lease of a row of the outbox, so that a run is never under way twice."""
@@ -102,7 +101,7 @@ class HookModel(Addressed, Bearing):
     @classmethod
     def _open_headers(cls, headers: dict[str, str]) -> dict[str, str]:
         for name in headers:
-            if _SECRET_HEADER.search(name):
+            if SECRET_HEADER.search(name):
                 raise ValueError(
                     f"{name} holds a secret, and secrets may not stand in this file; write secret_headers: "
                     f"{{{name}: {{env: NAME_OF_A_VARIABLE}}}}"

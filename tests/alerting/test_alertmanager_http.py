@@ -247,6 +247,7 @@ REFUSED = [
     (webhook(proxy_connect_header={"X": ["s3cr3t"]}), "http_config.proxy_connect_header: Tailwatch", "proxy_url_file"),
     (webhook(no_proxy="x"), "no_proxy says for whom proxy_url", "remove it"),
     (webhook(proxy_url="http://p:1", proxy_from_environment=True), "proxy_from_environment exclude", "keep one"),
+    (webhook(http_headers={"X-Hook-Secret": {"values": ["s3cr3t"]}}), "X-Hook-Secret holds a secret", "files or env"),
     (webhook(http_headers={"X-Api-Key": {"values": ["s3cr3t"]}}), "X-Api-Key holds a secret", "files or env"),
     (webhook(http_headers={"X-A": {"secrets": ["s3cr3t"]}}), "http_headers.X-A.secrets: secrets may", "files: [PATH]"),
     (webhook(http_headers={"Host": {"values": ["x"]}}), "Host is Tailwatch's own", "remove it"),

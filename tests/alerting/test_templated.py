@@ -62,6 +62,8 @@ def test_the_configuration():
     [
         ({"body": "{% for %}"}, "this is not a template"),
         ({"headers": {"Authorization": "Bearer x"}}, "a header holds a secret"),
+        ({"headers": {"Proxy-Authorization": "Basic x"}}, "a header holds a secret"),
+        ({"headers": {"X-Hook-Secret": "x"}}, "a header holds a secret"),
         ({"headers": {"X\nY": "x"}}, "headers"),
         ({"url": None}, "exactly one of url, url_env, url_file is needed"),
     ],
