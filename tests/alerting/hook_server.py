@@ -110,7 +110,7 @@ class HookServer:
                 if self.speaks_first is not None:
                     self.speaks_first(connection, self._closing)
                     return
-                request = _read(connection)
+                request, _ = read_request(connection)
                 with self._lock:
                     self.requests.append(request)
                     answer = self.answers.pop(0) if self.answers else self.otherwise
@@ -136,16 +136,21 @@ class TlsHookServer(HookServer):
         self._socket = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
 
 
-def _read(connection: socket.socket) -> Request:
+def read_request(connection: socket.socket) -> tuple[Request, bytes]:
+    """The next request, and the same as it arrived."""
     data = b""
     while b"\r\n\r\n" not in data:
-        part = connection.recv(65536)
-        if not part:
-            raise ConnectionError
-        data += part
+        data += _more(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     line, *rows = head.decode().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (row.partition(":") for row in rows)}
     while len(body) < int(headers.get("content-length", 0)):
-        body += connection.recv(65536)
-    return Request(line, headers, body)
+        body += _more(connection)
+    return Request(line, headers, body), head + b"\r\n\r\n" + body
+
+
+def _more(connection: socket.socket) -> bytes:
+    part = connection.recv(65536)
+    if not part:
+        raise ConnectionError
+    return part

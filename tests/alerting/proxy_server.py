@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 
-from tests.alerting.hook_server import HookServer, Request
+from tests.alerting.hook_server import HookServer, Request, read_request
 
 
 class ProxyServer(HookServer):
@@ -23,8 +23,7 @@ class ProxyServer(HookServer):
         with connection:
             connection.settimeout(5)
             try:
-                data = _whole(connection)
-                request = _parsed(data)
+                request, data = read_request(connection)
                 with self._lock:
                     self.requests.append(request)
                 if self.refusal is not None:
@@ -57,25 +56,3 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
     except OSError:
         return  # the other one is gone
-
-
-def _whole(connection: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        part = connection.recv(65536)
-        if not part:
-            raise ConnectionError
-        data += part
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = next((int(row[15:]) for row in head.lower().split(b"\r\n") if row.startswith(b"content-length:")), 0)
-    while len(body) < length:
-        part = connection.recv(65536)
-        body += part
-        data += part
-    return data
-
-
-def _parsed(data: bytes) -> Request:
-    head, _, body = data.partition(b"\r\n\r\n")
-    line, *rows = head.decode().split("\r\n")
-    return Request(line, {name.lower(): value.strip() for name, _, value in (row.partition(":") for row in rows)}, body)

@@ -6,12 +6,25 @@ import threading
 
 import pytest
 
+from alerting.notifications import Notification
 from alerting.outcomes import Outcome
 from alerting.routing import GroupTiming, Route, destinations
 from alerting.silences import Silence
 from telemetry.matchers import parse_matchers
 from telemetry.windows import NANOS
-from tests.alerting.makers import DOWN, Recorder, at, diagnosis, finding, outbox_rows, parse, run, set_up, undiagnosed
+from tests.alerting.makers import (
+    DOWN,
+    Recorder,
+    at,
+    diagnosis,
+    finding,
+    notification,
+    outbox_rows,
+    parse,
+    run,
+    set_up,
+    undiagnosed,
+)
 
 
 def test_the_first_notification_leaves_within_the_tick_that_opens_the_incident(database):
@@ -247,3 +260,7 @@ def test_tickets_and_pages_of_one_incident_go_their_own_ways(lite):
     assert tickets.reasons == oncall.reasons == ["opened", "resolved"]
     assert [alert["labels"]["slo"] for alert in tickets.heard[0].alerts] == ["a"]
     assert len(alerting.incidents()) == 1
+
+
+def test_a_notification_survives_its_storage():
+    assert Notification.from_json(notification().to_json()) == notification()
