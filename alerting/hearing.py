@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +12,7 @@ from alerting.notifications import Group, Told, reason_to_tell
 from alerting.quieting import Quieting, sentence
 from alerting.routing import Destination, GroupTiming, Route, matching
 from alerting.state import AlertTiming
-from telemetry.windows import NANOS
+from telemetry.windows import told_time
 
 State = Literal[
     "told", "over", "due", "waiting", "failed", "muted", "suppressed", "damped", "grouped", "acknowledged", "snoozed",
@@ -116,8 +115,8 @@ class Hearing:
         if before is None:
             due_ns = group.first_fired_ns + timing.group_wait_ns
             if destination.escalates:
-                return Verdict("escalates", f"told at {_utc(due_ns)} unless somebody acknowledges it", due_ns)
-            return Verdict("grouped", f"waits for more alerts until {_utc(due_ns)} (group_wait)", due_ns)
+                return Verdict("escalates", f"told at {told_time(due_ns)} unless somebody acknowledges it", due_ns)
+            return Verdict("grouped", f"waits for more alerts until {told_time(due_ns)} (group_wait)", due_ns)
         return self._knows(group, before, timing)
 
     def _quiet(self, group: Group) -> Verdict:
@@ -125,16 +124,16 @@ class Hearing:
         if not damped:
             return Verdict("suppressed", self._why_quiet(group.alerts))
         due_ns = min(alert.state.since_ns for alert in damped) + self.timing.renotify_after_ns
-        return Verdict("damped", f"fires again soon after its end: told at {_utc(due_ns)} if it holds", due_ns)
+        return Verdict("damped", f"fires again soon after its end: told at {told_time(due_ns)} if it holds", due_ns)
 
     def _knows(self, group: Group, before: Told, timing: GroupTiming) -> Verdict:
         incident = self.incident
         if group.loud - before.firing:
             due_ns = before.at_ns + timing.group_interval_ns
-            return Verdict("grouped", f"told of further alerts at {_utc(due_ns)} (group_interval)", due_ns)
+            return Verdict("grouped", f"told of further alerts at {told_time(due_ns)} (group_interval)", due_ns)
         if incident.status != "acknowledged":
             reminded_ns = before.at_ns + timing.repeat_interval_ns
-            return Verdict("told", f"told; reminded at {_utc(reminded_ns)}", reminded_ns)
+            return Verdict("told", f"told; reminded at {told_time(reminded_ns)}", reminded_ns)
         if incident.snoozed_until_ns is not None:
             text = (
                 f"told; not reminded, as {incident.acknowledged_by} has snoozed it{_until(incident.snoozed_until_ns)}"
@@ -159,7 +158,7 @@ class Hearing:
 
 def _waits(last: LastRow, now_ns: int) -> Verdict:
     if last.error is not None:
-        when = f"tried again at {_utc(last.due_ns)}" if last.due_ns > now_ns else "tried again now"
+        when = f"tried again at {told_time(last.due_ns)}" if last.due_ns > now_ns else "tried again now"
         return Verdict("waiting", f"{when} ({last.reason}); attempt {last.attempts} failed: {last.error}", last.due_ns)
     if last.due_ns > now_ns:
         return Verdict(
@@ -181,8 +180,4 @@ def _document(receiver: str, destination: Destination | None, before: Told | Non
 
 
 def _until(time_ns: int | None) -> str:
-    return "" if time_ns is None else f" until {_utc(time_ns)}"
-
-
-def _utc(time_ns: int) -> str:
-    return f"{dt.datetime.fromtimestamp(time_ns // NANOS, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return "" if time_ns is None else f" until {told_time(time_ns)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
@@ -10,7 +9,7 @@ from typing import Any, Final, Literal
 from alerting.state import AlertState
 from telemetry.errors import ConflictError
 from telemetry.findings import Diagnosis, Severity
-from telemetry.windows import NANOS
+from telemetry.windows import told_time
 
 IncidentStatus = Literal["open", "acknowledged", "resolved"]
 EventKind = Literal[
@@ -144,8 +143,7 @@ def snooze(incident: Incident, author: str, comment: str, now_ns: int, until_ns:
         raise ConflictError(f"{incident.id} is resolved", remedy="re-open it before snoozing it")
     if until_ns <= now_ns:
         raise ConflictError("the snooze would be over already", remedy="choose a later time")
-    until = dt.datetime.fromtimestamp(until_ns // NANOS, tz=dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    text = f"Snoozed until {until}{f': {comment}' if comment else ''}"
+    text = f"Snoozed until {told_time(until_ns)}{f': {comment}' if comment else ''}"
     return _taken(incident, author, now_ns, until_ns), TimelineEvent(now_ns, "snoozed", author, text)
 
 

@@ -6,7 +6,6 @@ or every route that would tell of it is muted. Where only some are muted it is *
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -16,7 +15,7 @@ from alerting.mute_windows import next_window
 from alerting.routing import Route, matching
 from alerting.silences import Silence
 from alerting.titles import told_apart
-from telemetry.windows import NANOS
+from telemetry.windows import NANOS, told_time
 
 Kind = Literal["silenced", "inhibited", "muted"]
 
@@ -135,7 +134,7 @@ class Quieting:
 
     def _add(self, found: dict[tuple[Kind, str], _Reason], alert: Alert, status: AlertStatus) -> None:
         for silence_id in status.silenced_by:
-            one = found.setdefault(("silenced", silence_id), _Reason(_of_silence(self._silences[silence_id])))
+            one = found.setdefault(("silenced", silence_id), _Reason(of_silence(self._silences[silence_id])))
             one.alerts.add(alert.fingerprint)
         for fingerprint in status.inhibited_by:
             one = found.setdefault(("inhibited", fingerprint), _Reason(self._of_inhibitor(fingerprint)))
@@ -174,24 +173,30 @@ def sentences(incident: Mapping[str, Any]) -> list[str]:
 
 def sentence(one: Mapping[str, Any], of: int) -> str:
     """An entry of ``by`` in words."""
-    until = "" if one["until"] is None else f" until {_utc(one['until'])}"
     count = f"{one['alerts']} of {of} alert{'' if of == 1 else 's'}"
     match one["kind"]:
         case "silenced":
-            comment = f": {one['comment']}" if one["comment"] else ""
-            return f"{count} silenced{until} by {one['author'] or 'nobody named'}{comment} (silence {one['id']})"
+            return f"{count} {silenced(one)}"
         case "inhibited":
             incident = f" of {one['incident']}" if one.get("incident") else ""
             return f"{count} inhibited while {one.get('name', one['id'])}{incident} fires"
         case _:
-            return f"{count} muted for {', '.join(one['receivers'])}{until} ({one['id']})"
+            return f"{count} muted for {', '.join(one['receivers'])}{until(one)} ({one['id']})"
 
 
-def _utc(seconds: float) -> str:
-    return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+def silenced(one: Mapping[str, Any]) -> str:
+    """What a silence does, from its entry of ``by``."""
+    comment = f": {one['comment']}" if one["comment"] else ""
+    return f"silenced{until(one)} by {one['author'] or 'nobody named'}{comment} (silence {one['id']})"
 
 
-def _of_silence(silence: Silence) -> dict[str, Any]:
+def until(one: Mapping[str, Any]) -> str:
+    """For how long, from an entry of ``by``; empty where no end is in sight."""
+    return "" if one["until"] is None else f" until {told_time(round(one['until'] * NANOS))}"
+
+
+def of_silence(silence: Silence) -> dict[str, Any]:
+    """The entry of ``by`` for a silence."""
     return {
         "kind": "silenced", "id": silence.id, "until": silence.ends_ns / NANOS, "author": silence.created_by,
         "comment": silence.comment, "matchers": str(silence.matchers),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from alerting.incidents import Alert
-from alerting.quieting import Quieting
+from alerting.quieting import Quieting, of_silence, silenced, until
 from alerting.silences import Silence
 from alerting.steps import Step
 from alerting.texts import flat
 from alerting.titles import told_apart
-from telemetry.windows import NANOS
 
 _NAMED: Final = 3
 """Alerts that a note names; how many more there are is said."""
@@ -38,8 +36,7 @@ def muted_notes(quieting: Quieting, alerts: Iterable[Alert]) -> Iterator[str]:
     """Which receivers are not told of these alerts, since the routes that lead there are muted."""
     for one in quieting.summary(alerts)["suppressed"]["by"]:
         if one["kind"] == "muted":
-            until = "" if one["until"] is None else f" until {_utc(round(one['until'] * NANOS))}"
-            yield f"{', '.join(one['receivers'])} not told: muted{until} ({one['id']})"
+            yield f"{', '.join(one['receivers'])} not told: muted{until(one)} ({one['id']})"
 
 
 def _names(alerts: Sequence[Alert]) -> str:
@@ -50,13 +47,6 @@ def _names(alerts: Sequence[Alert]) -> str:
 
 def _by(by: Silence | str | None, known: Mapping[str, Alert]) -> str:
     if isinstance(by, Silence):
-        comment = f": {by.comment}" if by.comment else ""
-        return flat(
-            f"silenced until {_utc(by.ends_ns)} by {by.created_by or 'nobody named'}{comment} (silence {by.id})"
-        )
+        return flat(silenced(of_silence(by)))
     source = known.get(by or "")
     return f"inhibited while {told_apart(source) if source else by} fires"
-
-
-def _utc(time_ns: int) -> str:
-    return f"{dt.datetime.fromtimestamp(time_ns // NANOS, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"

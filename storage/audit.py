@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from sqlalchemy import Connection, select
@@ -64,11 +63,6 @@ class AuditEntry:
             "id": self.id, "at": self.at_ns / NANOS, "actor": self.actor, "address": self.address,
             "action": self.action, "subject": self.subject, "detail": dict(self.detail),
         }  # fmt: skip
-
-
-def told_time(time_ns: int) -> str:
-    """A moment in a detail, for people: UTC, to the second."""
-    return f"{datetime.fromtimestamp(time_ns / NANOS, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def record(

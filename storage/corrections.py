@@ -13,6 +13,7 @@ from storage.tables import correction_cancellations, corrections
 from telemetry.corrections import Cancellation, Correction, NewCorrection
 from telemetry.errors import ConflictError, NotFoundError
 from telemetry.matchers import parse_matchers
+from telemetry.windows import told_time
 
 
 def create(db: Database, asked: NewCorrection, now_ns: int, actor: str | None = None) -> Correction:
@@ -35,7 +36,7 @@ def create(db: Database, asked: NewCorrection, now_ns: int, actor: str | None = 
     with db.write() as connection:
         number: int = connection.execute(insert(corrections).values(row).returning(corrections.c.id)).scalar_one()
         detail = {name: row[name] for name in ("author", "reason")} | {
-            "start": audit.told_time(asked.start_ns), "end": audit.told_time(asked.end_ns), "slos": list(asked.slos),
+            "start": told_time(asked.start_ns), "end": told_time(asked.end_ns), "slos": list(asked.slos),
             "matchers": [str(matcher) for matcher in asked.matchers.items],
         }  # fmt: skip
         audit.record(

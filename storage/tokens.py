@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
-from storage.audit import record, told_time
+from storage.audit import record
 from storage.database import Database
 from storage.statements import storable
 from storage.tables import tokens
 from telemetry.errors import ConflictError, NotFoundError
-from telemetry.windows import NANOS
+from telemetry.windows import NANOS, told_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""Durations and time buckets as 64-bit nanoseconds; calendar windows are the SLO engine's."""
+"""Durations, moments and time buckets as 64-bit nanoseconds; calendar windows are the SLO engine's."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -62,3 +63,8 @@ def format_duration(duration_ns: int) -> str:
 def bucket_start(time_ns: int, width_ns: int = BUCKET_NS) -> int:
     """Start of the bucket that holds ``time_ns``; buckets are aligned to the epoch."""
     return time_ns - time_ns % width_ns
+
+
+def told_time(time_ns: int) -> str:
+    """A moment for people: UTC, to the second."""
+    return f"{datetime.fromtimestamp(time_ns // NANOS, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -12,10 +12,10 @@ from rich.table import Table
 
 from alerting.texts import visible
 from storage import audit
-from storage.audit import told_time
 from storage.database import Database
 from tailwatch.cli.moments import Moment
 from tailwatch.settings import load_settings
+from telemetry.windows import told_time
 
 _WIDTH = 200
 

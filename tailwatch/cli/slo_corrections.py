@@ -13,7 +13,6 @@ from rich.table import Table
 
 from detectors.slo.parse import load_slos
 from storage import corrections
-from storage.audit import told_time
 from storage.database import Database
 from tailwatch.catalogue import expand
 from tailwatch.cli.moments import Moment
@@ -22,6 +21,7 @@ from tailwatch.correcting import check_slos
 from tailwatch.settings import load_settings
 from telemetry.clock import SystemClock
 from telemetry.corrections import Cancellation, Correction, NewCorrection, audit, told
+from telemetry.windows import told_time
 
 _FILE_WIDTH = 160
 

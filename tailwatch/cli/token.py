@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from storage import tokens
-from storage.audit import told_time
 from storage.database import Database
 from storage.tokens import StoredToken
 from tailwatch.access.scopes import SCOPES, Scope
@@ -24,7 +23,7 @@ from tailwatch.cli.person import person
 from tailwatch.settings import load_settings
 from telemetry.clock import SystemClock
 from telemetry.errors import TailwatchError
-from telemetry.windows import NANOS, format_duration
+from telemetry.windows import NANOS, format_duration, told_time
 
 _WIDTH = 160
 _LONGEST_NAME = 100
